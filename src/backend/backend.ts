@@ -1,0 +1,75 @@
+/** The port of an AI backend: one stream is one conversation. */
+import type { AudioFormat, MediaFormat } from '../core/media.ts';
+import type { TalkspurtError } from '../core/errors.ts';
+import type { Speaker } from '../core/events.ts';
+
+/** What a backend may know of the call it is opened for. */
+export interface BackendCall {
+  readonly callId: string;
+  readonly leg: MediaFormat;
+  /** Personal. */
+  readonly from: string;
+  readonly to: string;
+  readonly variables: ReadonlyMap<string, string>;
+}
+
+/**
+ * Where a backend delivers. Called from the socket's event; writes to bounded places and returns. Nothing is delivered
+ * before `open` has resolved, nor after `close` or `onClosed`.
+ */
+export interface BackendSink {
+  /**
+   * Agent audio in `outputFormat`, any length, faster than real time. `audio` is borrowed. `itemId` names the phrase
+   * that it belongs to, so that a barge-in can say how much of which phrase was heard.
+   */
+  onAudio(audio: Uint8Array, itemId: string): void;
+  /** The backend has no more audio for this item. */
+  onAudioDone(itemId: string): void;
+  /** The backend began / finished (or gave up) a response. */
+  onResponseStarted(responseId: string): void;
+  onResponseDone(responseId: string, status: 'completed' | 'cancelled' | 'failed' | 'incomplete'): void;
+  /** The backend's own turn detection, where `detectsTurns`. */
+  onSpeech(edge: 'started' | 'stopped'): void;
+  /** `text` is the addition when not `final`, and the whole when `final`. */
+  onTranscript(by: Speaker, text: string, final: boolean): void;
+  onToolCall(toolCallId: string, name: string, argumentsJson: string): void;
+  /** A recoverable error: the stream goes on. */
+  onError(error: TalkspurtError): void;
+  /** The stream is over. `error` is null only when the backend ended it in good order. Called at most once. */
+  onClosed(error: TalkspurtError | null): void;
+}
+
+export interface Backend {
+  /** `openai`, … : for health, metrics and logs. */
+  readonly name: string;
+  /**
+   * Connects, sets the session up and resolves when audio may flow. Rejects (and leaves nothing open) when `signal`
+   * aborts. @throws ERR_TALKSPURT_BACKEND_REFUSED | _AUTH | _TIMEOUT | _PROTOCOL | _API, ERR_TALKSPURT_SECRET_MISSING
+   */
+  open(call: BackendCall, sink: BackendSink, signal: AbortSignal): Promise<BackendStream>;
+}
+
+export interface BackendStream {
+  readonly inputFormat: AudioFormat;
+  readonly outputFormat: AudioFormat;
+  /** The backend decides where the caller's turn ends, and starts to answer by itself. */
+  readonly detectsTurns: boolean;
+  /**
+   * Caller audio in `inputFormat`; hot path. `frame` is borrowed. Returns false when it was dropped because the peer
+   * does not drain (counted in `droppedFrames`).
+   */
+  sendAudio(frame: Uint8Array): boolean;
+  readonly droppedFrames: number;
+  /** The caller has finished: answer now. Only where `detectsTurns` is false. */
+  commitTurn(): void;
+  /**
+   * The caller cut in: stop what is being said. `itemId` is the phrase that was being heard (null: none) and
+   * `playedMs` how much of it really left for the caller.
+   */
+  cancelResponse(itemId: string | null, playedMs: number): void;
+  /** Adds text to the conversation as the caller's and asks for an answer. */
+  sendText(text: string): void;
+  sendToolResult(toolCallId: string, outputJson: string): void;
+  /** Ends in good order. Twice is harmless. */
+  close(): Promise<void>;
+}

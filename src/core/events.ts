@@ -1,0 +1,67 @@
+/**
+ * The one vocabulary of what happens, for log lines, metrics, switch events, call records and tests. Fields marked
+ * *personal* hold what people say, dial or are called from: sinks drop them unless told otherwise.
+ */
+import type { TalkspurtError } from './errors.ts';
+import type { AudioFormat, MediaFormat } from './media.ts';
+
+/** The life of a call as our session sees it (`session/call-state.ts`). */
+export type CallState = 'new' | 'answering' | 'opening' | 'talking' | 'ending' | 'ended';
+
+/** Whose turn it is (`session/turn-state.ts`). */
+export type TurnState = 'listening' | 'caller-speaking' | 'thinking' | 'agent-speaking' | 'yielding';
+
+/** Why a call ended, from our side of it. */
+export type EndReason = 'hangup' | 'stopped' | 'backend-failed' | 'media-failed' | 'link-lost' | 'drained' | 'error' | 'expired';
+
+/** Who spoke. */
+export type Speaker = 'caller' | 'agent';
+
+/** Something that happened to one call. Times are the clock's monotonic ms. */
+export type CallEvent =
+  | { type: 'call.state'; state: CallState; previous: CallState }
+  | { type: 'call.ended'; reason: EndReason; hangupCause: number; error?: TalkspurtError; durationMs: number }
+  | { type: 'media.opened'; transport: string; leg: MediaFormat; input: AudioFormat; output: AudioFormat; passThrough: boolean }
+  | { type: 'media.stalled'; silentMs: number }
+  | { type: 'media.underrun'; missingMs: number }
+  | { type: 'media.overflow'; place: 'jitter' | 'playout' | 'backend'; droppedBytes: number }
+  | { type: 'turn.state'; state: TurnState; previous: TurnState }
+  | { type: 'speech.started'; by: Speaker; source: 'endpointer' | 'backend' }
+  | { type: 'speech.stopped'; by: Speaker; source: 'endpointer' | 'backend'; durationMs: number }
+  | { type: 'turn.response-latency'; latencyMs: number }
+  | { type: 'barge-in'; stopMs: number; playedMs: number; droppedMs: number }
+  | { type: 'transcript'; by: Speaker; /** personal */ text: string; final: boolean }
+  | { type: 'dtmf'; /** personal */ digit: string; durationMs: number }
+  | { type: 'tool.call'; toolCallId: string; name: string; /** personal */ argumentsJson: string }
+  | { type: 'backend.opened'; backend: string; connectMs: number }
+  | { type: 'backend.error'; backend: string; error: TalkspurtError }
+  | { type: 'backend.closed'; backend: string; error?: TalkspurtError };
+
+/** Something that happened to the process or a switch link. */
+export type ProcessEvent =
+  | { type: 'link.up'; link: string; switchVersion: string }
+  | { type: 'link.down'; link: string; error: TalkspurtError; retryInMs: number }
+  | { type: 'command'; front: string; verb: string; ok: boolean }
+  | { type: 'peer.malformed'; peer: string; error: TalkspurtError }
+  | { type: 'ready'; version: string }
+  | { type: 'draining'; calls: number }
+  | { type: 'stopped' };
+
+/** An event with its time and, for a call, its identity. */
+export type TalkspurtEvent =
+  | (CallEvent & { readonly callId: string; readonly atMs: number })
+  | (ProcessEvent & { readonly callId?: undefined; readonly atMs: number });
+
+/** Where events go. Called on the control plane only; an implementation never throws and never blocks. */
+export interface EventSink {
+  emit(event: TalkspurtEvent): void;
+}
+
+/** Hands every event to each of `sinks`, in order. */
+export function fanOut(sinks: readonly EventSink[]): EventSink {
+  return {
+    emit(event) {
+      for (const sink of sinks) sink.emit(event);
+    },
+  };
+}

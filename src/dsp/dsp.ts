@@ -1,0 +1,54 @@
+/** The port of the signal chain: one instance is one call's whole DSP state. */
+import type { AudioFormat, MediaFormat } from '../core/media.ts';
+
+/** What the two pipes connect. */
+export interface DspOptions {
+  /** The call's side: codec, rate and packet duration of the wire. */
+  readonly leg: MediaFormat;
+  /** What the backend wants to hear. */
+  readonly backendInput: AudioFormat;
+  /** What the backend says. */
+  readonly backendOutput: AudioFormat;
+  /** First detector's aggressiveness: 0 hears the most, 3 rejects the most noise. Default 2. */
+  readonly vadAggressiveness?: 0 | 1 | 2 | 3;
+}
+
+/**
+ * Two straight pipes. Not one of these methods allocates, throws for anything a network can do, or keeps what it is
+ * given. **Borrowed views**: what `capture` and `render` return lives in the call's WASM memory and is valid until the
+ * next call of the same method.
+ */
+export interface Dsp {
+  /** Sets the pipes up and forgets all earlier audio. @throws ERR_TALKSPURT_DSP_OPTIONS for formats it cannot join. */
+  configure(options: DspOptions): void;
+  /**
+   * Caller → backend: one wire frame of the leg (`frameBytes(leg)` bytes), or null when none came and it is to be
+   * concealed. A frame of another size counts as lost. Returns the same duration in `backendInput`.
+   */
+  capture(payload: Uint8Array | null): Uint8Array;
+  /**
+   * Backend → caller: one frame (`leg.ptimeMs` of `backendOutput`), or null when there is nothing to say. Shorter
+   * frames (the end of a phrase) are padded with silence. Returns one wire frame of the leg.
+   */
+  render(said: Uint8Array | null): Uint8Array;
+  /** Speech probability of the last captured frame, 0..1. */
+  readonly speechProbability: number;
+  /** Level of the last captured / rendered frame in dBov (RFC 6464): 0 is overload, −127 silence. */
+  readonly captureLevelDbov: number;
+  readonly renderLevelDbov: number;
+  /** Whether each pipe hands the bytes through unchanged and only measures. */
+  readonly capturePassThrough: boolean;
+  readonly renderPassThrough: boolean;
+  /** Moves the render gain linearly to `gain` (0..4, 1 = unchanged) over `rampMs`. */
+  rampGain(gain: number, rampMs: number): void;
+}
+
+/** Instances made at boot; see `dsp-pool.ts`. */
+export interface DspPool {
+  /** @throws ERR_TALKSPURT_DSP_POOL_EMPTY when all are in use. */
+  acquire(options: DspOptions): Dsp;
+  /** Gives an instance back; it is restored to a fresh image. Releasing twice is harmless. */
+  release(dsp: Dsp): void;
+  readonly size: number;
+  readonly inUse: number;
+}

@@ -1,0 +1,63 @@
+/** The ports of a switch: its link, and one channel of it as a leg that a session can talk on. */
+import type { EndReason } from '../core/events.ts';
+import type { MediaTransport } from '../transport/media-transport.ts';
+
+/** What a leg tells its session. Control plane: may be called at any time after `listen`. */
+export interface LegListener {
+  /** The channel is gone. `hangupCause` is the ITU-T Q.850 number. Called once at most. */
+  onHangup(hangupCause: number): void;
+  /** A DTMF digit, wherever the switch heard it. */
+  onDigit(digit: string, durationMs: number): void;
+  /** The switch ended our media path under us (a playback, a bridge, a transfer). */
+  onMediaEnded(reason: string): void;
+}
+
+/** One channel of the switch. */
+export interface CallLeg {
+  /** The switch's own identity of the channel (FreeSWITCH: its UUID). */
+  readonly id: string;
+  readonly switchName: string;
+  /** Personal: the calling and the called number. */
+  readonly from: string;
+  readonly to: string;
+  /** Channel variables at the time of the attach. */
+  readonly variables: ReadonlyMap<string, string>;
+  listen(listener: LegListener): void;
+  /** Answers the channel if it is not. @throws ERR_TALKSPURT_CALL_GONE, ERR_TALKSPURT_SWITCH_COMMAND */
+  answer(signal: AbortSignal): Promise<void>;
+  /** Opens the audio path. @throws ERR_TALKSPURT_MEDIA_*, ERR_TALKSPURT_UNICAST_*, ERR_TALKSPURT_CALL_GONE */
+  openMedia(signal: AbortSignal): Promise<MediaTransport>;
+  /** @throws ERR_TALKSPURT_SWITCH_COMMAND */
+  sendDtmf(digits: string): Promise<void>;
+  transfer(destination: string): Promise<void>;
+  /** Ends the channel with a Q.850 cause; a channel that is already gone is not an error. */
+  hangup(hangupCause: number): Promise<void>;
+  /** Lets go of the channel and leaves it to the switch; nothing is reported afterwards. Twice is harmless. */
+  release(): Promise<void>;
+}
+
+/** What an adapter tells the gateway. */
+export interface SwitchSink {
+  /** Attach a session to this leg with the named profile, because the switch (not a command) asked for it. */
+  onCall(leg: CallLeg, profile: string): void;
+  /** The link was lost: legs of it cannot be controlled until it is back. */
+  onLinkDown(switchName: string): void;
+  onLinkUp(switchName: string): void;
+}
+
+export interface SwitchAdapter {
+  readonly kind: 'freeswitch' | 'asterisk';
+  readonly name: string;
+  readonly linkUp: boolean;
+  start(sink: SwitchSink): Promise<void>;
+  /** A live channel as a leg. @throws ERR_TALKSPURT_UNKNOWN_CALL, ERR_TALKSPURT_LINK_* */
+  attach(channelId: string, signal: AbortSignal): Promise<CallLeg>;
+  /** Passes an operator's command on to the switch and returns its reply. @throws ERR_TALKSPURT_LINK_* */
+  command(line: string): Promise<string>;
+  stop(): Promise<void>;
+}
+
+/** Q.850 cause that fits why we end a call. */
+export function hangupCauseOf(reason: EndReason): number {
+  return reason === 'backend-failed' || reason === 'media-failed' || reason === 'error' ? 41 : 16;
+}

@@ -21,6 +21,26 @@ export const LIMITS = {
   backendSilentMs: 30_000,
   /** From the end of the caller's turn to a response; then ERR_TALKSPURT_BACKEND_TIMEOUT as a recoverable error. */
   backendResponseMs: 15_000,
+  /** Control messages that may wait in a backend socket; more ends the stream with ERR_TALKSPURT_BACKEND_OVERFLOW. */
+  backendControlBytes: 4 * 1024 * 1024,
+  /** Period of WebSocket pings to a backend. */
+  backendPingMs: 10_000,
+  /** Goodbye of a backend socket; then the connection is cut. */
+  backendCloseMs: 1_000,
+  /** Body of an HTTP refusal that is read for its error code; the rest is ignored. */
+  backendRefusalBytes: 16 * 1024,
+  /** Malformed messages of a backend with no good one between them; one more ends it with ERR_TALKSPURT_BACKEND_PROTOCOL. */
+  backendMalformedMessages: 16,
+  /** An identifier (item, response, tool call) from a backend; a message with a longer one is malformed. */
+  backendIdCharacters: 256,
+  /** Tool calls that wait for their result, per call; the oldest is forgotten. */
+  backendToolCalls: 64,
+  /** The online check of a backend's key and model; then ERR_TALKSPURT_BACKEND_TIMEOUT. */
+  backendProbeMs: 5_000,
+  /** How long a Realtime session lasts at most; then ERR_TALKSPURT_BACKEND_SESSION_EXPIRED. */
+  backendSessionMs: 3_600_000,
+  /** How long before its end a session says so (`onExpiring`). */
+  backendExpiryNoticeMs: 120_000,
   /** One ESL frame's header block; a longer one ends the connection with ERR_TALKSPURT_LINK_PROTOCOL. */
   eslHeaderBytes: 64 * 1024,
   /** One ESL body; a longer one ends the connection with ERR_TALKSPURT_LINK_PROTOCOL. */
@@ -34,6 +54,24 @@ export const LIMITS = {
   /** Back-off of a switch link. */
   linkBackoffBaseMs: 250,
   linkBackoffCapMs: 15_000,
+  /** From accepting an ESL client to its login; then it is sent away. */
+  eslServerLoginMs: 10_000,
+  /** One request of an ESL client that has not logged in; a longer one ends the connection. */
+  eslServerLoginBytes: 4 * 1024,
+  /** Requests of one ESL client that wait for an earlier one; the socket is not read meanwhile. */
+  eslServerPendingRequests: 256,
+  /** Background jobs (bgapi) of one ESL client at once; one more is `-ERR`. */
+  eslServerJobs: 64,
+  /** Subclasses and filters of one ESL client; one more is `-ERR`. */
+  eslServerSubscriptions: 256,
+  /** Events that wait behind a running command of their client; one more ends the connection, which would lie otherwise. */
+  eslServerQueuedEvents: 4096,
+  /** Bytes an ESL client has not read: replies wait for it to read on, an event beyond it ends the connection. */
+  eslServerBufferedBytes: 4 * 1024 * 1024,
+  /** Goodbye of an ESL server: a client that has not closed its side by then is cut off. */
+  eslServerCloseMs: 1_000,
+  /** Commands (sendmsg) that wait for one channel of the simulated switch; one more is `-ERR memory error`, as in the real one. */
+  simulatedCommands: 1_000,
   /** Operators' connections at the front door; one more is turned away. */
   frontDoorClients: 64,
   /** One command line; longer is `-ERR`. Room for a 4,096 byte URL and 8,192 bytes of metadata. */
@@ -47,6 +85,31 @@ export const LIMITS = {
   mediaStalledMs: 5_000,
   /** Hang-up, close and release of one call; what is not done by then is abandoned and reported. */
   callEndMs: 3_000,
+  /** One text to be spoken, texts that wait, and texts that are remembered. */
+  speechCharacters: 1_000,
+  speechRequests: 64,
+  speechCache: 128,
+  /** What the embedded backend keeps of one turn of the caller; the oldest is forgotten. Its sessions at once. */
+  simulatedTurnMs: 60_000,
+  simulatedSessions: 16,
+  /** What the simulated caller records of a call; the rest is left out. */
+  recordingMs: 30 * 60_000,
+  /** Log lines of one kind of event in a second; further ones are left out and counted as `suppressed` in the next. */
+  logBurstLines: 50,
+  /** Log lines that wait to be written; further ones are lost, so that a log nobody reads never holds audio up. */
+  logBufferedBytes: 4 * 1024 * 1024,
+  /** Different values of one metric label; further ones are counted as `other`. */
+  metricLabelValues: 64,
+  /** Calls whose record is being gathered; the oldest is given up. */
+  callRecords: 4096,
+  /** Entries of each list in a call's record; further ones are counted as `dropped_entries`. */
+  callRecordEntries: 512,
+  /** Status server: connections at once, a request's header, and its time. What is beyond is cut off. */
+  statusConnections: 64,
+  statusHeaderBytes: 8 * 1024,
+  statusRequestMs: 10_000,
+  /** A configuration file; a longer one is refused with ERR_TALKSPURT_CONFIG_UNREADABLE. */
+  configBytes: 1024 * 1024,
   /** A WAV file that the simulator reads. */
   wavBytes: 64 * 1024 * 1024,
 } as const;

@@ -35,6 +35,8 @@ export interface BackendSink {
   onToolCall(toolCallId: string, name: string, argumentsJson: string): void;
   /** A recoverable error: the stream goes on. */
   onError(error: TalkspurtError): void;
+  /** The backend will end the stream in `inMs` by its own rules: time for a goodbye, or for another stream. */
+  onExpiring?(inMs: number): void;
   /** The stream is over. `error` is null only when the backend ended it in good order. Called at most once. */
   onClosed(error: TalkspurtError | null): void;
 }
@@ -60,6 +62,8 @@ export interface BackendStream {
    */
   sendAudio(frame: Uint8Array): boolean;
   readonly droppedFrames: number;
+  /** When the backend ends the stream at the latest, in the clock's monotonic ms; undefined where it has no such rule. */
+  readonly expiresAtMs?: number;
   /** The caller has finished: answer now. Only where `detectsTurns` is false. */
   commitTurn(): void;
   /**
@@ -67,6 +71,8 @@ export interface BackendStream {
    * `playedMs` how much of it really left for the caller.
    */
   cancelResponse(itemId: string | null, playedMs: number): void;
+  /** Asks the agent to speak without the caller having spoken: a greeting. `instructions` are for this answer only. */
+  requestResponse(instructions?: string): void;
   /** Adds text to the conversation as the caller's and asks for an answer. */
   sendText(text: string): void;
   sendToolResult(toolCallId: string, outputJson: string): void;

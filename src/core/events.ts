@@ -28,7 +28,8 @@ export type CallEvent =
   | { type: 'turn.state'; state: TurnState; previous: TurnState }
   | { type: 'speech.started'; by: Speaker; source: 'endpointer' | 'backend' }
   | { type: 'speech.stopped'; by: Speaker; source: 'endpointer' | 'backend'; durationMs: number }
-  | { type: 'turn.response-latency'; latencyMs: number }
+  /** From the endpoint, and from the caller's last frame of speech, to the agent's first frame. */
+  | { type: 'turn.response-latency'; latencyMs: number; sinceSpeechMs: number }
   | { type: 'barge-in'; stopMs: number; playedMs: number; droppedMs: number }
   | { type: 'transcript'; by: Speaker; /** personal */ text: string; final: boolean }
   | { type: 'dtmf'; /** personal */ digit: string; durationMs: number }

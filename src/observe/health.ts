@@ -1,9 +1,13 @@
 /**
- * How a call is, as operators read it: `uuid_audio_stream <uuid> health` and `global_health`. The JSON field names are
- * an API (docs/health.md); this file is the only place that spells them.
+ * How a call is, and how the process is: from what a session measures of itself to the JSON that operators read
+ * (`health-schema.ts` says what each field is), and the judgement that goes with it.
  */
-import type { CallState, TurnState } from '../core/events.ts';
+import type { CallState, EndReason, TurnState } from '../core/events.ts';
 import type { AudioFormat, MediaFormat } from '../core/media.ts';
+import { LIMITS } from '../limits.ts';
+import type { CallHealth, CallStateWord, GlobalHealthJson, SessionHealthJson } from './health-schema.ts';
+
+export type { CallHealth, GlobalHealthJson, SessionHealthJson } from './health-schema.ts';
 
 /** What a session measures of itself, without any judgement. Counters since the call's start; ages in ms. */
 export interface SessionSnapshot {
@@ -42,4 +46,158 @@ export interface SessionSnapshot {
   readonly captureLevelDbov: number;
   readonly renderLevelDbov: number;
   readonly responseLatencyMs: readonly number[];
+  /** Phrases that wait to be said, the one being said included. */
+  readonly playoutPhrases?: number;
+  /** Why the call is ending or has ended; null before. */
+  readonly endReason?: EndReason | null;
+  /** `ws`: the audio is streamed to a WebSocket. Default `ai`. */
+  readonly mode?: 'ai' | 'ws';
+}
+
+/** What the process knows of itself. */
+export interface GatewaySnapshot {
+  readonly sessions: readonly SessionSnapshot[];
+  readonly created: number;
+  readonly destroyed: number;
+  readonly uptimeMs: number;
+  readonly version: string;
+  readonly draining: boolean;
+  readonly callLimit: number;
+  readonly links: readonly { readonly name: string; readonly kind: 'freeswitch' | 'asterisk'; readonly up: boolean }[];
+  readonly breakers?: readonly { readonly name: string; readonly state: 'closed' | 'open' | 'half-open' }[];
+}
+
+/** What makes a call DEGRADED or UNHEALTHY. A value has to be beyond its bound. */
+export const HEALTH_RULES = {
+  degradedUnderrunPct: 5,
+  degradedLateTickPct: 1,
+  degradedOverflows: 0,
+  unhealthySilentMs: LIMITS.mediaStalledMs,
+} as const;
+
+/** Ends that mean that something failed. */
+const FAILURES: ReadonlySet<EndReason> = new Set<EndReason>(['backend-failed', 'media-failed', 'link-lost', 'error']);
+
+/** One call, measured and judged. */
+export function sessionHealth(snapshot: SessionSnapshot): SessionHealthJson {
+  const { health, reasons } = judge(snapshot);
+  const latencies = snapshot.responseLatencyMs;
+  return {
+    session_uuid: snapshot.callId,
+    mode: snapshot.mode ?? 'ai',
+    uptime_sec: seconds(snapshot.uptimeMs),
+    state: stateWord(snapshot),
+    turn: snapshot.turn,
+    profile: snapshot.profile,
+    switch: snapshot.switchName,
+    capture: {
+      frames_sent: snapshot.capturedFrames,
+      last_frame_ms_ago: snapshot.lastFrameAgeMs === null ? null : rounded(snapshot.lastFrameAgeMs, 0),
+      late_tick_pct: share(snapshot.lateTicks, snapshot.ticks),
+      level_dbov: rounded(snapshot.captureLevelDbov, 1),
+    },
+    inject: {
+      buffer_inuse_bytes: snapshot.playoutBytes,
+      buffer_capacity_bytes: snapshot.playoutCapacityBytes,
+      buffer_fill_pct: share(snapshot.playoutBytes, snapshot.playoutCapacityBytes),
+      underrun_pct: share(snapshot.underrunTicks, snapshot.speakingTicks),
+      overflow_count: snapshot.overflows,
+      frames_sent: snapshot.sentFrames,
+      level_dbov: rounded(snapshot.renderLevelDbov, 1),
+    },
+    ai: {
+      openai_connected: snapshot.backendConnected,
+      backend_connected: snapshot.backendConnected,
+      backend: snapshot.backend,
+      tts_queue_depth: snapshot.playoutPhrases ?? (snapshot.playoutMs > 0 ? 1 : 0),
+      ring_buffer_ms: rounded(snapshot.playoutMs, 0),
+      turns: snapshot.turns,
+      barge_in_count: snapshot.bargeIns,
+      reconnect_attempts: snapshot.reconnects,
+      response_latency_ms: latencies.length === 0 ? null : rounded(latencies[latencies.length - 1] ?? 0, 1),
+      tts_cache_hit_pct: null,
+    },
+    media: {
+      transport: snapshot.transport,
+      codec: snapshot.leg?.codec ?? null,
+      rates: {
+        leg_hz: snapshot.leg?.sampleRateHz ?? null,
+        backend_input_hz: snapshot.backendInput?.sampleRateHz ?? null,
+        backend_output_hz: snapshot.backendOutput?.sampleRateHz ?? null,
+      },
+      ptime_ms: snapshot.leg?.ptimeMs ?? null,
+      jitter_ms: rounded(snapshot.jitterMs, 1),
+      lost: snapshot.lostFrames,
+      pass_through: snapshot.passThrough,
+    },
+    health,
+    reasons,
+  };
+}
+
+/** The process, measured, with its calls judged and counted. */
+export function globalHealth(snapshot: GatewaySnapshot): GlobalHealthJson {
+  const judged: Record<CallHealth, number> = { HEALTHY: 0, DEGRADED: 0, UNHEALTHY: 0 };
+  let streamed = 0;
+  for (const session of snapshot.sessions) {
+    judged[judge(session).health] += 1;
+    if (session.mode === 'ws') streamed += 1;
+  }
+  return {
+    active_ws_sessions: streamed,
+    active_ai_sessions: snapshot.sessions.length - streamed,
+    total_sessions_created: snapshot.created,
+    total_sessions_destroyed: snapshot.destroyed,
+    healthy: judged.HEALTHY,
+    degraded: judged.DEGRADED,
+    unhealthy: judged.UNHEALTHY,
+    uptime_sec: seconds(snapshot.uptimeMs),
+    version: snapshot.version,
+    draining: snapshot.draining,
+    call_limit: snapshot.callLimit,
+    build: { node: process.versions.node, platform: process.platform, arch: process.arch },
+    switch_links: snapshot.links.map(({ name, kind, up }) => ({ name, kind, up })),
+    breakers: (snapshot.breakers ?? []).map(({ name, state }) => ({ name, state })),
+  };
+}
+
+/**
+ * The rules, worst first. Backend and media are expected only while the call talks: before that they are being opened,
+ * and afterwards closed.
+ */
+function judge(snapshot: SessionSnapshot): { health: CallHealth; reasons: string[] } {
+  const grave: string[] = [];
+  if (stateWord(snapshot) === 'ERROR') grave.push('state ERROR');
+  if (snapshot.state === 'talking') {
+    if (!snapshot.backendConnected) grave.push('backend disconnected');
+    const silentMs = snapshot.lastFrameAgeMs ?? snapshot.uptimeMs;
+    if (silentMs > HEALTH_RULES.unhealthySilentMs) grave.push(`no frame for ${rounded(silentMs, 0)} ms`);
+  }
+  const slight: string[] = [];
+  const underrunPct = share(snapshot.underrunTicks, snapshot.speakingTicks);
+  if (underrunPct > HEALTH_RULES.degradedUnderrunPct) slight.push(`underrun ${underrunPct} %`);
+  if (snapshot.overflows > HEALTH_RULES.degradedOverflows) slight.push(`overflow ${snapshot.overflows}`);
+  const latePct = share(snapshot.lateTicks, snapshot.ticks);
+  if (latePct > HEALTH_RULES.degradedLateTickPct) slight.push(`late ticks ${latePct} %`);
+  const reasons = [...grave, ...slight];
+  return { health: grave.length > 0 ? 'UNHEALTHY' : slight.length > 0 ? 'DEGRADED' : 'HEALTHY', reasons };
+}
+
+function stateWord(snapshot: SessionSnapshot): CallStateWord {
+  const over = snapshot.state === 'ending' || snapshot.state === 'ended';
+  if (over && snapshot.endReason && FAILURES.has(snapshot.endReason)) return 'ERROR';
+  return snapshot.state.toUpperCase() as CallStateWord;
+}
+
+/** `part` of `whole` in per cent, 0..100 with two decimals; 0 of nothing is 0. */
+function share(part: number, whole: number): number {
+  return whole <= 0 ? 0 : rounded(Math.min(100, (100 * part) / whole), 2);
+}
+
+function seconds(durationMs: number): number {
+  return rounded(durationMs / 1000, 3);
+}
+
+function rounded(value: number, decimals: number): number {
+  return Number(value.toFixed(decimals));
 }

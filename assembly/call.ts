@@ -1,0 +1,71 @@
+import { ComfortNoise } from './comfort-noise';
+import { Concealment } from './conceal';
+import { GainRamp } from './gain-ramp';
+import { CODEC_L16, CODEC_PCMA, CODEC_PCMU } from './layout';
+import { decodeAlaw, decodeUlaw, encodeAlaw, encodeUlaw } from './g711';
+import { Resampler } from './resample';
+import { RingBuffer } from './ring-buffer';
+import { Tone } from './tone';
+import { VoiceActivity } from './voice-activity';
+
+/**
+ * What does it do? Holds the state of one call: the formats that the two pipes connect, and one instance of each stage.
+ * How does it work? Every object below is a view of static memory, so a call's linear memory is its whole state.
+ * How do I use it? `capture.ts` and `render.ts` read it; `configure` in index.ts writes it.
+ * Not for: a second call; another call is another instance of the module.
+ */
+@unmanaged
+export class Call {
+  legCodec: i32;
+  legHz: i32;
+  /** Samples of one wire frame, and of the same time at 8 kHz. */
+  legSamples: i32;
+  narrowSamples: i32;
+  inputCodec: i32;
+  inputHz: i32;
+  outputCodec: i32;
+  outputHz: i32;
+  /** Samples of one frame in the rate of the backend's output. */
+  outputSamples: i32;
+  outputBytes: i32;
+  capturePassThrough: bool;
+  renderPassThrough: bool;
+  /** The render resampler still holds the end of a phrase. */
+  renderTail: bool;
+}
+
+export const call = changetype<Call>(memory.data(offsetof<Call>(), 16));
+export const captureResampler = changetype<Resampler>(memory.data(offsetof<Resampler>(), 16));
+export const narrowResampler = changetype<Resampler>(memory.data(offsetof<Resampler>(), 16));
+export const renderResampler = changetype<Resampler>(memory.data(offsetof<Resampler>(), 16));
+export const concealment = changetype<Concealment>(memory.data(offsetof<Concealment>(), 16));
+export const comfortNoise = changetype<ComfortNoise>(memory.data(offsetof<ComfortNoise>(), 16));
+export const hopRing = changetype<RingBuffer>(memory.data(offsetof<RingBuffer>(), 16));
+export const voice = changetype<VoiceActivity>(memory.data(offsetof<VoiceActivity>(), 16));
+export const renderGain = changetype<GainRamp>(memory.data(offsetof<GainRamp>(), 16));
+export const tone = changetype<Tone>(memory.data(offsetof<Tone>(), 16));
+
+/** Bytes of `samples` samples. */
+export function bytesOf(codec: i32, samples: i32): i32 {
+  return codec == CODEC_L16 ? samples << 1 : samples;
+}
+
+/** Codes at `source` to i16 at `target`; L16 is copied. */
+export function decode(codec: i32, target: usize, source: usize, samples: i32): void {
+  if (codec == CODEC_PCMU) decodeUlaw(target, source, samples);
+  else if (codec == CODEC_PCMA) decodeAlaw(target, source, samples);
+  else memory.copy(target, source, (<usize>samples) << 1);
+}
+
+/** i16 at `source` to codes at `target`; L16 is copied. */
+export function encode(codec: i32, target: usize, source: usize, samples: i32): void {
+  if (codec == CODEC_PCMU) encodeUlaw(target, source, samples);
+  else if (codec == CODEC_PCMA) encodeAlaw(target, source, samples);
+  else memory.copy(target, source, (<usize>samples) << 1);
+}
+
+/** Digital silence: +0 in each codec (µ-law 0xFF, A-law 0xD5). */
+export function writeSilence(codec: i32, target: usize, samples: i32): void {
+  const code: u8 = codec == CODEC_PCMU ? 0xff : codec == CODEC_PCMA ? 0xd5 : 0;
+  memory.fill(target, code, <usize>bytesOf(codec, samples));
+}

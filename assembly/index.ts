@@ -1,0 +1,240 @@
+/**
+ * What does it do? The door of the core: one instance is one call. `talkspurt.wasm` exports what stands here.
+ * How does it work? `configure` sets the two pipes up; `capture` and `render` are the two crossings of a tick. The
+ *   instance starts with its filters, window and transform tables made, so a copy of fresh memory is a fresh call.
+ * How do I use it? Through `src/dsp/wasm-dsp.ts`. The stages by themselves (second half) are for tests and benches; they
+ *   work on the same state as the pipes, so do not mix the two on one instance.
+ * Not for: arrays and strings; that is library.ts.
+ */
+import {
+  bytesOf,
+  call,
+  captureResampler,
+  comfortNoise,
+  concealment,
+  hopRing,
+  narrowResampler,
+  renderGain,
+  renderResampler,
+  tone,
+  voice,
+} from './call';
+import { powerOf, transform } from './fft';
+import { designFilters } from './filter-design';
+import {
+  CAPTURE_BANK,
+  CAPTURE_LINE,
+  CODEC_L16,
+  CODEC_PCMU,
+  CONFIGURED,
+  HOP_RING,
+  HOP_RING_SAMPLES,
+  METER_CAPTURE_LEVEL,
+  METER_RENDER_LEVEL,
+  METERS,
+  NARROW_BANK,
+  NARROW_LINE,
+  REFUSED_AGGRESSIVENESS,
+  REFUSED_BACKEND_INPUT,
+  REFUSED_BACKEND_OUTPUT,
+  REFUSED_LEG,
+  RENDER_BANK,
+  RENDER_LINE,
+} from './layout';
+import { knownRate } from './resample';
+import { planDetection } from './voice-activity';
+
+export { capture } from './capture';
+export { render } from './render';
+export { decodeAlaw, decodeUlaw, encodeAlaw, encodeUlaw } from './g711';
+export { levelDbov } from './level';
+export {
+  CAPTURE_PCM,
+  CODEC_L16,
+  CODEC_PCMA,
+  CODEC_PCMU,
+  CONFIGURED,
+  FRAME_BYTES_MAX,
+  FRAME_SAMPLES_MAX,
+  HEARD,
+  HOP_RING_SAMPLES,
+  METER_CAPTURE_LEVEL,
+  METER_RENDER_LEVEL,
+  METER_SPEECH_PROBABILITY,
+  METERS,
+  REFUSED_AGGRESSIVENESS,
+  REFUSED_BACKEND_INPUT,
+  REFUSED_BACKEND_OUTPUT,
+  REFUSED_LEG,
+  RENDER_PCM,
+  SAID,
+  SCRATCH_PCM,
+  WIRE_IN,
+  WIRE_OUT,
+} from './layout';
+
+designFilters();
+planDetection();
+
+/**
+ * Sets both pipes up and forgets all audio. Codecs by their CODEC_ number, rates in Hz, ptime in ms. Returns CONFIGURED,
+ * or a REFUSED_ number and leaves the call unusable.
+ */
+export function configure(
+  legCodec: i32,
+  legHz: i32,
+  ptimeMs: i32,
+  inputCodec: i32,
+  inputHz: i32,
+  outputCodec: i32,
+  outputHz: i32,
+  aggressiveness: i32,
+): i32 {
+  if (!knownAudio(legCodec, legHz) || ptimeMs < 10 || ptimeMs > 60 || ptimeMs % 10 != 0) return REFUSED_LEG;
+  if (!knownAudio(inputCodec, inputHz)) return REFUSED_BACKEND_INPUT;
+  if (!knownAudio(outputCodec, outputHz)) return REFUSED_BACKEND_OUTPUT;
+  if (aggressiveness < 0 || aggressiveness > 3) return REFUSED_AGGRESSIVENESS;
+
+  call.legCodec = legCodec;
+  call.legHz = legHz;
+  call.legSamples = (legHz / 1000) * ptimeMs;
+  call.narrowSamples = 8 * ptimeMs;
+  call.inputCodec = inputCodec;
+  call.inputHz = inputHz;
+  call.outputCodec = outputCodec;
+  call.outputHz = outputHz;
+  call.outputSamples = (outputHz / 1000) * ptimeMs;
+  call.outputBytes = bytesOf(outputCodec, call.outputSamples);
+  call.capturePassThrough = legCodec == inputCodec && legHz == inputHz;
+  call.renderPassThrough = legCodec == outputCodec && legHz == outputHz;
+  call.renderTail = false;
+
+  captureResampler.start(CAPTURE_BANK, CAPTURE_LINE, legHz, inputHz);
+  narrowResampler.start(NARROW_BANK, NARROW_LINE, legHz, 8000);
+  renderResampler.start(RENDER_BANK, RENDER_LINE, outputHz, legHz);
+  concealment.start(legHz, comfortNoise);
+  hopRing.start(HOP_RING, HOP_RING_SAMPLES);
+  voice.start(aggressiveness);
+  renderGain.start(1.0);
+  memory.fill(METERS, 0, 16);
+  store<f32>(METERS + ((<usize>METER_CAPTURE_LEVEL) << 2), -127.0);
+  store<f32>(METERS + ((<usize>METER_RENDER_LEVEL) << 2), -127.0);
+  return CONFIGURED;
+}
+
+/** Whether `capture` (`render`) leaves its result in WIRE_IN (SAID) instead of HEARD (WIRE_OUT). */
+export function capturePassThrough(): i32 {
+  return <i32>call.capturePassThrough;
+}
+export function renderPassThrough(): i32 {
+  return <i32>call.renderPassThrough;
+}
+
+/** Moves the render gain to `gain`, kept within 0..4, over `rampMs`. A gain that is not a number changes nothing. */
+export function rampGain(gain: f32, rampMs: f32): void {
+  if (isNaN(gain)) return;
+  const samples = max<f32>(0.0, min<f32>(60000.0, rampMs)) * <f32>(call.legHz / 1000);
+  renderGain.moveTo(max<f32>(0.0, min<f32>(4.0, gain)), <i32>samples);
+}
+
+/** Stage: starts the capture resampler; 0 for rates it does not know. */
+export function resampleStart(fromHz: i32, toHz: i32): i32 {
+  return <i32>captureResampler.start(CAPTURE_BANK, CAPTURE_LINE, fromHz, toHz);
+}
+
+/** Stage: i16 in, i16 out; returns the samples made. */
+export function resample(target: usize, source: usize, samples: i32): i32 {
+  return captureResampler.push(target, source, samples);
+}
+
+/** Stage: starts the detector. */
+export function voiceStart(aggressiveness: i32): void {
+  voice.start(aggressiveness);
+}
+
+/** Stage: 80 samples at 8 kHz; the probability of speech. */
+export function voiceHop(source: usize): f32 {
+  return voice.hop(source);
+}
+
+/** Stage: transforms 256 f32 in place. */
+export function spectrum(frame: usize): void {
+  transform(frame);
+}
+
+/** Stage: |X|² of one bin, 1..127, of a transformed frame. */
+export function spectrumPower(frame: usize, bin: i32): f32 {
+  return powerOf(frame, bin);
+}
+
+/** Stage: empties the ring; `capacity` is a power of two up to HOP_RING_SAMPLES. */
+export function ringStart(capacity: i32): void {
+  hopRing.start(HOP_RING, capacity);
+}
+
+/** Stage: samples that wait in the ring. */
+export function ringWaiting(): i32 {
+  return hopRing.waiting;
+}
+
+/** Stage: returns the samples that found room. */
+export function ringWrite(source: usize, samples: i32): i32 {
+  return hopRing.write(source, samples);
+}
+
+/** Stage: returns the samples there were. */
+export function ringRead(target: usize, samples: i32): i32 {
+  return hopRing.read(target, samples);
+}
+
+/** Stage: sits the render gain at `gain`. */
+export function gainStart(gain: f32): void {
+  renderGain.start(gain);
+}
+
+/** Stage: moves it over `samples` samples. */
+export function gainMove(gain: f32, samples: i32): void {
+  renderGain.moveTo(gain, samples);
+}
+
+/** Stage: changes samples in place. */
+export function gainApply(pcm: usize, samples: i32): void {
+  renderGain.apply(pcm, samples);
+}
+
+/** Stage: starts the concealment for a leg of this rate. */
+export function concealStart(sampleRateHz: i32): void {
+  concealment.start(sampleRateHz, comfortNoise);
+}
+
+/** Stage: a frame that came; whether it was changed. */
+export function concealAccept(pcm: usize, samples: i32): i32 {
+  return <i32>concealment.accept(pcm, samples);
+}
+
+/** Stage: a frame that did not come. */
+export function concealFill(pcm: usize, samples: i32): void {
+  concealment.fill(pcm, samples);
+}
+
+/** Stage: one or two sines; `amplitude` is the peak of each. */
+export function toneStart(firstHz: f64, secondHz: f64, amplitude: f64, sampleRateHz: f64): void {
+  tone.start(firstHz, secondHz, amplitude, sampleRateHz);
+}
+
+/** Stage: the next samples of the tone. */
+export function toneWrite(target: usize, samples: i32): void {
+  tone.write(target, samples);
+}
+
+/** Stage: the next samples of noise, uniform in ±amplitude. */
+export function noiseStart(seed: u32): void {
+  comfortNoise.start(seed);
+}
+export function noiseWrite(target: usize, samples: i32, amplitude: f32): void {
+  comfortNoise.write(target, samples, amplitude);
+}
+
+function knownAudio(codec: i32, hz: i32): bool {
+  return codec >= CODEC_PCMU && codec <= CODEC_L16 && knownRate(hz);
+}

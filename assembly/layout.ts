@@ -1,0 +1,95 @@
+/**
+ * The one memory map. Every region of a call's memory and every number that both sides of the WebAssembly boundary
+ * must agree on is declared here and nowhere else; the host reads the exported ones when it loads the module.
+ *
+ *   caller → backend                                     backend → caller
+ *   ┌───────────────┐                                    ┌───────────────┐
+ *   │ WIRE_IN       │ wire bytes of the leg              │ SAID          │ bytes of the backend
+ *   └──────┬────────┘                                    └──────┬────────┘
+ *     decode ▼                                             decode ▼
+ *   ┌───────────────┐                                    ┌───────────────┐
+ *   │ CAPTURE_PCM   │ i16, leg rate ─▶ NARROW_PCM ─▶ ring│ SCRATCH_PCM   │ i16, backend rate
+ *   └──────┬────────┘                  (8 kHz view)  ─▶ VAD──────┬──────┘
+ *   resample ▼                                           resample ▼
+ *   ┌───────────────┐                                    ┌───────────────┐
+ *   │ SCRATCH_PCM   │ i16, backend rate                  │ RENDER_PCM    │ i16, leg rate (gain in place)
+ *   └──────┬────────┘                                    └──────┬────────┘
+ *     encode ▼                                             encode ▼
+ *   ┌───────────────┐                                    ┌───────────────┐
+ *   │ HEARD         │ bytes of the backend               │ WIRE_OUT      │ wire bytes of the leg
+ *   └───────────────┘                                    └───────────────┘
+ *
+ * A step that has nothing to do is skipped and its neighbour's region is used in its place. SCRATCH_PCM holds nothing
+ * between two crossings, so both pipes share it. All of it is static memory: no heap, no growth, min = max.
+ */
+
+/** Codecs as the boundary numbers them. */
+export const CODEC_PCMU: i32 = 0;
+export const CODEC_PCMA: i32 = 1;
+export const CODEC_L16: i32 = 2;
+
+/** What `configure` answers: 0, or which of its arguments it cannot serve. */
+export const CONFIGURED: i32 = 0;
+export const REFUSED_LEG: i32 = 1;
+export const REFUSED_BACKEND_INPUT: i32 = 2;
+export const REFUSED_BACKEND_OUTPUT: i32 = 3;
+export const REFUSED_AGGRESSIVENESS: i32 = 4;
+
+/** The longest frame: 60 ms at 48 kHz. */
+export const FRAME_SAMPLES_MAX: i32 = 2880;
+/** The same in bytes of L16. */
+export const FRAME_BYTES_MAX: i32 = 5760;
+
+export const WIRE_IN: usize = memory.data(5760, 16);
+export const HEARD: usize = memory.data(5760, 16);
+export const SAID: usize = memory.data(5760, 16);
+export const WIRE_OUT: usize = memory.data(5760, 16);
+export const CAPTURE_PCM: usize = memory.data(5760, 16);
+export const RENDER_PCM: usize = memory.data(5760, 16);
+export const SCRATCH_PCM: usize = memory.data(5760, 16);
+/** 60 ms at 8 kHz: what the detector listens to. */
+export const NARROW_PCM: usize = memory.data(960, 16);
+
+/** Measurements, f32 each: index with the METER_ constants. */
+export const METERS: usize = memory.data(16, 16);
+export const METER_SPEECH_PROBABILITY: i32 = 0;
+export const METER_CAPTURE_LEVEL: i32 = 1;
+export const METER_RENDER_LEVEL: i32 = 2;
+
+/** One symmetric half of the two prototype filters, f64 (see filter-design.ts). */
+export const UP_PROTOTYPE: usize = memory.data(121 * 8, 16);
+export const DOWN_PROTOTYPE: usize = memory.data(193 * 8, 16);
+
+/** Samples that a resampler takes at a time: 10 ms at 48 kHz. */
+export const RESAMPLER_BLOCK_SAMPLES: i32 = 480;
+/** The most taps of one phase (48 kHz → 8 kHz), and of all phases of a bank (6 × 40 or 384). */
+export const RESAMPLER_TAPS_MAX: i32 = 384;
+
+/** Per resampler: a bank of coefficients and a line of past and present samples, f32 each. */
+export const CAPTURE_BANK: usize = memory.data(384 * 4, 16);
+export const CAPTURE_LINE: usize = memory.data((384 + 480) * 4, 16);
+export const NARROW_BANK: usize = memory.data(384 * 4, 16);
+export const NARROW_LINE: usize = memory.data((384 + 480) * 4, 16);
+export const RENDER_BANK: usize = memory.data(384 * 4, 16);
+export const RENDER_LINE: usize = memory.data((384 + 480) * 4, 16);
+
+/** The ring that turns any ptime into 10 ms hops: a power of two of i16. */
+export const HOP_RING_SAMPLES: i32 = 1024;
+export const HOP_RING: usize = memory.data(1024 * 2, 16);
+
+/** 25 ms of past audio at 48 kHz, i16: what a lost frame is made of. */
+export const CONCEAL_HISTORY_SAMPLES: i32 = 1200;
+export const CONCEAL_HISTORY: usize = memory.data(1200 * 2, 16);
+
+/** The detector: analysis frame, window, spectrum and twiddles (f32), bit reversal (u8), band state (f32). */
+export const VOICE_HOP: usize = memory.data(80 * 2, 16);
+export const VOICE_FRAME: usize = memory.data(160 * 4, 16);
+export const VOICE_WINDOW: usize = memory.data(160 * 4, 16);
+export const VOICE_SPECTRUM: usize = memory.data(256 * 4, 16);
+export const FFT_TWIDDLES: usize = memory.data(256 * 4, 16);
+export const FFT_REVERSAL: usize = memory.data(128, 16);
+export const VOICE_BANDS: usize = memory.data(5 * 16 * 4, 16);
+/** First FFT bin (31.25 Hz each) of each of the 16 bands, and one past the last: 94 Hz to 3.8 kHz. */
+export const VOICE_BAND_EDGES: usize = memory.data<u8>([
+  3, 6, 9, 12, 15, 19, 23, 28, 33, 39, 46, 54, 63, 74, 87, 102, 122,
+]);

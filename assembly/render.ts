@@ -1,0 +1,58 @@
+import { call, decode, encode, renderGain, renderResampler, writeSilence } from './call';
+import { CODEC_L16, METER_RENDER_LEVEL, METERS, RENDER_PCM, SAID, SCRATCH_PCM, WIRE_OUT } from './layout';
+import { levelDbov } from './level';
+
+/**
+ * What does it do? Backend → caller: what the backend says in, one wire frame of the leg out.
+ * How does it work? Top to bottom:
+ *
+ *   SAID ─▶ pad ─▶ decode ─▶ resample ─▶ gain ramp ─▶ level ─▶ encode ─▶ WIRE_OUT
+ *
+ *   Pass-through (leg and backend speak the same) leaves the bytes where they are, in SAID, and only measures; they are
+ *   encoded again only while the gain moves or is not 1. When nothing is said, one frame of zeros pushes the end of the
+ *   phrase out of the resampler, and from then on the frame is digital silence: 0xFF (µ-law), 0xD5 (A-law) or 0.
+ * How do I use it? Put at most one frame at SAID and call `render(bytes)`; `render(0)` when there is nothing to say.
+ * Not for: more than one frame.
+ */
+export function render(saidBytes: i32): void {
+  const samples = call.legSamples;
+  const out = call.renderPassThrough ? SAID : WIRE_OUT;
+  if (saidBytes <= 0 && !call.renderTail) {
+    rest(out, samples);
+    return;
+  }
+  pad(max(0, saidBytes));
+
+  const linear = call.legCodec == CODEC_L16;
+  const pcm = linear ? out : RENDER_PCM;
+  if (call.outputHz == call.legHz) {
+    if (pcm != SAID) decode(call.outputCodec, pcm, SAID, samples);
+  } else if (call.outputCodec == CODEC_L16) {
+    renderResampler.push(pcm, SAID, call.outputSamples);
+  } else {
+    decode(call.outputCodec, SCRATCH_PCM, SAID, call.outputSamples);
+    renderResampler.push(pcm, SCRATCH_PCM, call.outputSamples);
+  }
+  call.renderTail = saidBytes > 0 && call.outputHz != call.legHz;
+
+  const changed = !renderGain.neutral;
+  if (changed) renderGain.apply(pcm, samples);
+  store<f32>(METERS + ((<usize>METER_RENDER_LEVEL) << 2), levelDbov(pcm, samples));
+  if (!linear && (changed || !call.renderPassThrough)) encode(call.legCodec, out, pcm, samples);
+}
+
+/** Nothing to be heard: digital silence, without work. The gain goes on moving. */
+function rest(out: usize, samples: i32): void {
+  renderGain.skip(samples);
+  writeSilence(call.legCodec, out, samples);
+  store<f32>(METERS + ((<usize>METER_RENDER_LEVEL) << 2), -127.0);
+}
+
+/** Fills what is missing of a frame with silence. An odd last byte of L16 is half a sample, and dropped. */
+function pad(saidBytes: i32): void {
+  const whole = call.outputCodec == CODEC_L16 ? saidBytes & ~1 : saidBytes;
+  const missing = call.outputBytes - whole;
+  if (missing <= 0) return;
+  const samples = call.outputCodec == CODEC_L16 ? missing >> 1 : missing;
+  writeSilence(call.outputCodec, SAID + <usize>whole, samples);
+}

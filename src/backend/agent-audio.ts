@@ -1,0 +1,52 @@
+/** Base64 audio from a backend as whole samples, in a place that is used again and again. */
+import type { AudioFormat } from '../core/media.ts';
+import { bytesPerSample } from '../core/media.ts';
+import { decodeBase64, decodedLength } from './base64.ts';
+
+/** A longer delta than this is decoded into memory of its own, so that one giant does not stay with the call. */
+const KEPT_BYTES = 256 * 1024;
+
+export class AgentAudio {
+  readonly #sampleBytes: 1 | 2;
+  #bytes: Buffer = Buffer.alloc(8 * 1024);
+  #view: Buffer = this.#bytes;
+  /** The first half of a sample whose second half is still to come, -1 where there is none. */
+  #half = -1;
+  #itemId = '';
+
+  constructor(format: AudioFormat) {
+    this.#sampleBytes = bytesPerSample(format.codec);
+  }
+
+  /**
+   * The audio in the base64 text `text[from … to)`, or null when it is no base64. Whole samples only: half a sample at
+   * the end waits for the next text of the same item. Borrowed until the next call.
+   */
+  decode(itemId: string, text: Buffer, from: number, to: number): Buffer | null {
+    if (itemId !== this.#itemId) {
+      this.#itemId = itemId;
+      this.#half = -1;
+    }
+    const carried = this.#half < 0 ? 0 : 1;
+    const needed = decodedLength(text, from, to);
+    if (needed < 0) return null;
+    const place = this.#room(needed + carried);
+    if (carried === 1) place[0] = this.#half;
+    if (decodeBase64(text, from, to, place, carried) < 0) return null;
+    const bytes = needed + carried;
+    const whole = bytes - (bytes % this.#sampleBytes);
+    this.#half = whole === bytes ? -1 : place[whole]!;
+    if (place !== this.#bytes) return place.subarray(0, whole);
+    // Deltas of a call are mostly alike: the same view serves.
+    if (this.#view.length !== whole || this.#view.buffer !== place.buffer) this.#view = place.subarray(0, whole);
+    return this.#view;
+  }
+
+  #room(bytes: number): Buffer {
+    if (bytes <= this.#bytes.length) return this.#bytes;
+    // An ArrayBuffer of its own: 16-bit views need an even offset, which a slice of a shared pool may not have.
+    const grown = Buffer.from(new ArrayBuffer(2 ** Math.ceil(Math.log2(bytes))));
+    if (bytes <= KEPT_BYTES) this.#bytes = grown;
+    return grown;
+  }
+}

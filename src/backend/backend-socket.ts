@@ -1,0 +1,237 @@
+/**
+ * One WebSocket to a backend, under every vendor's dialect: dialling with a deadline, bounded messages both ways,
+ * liveness by ping and pong, and an end that always comes.
+ */
+import { WebSocket } from 'ws';
+import type { ClientOptions } from 'ws';
+import type { Clock, Timer } from '../core/clock.ts';
+import { TalkspurtError, asTalkspurtError } from '../core/errors.ts';
+import { LIMITS } from '../limits.ts';
+import { nonZeroMask } from './frame-mask.ts';
+import { peerText } from './peer-text.ts';
+import { dialBackend } from './backend-dial.ts';
+
+export interface BackendSocketOptions {
+  /** Whole, with its query. Holds no secret: it is shown in errors as far as host and path go. */
+  readonly url: URL;
+  /** Secrets travel here. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The backend's configured name, for messages. */
+  readonly backend: string;
+  /** Texts that must not come back in an error, whatever the peer says. */
+  readonly secrets: readonly string[];
+  readonly clock: Clock;
+  /** From dialling to the end of the WebSocket handshake. Default `LIMITS.backendOpenMs`. */
+  readonly handshakeMs?: number | undefined;
+}
+
+/** Who listens to a {@link BackendSocket}. */
+export interface BackendSocketListener {
+  /** One whole message, text or binary. `data` is the receiver's to keep. */
+  onMessage(data: Buffer): void;
+  /** The socket is gone: null only when the peer closed it in good order. At most once, and never after `close`. */
+  onClosed(error: TalkspurtError | null): void;
+}
+
+type SocketState = 'open' | 'closing' | 'closed';
+
+export class BackendSocket {
+  readonly #socket: WebSocket;
+  readonly #options: BackendSocketOptions;
+  readonly #liveness: Timer;
+  #listener: BackendSocketListener;
+  #state: SocketState = 'open';
+  #heard = true;
+  #heardAtMs: number;
+  /** Ends the wait of `close`. */
+  #closing: { readonly done: Promise<void>; readonly finish: () => void } | null = null;
+
+  /**
+   * Dials, and resolves when messages may flow: the listener hears nothing before.
+   * @throws ERR_TALKSPURT_BACKEND_AUTH | _REFUSED | _DENIED | _TIMEOUT | _PROTOCOL, or the reason of `signal`; nothing is
+   * left open then.
+   */
+  static async open(
+    options: BackendSocketOptions,
+    listener: BackendSocketListener,
+    signal: AbortSignal,
+  ): Promise<BackendSocket> {
+    return dialBackend(options, signal, CLIENT_OPTIONS, (socket) => new BackendSocket(socket, options, listener));
+  }
+
+  /** Takes over a socket that is just open; use {@link open}. */
+  private constructor(socket: WebSocket, options: BackendSocketOptions, listener: BackendSocketListener) {
+    this.#socket = socket;
+    this.#options = options;
+    this.#listener = listener;
+    this.#heardAtMs = options.clock.nowMs();
+    this.#liveness = options.clock.every(LIMITS.backendPingMs, () => this.#checkLiveness());
+    socket.on('message', (data) => this.#onMessage(data as Buffer));
+    socket.on('ping', () => (this.#heard = true));
+    socket.on('pong', () => (this.#heard = true));
+    socket.on('error', (error) => this.#fail(this.#transportError(error)));
+    socket.on('close', (code, reason) => this.#onClose(code, reason));
+  }
+
+  /** Bytes that were sent and wait here because the peer, or the network, does not take them. */
+  get bufferedBytes(): number {
+    return this.#socket.bufferedAmount;
+  }
+
+  /** Messages go to `listener` from now on. */
+  listen(listener: BackendSocketListener): void {
+    this.#listener = listener;
+  }
+
+  /**
+   * Sends a message that must arrive. Where more than `LIMITS.backendControlBytes` wait already the peer has stopped
+   * reading: the socket ends with ERR_TALKSPURT_BACKEND_OVERFLOW. Nothing happens on a socket that is not open.
+   */
+  send(text: string): void {
+    if (this.#state !== 'open') return;
+    if (this.#socket.bufferedAmount + text.length > LIMITS.backendControlBytes) {
+      this.#fail(
+        new TalkspurtError(
+          'ERR_TALKSPURT_BACKEND_OVERFLOW',
+          `backend '${this.#options.backend}' stopped reading: too much waits to be sent`,
+          { details: { bufferedBytes: this.#socket.bufferedAmount, messageBytes: text.length } },
+        ),
+      );
+      return;
+    }
+    this.#socket.send(text, TEXT);
+  }
+
+  /**
+   * Sends a text message that may be lost: false when it was, because more than `LIMITS.backendBufferedBytes` wait or the
+   * socket is not open. Hot path. `message` is copied before this returns (see `frame-mask.ts`).
+   */
+  sendDroppable(message: Buffer): boolean {
+    if (this.#state !== 'open' || this.#socket.bufferedAmount > LIMITS.backendBufferedBytes) return false;
+    this.#socket.send(message, TEXT);
+    return true;
+  }
+
+  /**
+   * Closes in good order; cuts the connection when the peer has not answered within `LIMITS.backendCloseMs`. Resolves
+   * when the connection is gone. Twice is harmless.
+   */
+  close(): Promise<void> {
+    if (this.#closing !== null) return this.#closing.done;
+    let finish = (): void => undefined;
+    const done = new Promise<void>((resolve) => (finish = resolve));
+    this.#closing = { done, finish };
+    if (this.#socket.readyState === WebSocket.CLOSED) finish();
+    if (this.#state !== 'open') return done;
+    this.#state = 'closing';
+    this.#liveness.cancel();
+    const deadline = this.#options.clock.after(LIMITS.backendCloseMs, () => this.#socket.terminate());
+    this.#closing = { done, finish: () => (deadline.cancel(), finish()) };
+    this.#socket.close(CLOSE_NORMAL);
+    return done;
+  }
+
+  /** Cuts the connection and reports nothing. */
+  cut(): void {
+    if (this.#state === 'open') this.#end();
+    this.#socket.terminate();
+  }
+
+  /** Cuts the connection and reports `error` to the listener, once; for a peer that breaks the dialect's rules. */
+  fail(error: TalkspurtError): void {
+    this.#fail(error);
+  }
+
+  #onMessage(data: Buffer): void {
+    this.#heard = true;
+    if (this.#state !== 'open') return;
+    try {
+      this.#listener.onMessage(data);
+    } catch (error) {
+      // A bug of ours, in a socket's event: it ends this stream, not the process.
+      this.#fail(asTalkspurtError(error));
+    }
+  }
+
+  #checkLiveness(): void {
+    const nowMs = this.#options.clock.nowMs();
+    if (this.#heard) {
+      this.#heard = false;
+      this.#heardAtMs = nowMs;
+    }
+    if (nowMs - this.#heardAtMs < LIMITS.backendSilentMs) {
+      this.#socket.ping();
+      return;
+    }
+    this.#fail(
+      new TalkspurtError(
+        'ERR_TALKSPURT_BACKEND_TIMEOUT',
+        `backend '${this.#options.backend}' is silent: no message and no pong for ${LIMITS.backendSilentMs} ms`,
+      ),
+    );
+  }
+
+  #onClose(code: number, reason: Buffer): void {
+    const wasOpen = this.#state === 'open';
+    this.#end();
+    this.#closing?.finish();
+    if (!wasOpen) return;
+    this.#listener.onClosed(code === CLOSE_NORMAL ? null : this.#closedError(code, reason));
+  }
+
+  #closedError(closeCode: number, reason: Buffer): TalkspurtError {
+    const { backend, secrets } = this.#options;
+    const closeReason = peerText(reason.toString('utf8'), secrets);
+    return new TalkspurtError(
+      'ERR_TALKSPURT_BACKEND_CLOSED',
+      `backend '${backend}' closed the connection (${closeCode})`,
+      {
+        details: { closeCode, closeReason },
+      },
+    );
+  }
+
+  #transportError(error: Error): TalkspurtError {
+    const errno = (error as NodeJS.ErrnoException).code ?? 'unknown';
+    const { backend } = this.#options;
+    return errno.startsWith('WS_ERR_')
+      ? new TalkspurtError(
+          'ERR_TALKSPURT_BACKEND_PROTOCOL',
+          `backend '${backend}' broke the WebSocket protocol (${errno})`,
+          {
+            cause: error,
+            details: { errno, limitBytes: LIMITS.backendMessageBytes },
+          },
+        )
+      : new TalkspurtError('ERR_TALKSPURT_BACKEND_CLOSED', `the connection to backend '${backend}' broke (${errno})`, {
+          cause: error,
+          details: { errno },
+        });
+  }
+
+  #fail(error: TalkspurtError): void {
+    if (this.#state !== 'open') return;
+    this.#end();
+    this.#socket.terminate();
+    this.#listener.onClosed(error);
+  }
+
+  #end(): void {
+    this.#state = 'closed';
+    this.#liveness.cancel();
+  }
+}
+
+const CLOSE_NORMAL = 1000;
+
+/** Frozen, and shared by every send: none of ours is made per message. */
+const TEXT = Object.freeze({ binary: false, compress: false, fin: true });
+
+/** `closeTimeout` is newer than the type declarations: how long a peer may take to hang up after it said goodbye. */
+const CLIENT_OPTIONS: ClientOptions & { readonly closeTimeout: number } = {
+  perMessageDeflate: false,
+  followRedirects: false,
+  maxPayload: LIMITS.backendMessageBytes,
+  generateMask: nonZeroMask,
+  closeTimeout: LIMITS.backendCloseMs,
+};

@@ -1,0 +1,174 @@
+import type { ResponseAudioDeltaEvent } from 'openai/resources/realtime/realtime';
+import { LIMITS } from '../limits.ts';
+
+/**
+ * What does it do? Finds the fields of a `response.output_audio.delta` in its bytes, without parsing the message.
+ * How does it work? An event is a flat JSON object here: the scan walks its members in whatever order they come, takes
+ * the five that matter by their offsets, and gives up at the first thing that it does not expect (an escape, an inner
+ * object, a byte that is not ASCII, a member twice). Giving up is cheap and never wrong: `JSON.parse` is asked then.
+ * How do I use it? `if (scanner.scan(data)) …`; then its fields, which hold until the next scan. The base64 stands in
+ * `data` from `deltaFrom` to `deltaTo`, unchecked.
+ * Not for: any other event.
+ */
+export class AudioDeltaScanner {
+  responseId = '';
+  itemId = '';
+  contentIndex = 0;
+  deltaFrom = 0;
+  deltaTo = 0;
+  readonly #responseId = new RepeatedText();
+  readonly #itemId = new RepeatedText();
+  #data: Buffer = Buffer.alloc(0);
+  #at = 0;
+  /** The value that was read last. */
+  #valueFrom = 0;
+  #valueTo = 0;
+
+  /** Whether `data` is an audio delta that this could read. */
+  scan(data: Buffer): boolean {
+    this.#data = data;
+    this.#at = 0;
+    const found = this.#object();
+    // The message is the socket's: it must not live until the next one.
+    this.#data = NOTHING;
+    return found;
+  }
+
+  #object(): boolean {
+    if (this.#next() !== OPEN_BRACE) return false;
+    let seen = 0;
+    for (;;) {
+      if (this.#next() !== QUOTE) return false;
+      const nameFrom = this.#at;
+      const nameTo = this.#string(nameFrom);
+      if (nameTo < 0 || this.#next() !== COLON) return false;
+      const member = this.#memberOf(nameFrom, nameTo);
+      if (!this.#value(member) || (seen & member) !== 0 || !this.#take(member)) return false;
+      seen |= member;
+      const after = this.#next();
+      if (after === CLOSE_BRACE) break;
+      if (after !== COMMA) return false;
+    }
+    return this.#next() === END && (seen & NEEDED) === NEEDED;
+  }
+
+  /** The next byte that is no white space, and past it; `END` where there is none. */
+  #next(): number {
+    for (;;) {
+      const byte = this.#data[this.#at];
+      if (byte === undefined) return END;
+      this.#at += 1;
+      if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) return byte;
+    }
+  }
+
+  /** Where the string that begins at `from` ends, or -1 for one with an escape or a byte that is not plain ASCII. */
+  #string(from: number): number {
+    for (let at = from; at < this.#data.length; at += 1) {
+      const byte = this.#data[at]!;
+      if (byte === QUOTE) {
+        this.#at = at + 1;
+        return at;
+      }
+      if (byte === BACKSLASH || byte < 0x20 || byte > 0x7e) return -1;
+    }
+    return -1;
+  }
+
+  #value(member: number): boolean {
+    const first = this.#next();
+    this.#valueFrom = this.#at;
+    if (first === QUOTE) {
+      if (member === DELTA) {
+        // The longest by far: base64 has neither quotes nor escapes, and the decoder refuses what is not base64.
+        this.#valueTo = this.#data.indexOf(QUOTE, this.#at);
+        this.#at = this.#valueTo + 1;
+      } else this.#valueTo = this.#string(this.#at);
+      return this.#valueTo >= 0 && member !== CONTENT_INDEX;
+    }
+    return (member === CONTENT_INDEX || member === OTHER) && isDigit(first) && this.#digits();
+  }
+
+  /** The rest of a number that began with a digit: at most nine, and no fraction or exponent. */
+  #digits(): boolean {
+    this.#valueFrom -= 1;
+    while (isDigit(this.#data[this.#at] ?? END)) this.#at += 1;
+    this.#valueTo = this.#at;
+    const digits = this.#valueTo - this.#valueFrom;
+    return digits === 1 || (digits <= 9 && this.#data[this.#valueFrom] !== ZERO);
+  }
+
+  #memberOf(from: number, to: number): number {
+    const length = to - from;
+    if (length === 4 && this.#is('type', from)) return TYPE;
+    if (length === 5 && this.#is('delta', from)) return DELTA;
+    if (length === 7 && this.#is('item_id', from)) return ITEM_ID;
+    if (length === 11 && this.#is('response_id', from)) return RESPONSE_ID;
+    if (length === 13 && this.#is('content_index', from)) return CONTENT_INDEX;
+    return OTHER;
+  }
+
+  #is(text: string, from: number): boolean {
+    for (let i = 0; i < text.length; i += 1) if (this.#data[from + i] !== text.charCodeAt(i)) return false;
+    return true;
+  }
+
+  /** Keeps the value that was read last; false when the event is another one. */
+  #take(member: number): boolean {
+    const from = this.#valueFrom;
+    const to = this.#valueTo;
+    if (member === TYPE) {
+      return to - from === GA_TYPE.length
+        ? this.#is(GA_TYPE, from)
+        : to - from === BETA_TYPE.length && this.#is(BETA_TYPE, from);
+    }
+    if (member === DELTA) {
+      this.deltaFrom = from;
+      this.deltaTo = to;
+    } else if (member === ITEM_ID) this.itemId = this.#itemId.read(this.#data, from, to);
+    else if (member === RESPONSE_ID) this.responseId = this.#responseId.read(this.#data, from, to);
+    else if (member === CONTENT_INDEX) {
+      this.contentIndex = 0;
+      for (let at = from; at < to; at += 1) this.contentIndex = this.contentIndex * 10 + this.#data[at]! - ZERO;
+    }
+    // An identifier that is empty or too long is for the checking parser to complain about.
+    return (member !== ITEM_ID && member !== RESPONSE_ID) || (to > from && to - from <= LIMITS.backendIdCharacters);
+  }
+}
+
+/** An ASCII text that comes again and again: made once as a string, and compared as bytes from then on. */
+class RepeatedText {
+  #text = '';
+
+  read(data: Buffer, from: number, to: number): string {
+    const text = this.#text;
+    let same = text.length === to - from;
+    for (let i = 0; same && i < text.length; i += 1) same = data[from + i] === text.charCodeAt(i);
+    if (!same) this.#text = data.toString('latin1', from, Math.min(to, from + LIMITS.backendIdCharacters));
+    return this.#text;
+  }
+}
+
+function isDigit(byte: number): boolean {
+  return byte >= ZERO && byte <= 0x39;
+}
+
+const GA_TYPE: ResponseAudioDeltaEvent['type'] = 'response.output_audio.delta';
+const BETA_TYPE = 'response.audio.delta';
+const NOTHING = Buffer.alloc(0);
+const END = -1;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+const COLON = 0x3a;
+const COMMA = 0x2c;
+const ZERO = 0x30;
+/** Members, as bits; `OTHER` has none, so that it may come more than once. */
+const OTHER = 0;
+const TYPE = 1;
+const DELTA = 2;
+const ITEM_ID = 4;
+const RESPONSE_ID = 8;
+const CONTENT_INDEX = 16;
+const NEEDED = TYPE | DELTA | ITEM_ID | RESPONSE_ID | CONTENT_INDEX;

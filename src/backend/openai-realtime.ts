@@ -1,0 +1,33 @@
+/** The OpenAI Realtime backend, and everything that speaks its wire: one session of the API for each call. */
+import type { Clock } from '../core/clock.ts';
+import { bytesPerMs } from '../core/media.ts';
+import type { Backend, BackendCall, BackendSink } from './backend.ts';
+import { backendName, realtimeUrl } from './openai-config.ts';
+import type { OpenAiRealtimeConfig } from './openai-config.ts';
+import { openSession } from './openai-session-setup.ts';
+import { streamFormat } from './openai-session-update.ts';
+import { OpenAiStream } from './openai-stream.ts';
+
+export class OpenAiRealtimeBackend implements Backend {
+  readonly name: string;
+  readonly #config: OpenAiRealtimeConfig;
+  readonly #clock: Clock;
+
+  /** @throws ERR_TALKSPURT_CONFIG_INVALID for a `baseUrl` that cannot be dialled */
+  constructor(config: OpenAiRealtimeConfig, clock: Clock) {
+    realtimeUrl(config);
+    this.name = backendName(config);
+    this.#config = config;
+    this.#clock = clock;
+  }
+
+  async open(call: BackendCall, sink: BackendSink, signal: AbortSignal): Promise<OpenAiStream> {
+    const format = streamFormat(call.leg);
+    const session = await openSession(this.#config, format, this.#clock, signal);
+    const frameBytes = bytesPerMs(format) * call.leg.ptimeMs;
+    return new OpenAiStream(this.#config, format, frameBytes, session, this.#clock, sink);
+  }
+}
+
+export type { OpenAiRealtimeConfig, OpenAiTool, OpenAiTurnDetection } from './openai-config.ts';
+export type { OpenAiStream, OpenAiStreamStats } from './openai-stream.ts';

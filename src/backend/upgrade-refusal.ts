@@ -1,0 +1,69 @@
+/** What a backend means when it answers a WebSocket upgrade with an HTTP status. */
+import type { IncomingMessage } from 'node:http';
+import { TalkspurtError } from '../core/errors.ts';
+import type { ErrorCode, ErrorDetails } from '../core/errors.ts';
+import { LIMITS } from '../limits.ts';
+import { peerText } from './peer-text.ts';
+
+/**
+ * 401, 403 → _BACKEND_AUTH; 408, 425, 429 and 5xx → _BACKEND_REFUSED, which is worth another try; every other status →
+ * _BACKEND_DENIED, which is not: the URL, the model or a header is wrong.
+ */
+export function refusalByStatus(backend: string, status: number, details: ErrorDetails = {}): TalkspurtError {
+  const [code, fix] = verdict(status);
+  return new TalkspurtError(code, `backend '${backend}' refused the connection with HTTP status ${status}: ${fix}`, {
+    details: { ...details, status },
+  });
+}
+
+/** Reads the body of a refusal as far as it may go, then hands over what JSON error it holds; at most once. */
+export function readRefusal(
+  response: IncomingMessage,
+  secrets: readonly string[],
+  done: (details: ErrorDetails) => void,
+): void {
+  const parts: Buffer[] = [];
+  let bytes = 0;
+  let finished = false;
+  const finish = (): void => {
+    if (finished) return;
+    finished = true;
+    done(errorFields(Buffer.concat(parts).toString('utf8'), secrets));
+  };
+  response.on('data', (part: Buffer) => {
+    if (finished) return;
+    bytes += part.length;
+    if (bytes <= LIMITS.backendRefusalBytes) parts.push(part);
+    else finish();
+  });
+  response.on('end', finish);
+  response.on('error', finish);
+  response.on('close', finish);
+}
+
+function verdict(status: number): [ErrorCode, string] {
+  if (status === 401 || status === 403) return ['ERR_TALKSPURT_BACKEND_AUTH', 'check the API key and what it may use'];
+  if (status === 429) return ['ERR_TALKSPURT_BACKEND_REFUSED', 'too many requests or no quota left; try again later'];
+  if (status >= 500 || status === 408 || status === 425) {
+    return ['ERR_TALKSPURT_BACKEND_REFUSED', 'it is in trouble; try again later'];
+  }
+  return ['ERR_TALKSPURT_BACKEND_DENIED', 'check baseUrl and model'];
+}
+
+function errorFields(body: string, secrets: readonly string[]): ErrorDetails {
+  let json: unknown;
+  try {
+    json = JSON.parse(body);
+  } catch {
+    // Proxies answer in HTML: the status says enough.
+    return {};
+  }
+  const error = (json as { error?: unknown } | null)?.error;
+  if (typeof error !== 'object' || error === null) return {};
+  const { code, type, message } = error as Record<string, unknown>;
+  return {
+    apiCode: peerText(code, secrets),
+    apiType: peerText(type, secrets),
+    peerMessage: peerText(message, secrets),
+  };
+}

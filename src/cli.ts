@@ -1,0 +1,53 @@
+#!/usr/bin/env node
+/** The `talkspurt` command: reads the arguments, runs one sub-command, turns its outcome into an exit status. */
+import yargs from 'yargs';
+import { hideBin } from 'yargs/helpers';
+import { checkCommand } from './cli/check.ts';
+import { ctlCommand } from './cli/ctl.ts';
+import { demoCommand } from './cli/demo.ts';
+import { serveCommand } from './cli/serve.ts';
+import { EXIT } from './cli/exit-status.ts';
+import { TalkspurtError } from './core/errors.ts';
+import { VERSION } from './version.ts';
+
+/** A command line that cannot be understood. */
+class UsageError extends Error {}
+
+async function main(): Promise<void> {
+  const parser = yargs(hideBin(process.argv));
+  await parser
+    .scriptName('talkspurt')
+    .usage('$0 <command>\n\nGives any call on an unmodified FreeSWITCH an AI voice.')
+    .command(demoCommand)
+    .command(serveCommand)
+    .command(checkCommand)
+    .command(ctlCommand)
+    .demandCommand(1, 'Name a command; see below.')
+    .strict()
+    .version(VERSION)
+    .alias('h', 'help')
+    .wrap(Math.min(110, process.stdout.columns ?? 100))
+    // Without a throw here yargs would go on and run the command all the same.
+    .fail((message, error) => {
+      throw error ?? new UsageError(message);
+    })
+    .parseAsync();
+}
+
+try {
+  await main();
+} catch (error) {
+  if (error instanceof UsageError) {
+    process.stderr.write(`talkspurt: ${error.message} Try: talkspurt --help\n`);
+    process.exitCode = EXIT.usage;
+  } else if (error instanceof TalkspurtError) {
+    process.stderr.write(`talkspurt: ${error.message} (${error.code})\n`);
+    process.exitCode =
+      error.code.startsWith('ERR_TALKSPURT_CONFIG') || error.code === 'ERR_TALKSPURT_SECRET_MISSING'
+        ? EXIT.usage
+        : EXIT.failed;
+  } else {
+    process.stderr.write(`talkspurt: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    process.exitCode = EXIT.failed;
+  }
+}

@@ -1,0 +1,112 @@
+/**
+ * Evidence from the audio itself: where a known phrase stands in a recording, and how loud a stretch is. Works on
+ * samples only and shares nothing with the path that carried them.
+ *
+ * How: a coarse search slides the phrase's 10 ms level contour over the recording's, a fine search then takes the
+ * normalised cross-correlation of the waveforms around the best places. G.711 and one band-limited resampling leave it
+ * near 1; another phrase, or silence, stays below 0.3.
+ */
+
+/** Where a phrase was found. */
+export interface PhraseMatch {
+  /** Offset of its first sample in the recording, ms. */
+  readonly atMs: number;
+  /** Normalised cross-correlation, −1..1. */
+  readonly correlation: number;
+}
+
+const CONTOUR_MS = 10;
+/** How many coarse places are looked at closely. */
+const CANDIDATES = 8;
+
+/** Root mean square of samples [from, to), as a fraction of full scale. */
+export function rms(samples: Int16Array, from: number, to: number): number {
+  const end = Math.min(samples.length, to);
+  const start = Math.max(0, from);
+  if (end <= start) return 0;
+  let sum = 0;
+  for (let i = start; i < end; i++) {
+    const sample = samples[i] ?? 0;
+    sum += sample * sample;
+  }
+  return Math.sqrt(sum / (end - start)) / 32768;
+}
+
+/** Level of a stretch in dBov (RFC 6464), floored at −127. Times in ms. */
+export function levelDbov(samples: Int16Array, sampleRateHz: number, fromMs: number, toMs: number): number {
+  const perMs = sampleRateHz / 1000;
+  const value = rms(samples, Math.round(fromMs * perMs), Math.round(toMs * perMs));
+  return value <= 0 ? -127 : Math.max(-127, 20 * Math.log10(value));
+}
+
+/** Best place of `phrase` in `recording` within [fromMs, toMs]; both at `sampleRateHz`. Null when either is too short. */
+export function findPhrase(
+  recording: Int16Array,
+  phrase: Int16Array,
+  sampleRateHz: number,
+  fromMs = 0,
+  toMs = Number.POSITIVE_INFINITY,
+): PhraseMatch | null {
+  const step = (sampleRateHz / 1000) * CONTOUR_MS;
+  const whole = contour(recording, step);
+  const wanted = contour(phrase, step);
+  if (wanted.length < 5 || whole.length < wanted.length) return null;
+  const first = Math.max(0, Math.floor(fromMs / CONTOUR_MS));
+  const last = Math.min(whole.length - wanted.length, Math.ceil(toMs / CONTOUR_MS));
+  const places: { at: number; score: number }[] = [];
+  for (let at = first; at <= last; at++) places.push({ at, score: correlate(whole, at, wanted) });
+  places.sort((a, b) => b.score - a.score);
+  let best: PhraseMatch | null = null;
+  for (const { at } of places.slice(0, CANDIDATES)) {
+    for (let lag = (at - 1) * step; lag <= (at + 1) * step; lag++) {
+      if (lag < 0 || lag + phrase.length > recording.length) continue;
+      const correlation = correlate(recording, lag, phrase);
+      if (best === null || correlation > best.correlation) best = { atMs: (lag / sampleRateHz) * 1000, correlation };
+    }
+  }
+  return best;
+}
+
+/** When the recording first falls to `floorDbov` at or after `fromMs`, and for how long it stays there; 10 ms steps. */
+export function quietAfter(
+  samples: Int16Array,
+  sampleRateHz: number,
+  fromMs: number,
+  floorDbov: number,
+): { silentAtMs: number; silentForMs: number } {
+  const endMs = (samples.length / sampleRateHz) * 1000;
+  let atMs = fromMs;
+  while (atMs < endMs && levelDbov(samples, sampleRateHz, atMs, atMs + CONTOUR_MS) > floorDbov) atMs += CONTOUR_MS;
+  let untilMs = atMs;
+  while (untilMs < endMs && levelDbov(samples, sampleRateHz, untilMs, untilMs + CONTOUR_MS) <= floorDbov)
+    untilMs += CONTOUR_MS;
+  return { silentAtMs: atMs, silentForMs: untilMs - atMs };
+}
+
+function contour(samples: Int16Array, step: number): Float64Array {
+  const out = new Float64Array(Math.floor(samples.length / step));
+  for (let i = 0; i < out.length; i++) out[i] = Math.sqrt(rms(samples, i * step, (i + 1) * step));
+  return out;
+}
+
+/** Normalised correlation of `pattern` with `signal` from `at`, both with their means taken away. */
+function correlate(signal: ArrayLike<number>, at: number, pattern: ArrayLike<number>): number {
+  const count = pattern.length;
+  let sumX = 0;
+  let sumY = 0;
+  let sumXx = 0;
+  let sumYy = 0;
+  let sumXy = 0;
+  for (let i = 0; i < count; i++) {
+    const x = signal[at + i] ?? 0;
+    const y = pattern[i] ?? 0;
+    sumX += x;
+    sumY += y;
+    sumXx += x * x;
+    sumYy += y * y;
+    sumXy += x * y;
+  }
+  const varX = sumXx - (sumX * sumX) / count;
+  const varY = sumYy - (sumY * sumY) / count;
+  return varX <= 0 || varY <= 0 ? 0 : (sumXy - (sumX * sumY) / count) / Math.sqrt(varX * varY);
+}

@@ -1,0 +1,107 @@
+/** Command lines in, replies out, in the style of FreeSWITCH's modules: `+OK …`, `-ERR …`, `-USAGE: …`. */
+import { TalkspurtError } from '../core/errors.ts';
+import type { CallState } from '../core/events.ts';
+import { USAGE } from './command.ts';
+import type { Command, StartOptions, StartTarget } from './command.ts';
+import { parseCommand } from './parse-command.ts';
+
+export type { Mix, StartOptions, StartTarget } from './command.ts';
+
+/** A call as `list` shows it. */
+export interface CallSummary {
+  readonly uuid: string;
+  readonly switchName: string;
+  readonly profile: string;
+  readonly state: CallState;
+  readonly uptimeMs: number;
+}
+
+/** What carries commands out. Each may throw or reject with a {@link TalkspurtError}, which becomes the reply. */
+export interface CommandTarget {
+  /** Gives the channel an AI voice; resolves when the two can talk. */
+  start(uuid: string, target: StartTarget, options: StartOptions): Promise<void>;
+  /** Takes it away again and leaves the channel to the switch. */
+  stop(uuid: string, metadata: string | null): Promise<void>;
+  /** Health of one call, as JSON. */
+  health(uuid: string): object;
+  globalHealth(): object;
+  list(): readonly CallSummary[];
+  version(): string;
+}
+
+/** What came of a line. `verb` is `invalid` when no command could be made of it. */
+export interface DispatchResult {
+  /** One body, ending in a line feed. */
+  readonly reply: string;
+  readonly verb: Command['verb'] | 'invalid';
+  readonly ok: boolean;
+}
+
+/** Parses `line`, has `target` carry it out and words the reply. Never rejects. */
+export async function dispatch(line: string, target: CommandTarget): Promise<DispatchResult> {
+  const parsed = parseCommand(line);
+  if (!parsed.ok) {
+    const reply = parsed.usage ? `-USAGE: ${USAGE}\n` : `-ERR ${parsed.reason} (ERR_TALKSPURT_COMMAND_SYNTAX)\n`;
+    return { reply, verb: 'invalid', ok: false };
+  }
+  const { command } = parsed;
+  try {
+    return { reply: await carryOut(command, target), verb: command.verb, ok: true };
+  } catch (error) {
+    return { reply: errorReply(error), verb: command.verb, ok: false };
+  }
+}
+
+/** `-ERR <message> (<code>)` on one line. What is not an operating error keeps its text to itself. */
+export function errorReply(error: unknown): string {
+  if (!(error instanceof TalkspurtError)) return '-ERR internal error (ERR_TALKSPURT_INTERNAL)\n';
+  const message = error.message.replaceAll(/[\s\p{Cc}]+/gu, ' ').slice(0, MESSAGE_CHARACTERS);
+  return `-ERR ${message} (${error.code})\n`;
+}
+
+const MESSAGE_CHARACTERS = 400;
+
+async function carryOut(command: Command, target: CommandTarget): Promise<string> {
+  switch (command.verb) {
+    case 'start':
+      await target.start(command.uuid, command.target, command.options);
+      return '+OK Success\n';
+    case 'stop':
+      await target.stop(command.uuid, command.metadata);
+      return '+OK Success\n';
+    case 'health':
+      return `${JSON.stringify(target.health(command.uuid))}\n`;
+    case 'global_health':
+      return `${JSON.stringify(target.globalHealth())}\n`;
+    case 'list':
+      return listReply(target.list());
+    case 'version':
+      return `talkspurt ${target.version()}\n`;
+    case 'help':
+      return HELP;
+  }
+}
+
+/** A table like FreeSWITCH's `show channels`. */
+function listReply(calls: readonly CallSummary[]): string {
+  const total = `\n${calls.length} total.\n`;
+  if (calls.length === 0) return total;
+  const rows = calls.map((call) =>
+    [call.uuid, call.switchName, call.profile, call.state, Math.floor(call.uptimeMs / 1000)].join(','),
+  );
+  return `uuid,switch,profile,state,uptime_sec\n${rows.join('\n')}\n${total}`;
+}
+
+const HELP = `uuid_audio_stream <uuid> start <profile | ws-url> [mono | mixed | stereo] [8k | 16k | 24k | 48k] [metadata]
+    gives the call an AI voice; metadata is the rest of the line
+uuid_audio_stream <uuid> stop [metadata]
+    takes it away again; the call stays on the switch
+uuid_audio_stream <uuid> health
+    how the call is, as JSON
+uuid_audio_stream global_health
+    how all of talkspurt is, as JSON
+uuid_audio_stream list
+    the calls with an AI voice
+uuid_audio_stream version
+uuid_audio_stream help
+`;

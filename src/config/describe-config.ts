@@ -1,0 +1,71 @@
+/** What a configuration would do, in lines for people. Of secrets only whether they are there; of prompts nothing. */
+import type { BackendConfig, Config, FrontDoorConfig, ProfileConfig, SwitchConfig } from './load-config.ts';
+
+/** A line for each thing that would be done; warnings come last and begin with `warning:`. */
+export function describeConfig(config: Config): string[] {
+  const { status, log, limits } = config;
+  const lines = [
+    `configuration: ${config.source}`,
+    `log: ${log.level} and above as ${log.format}, ${log.personalData ? 'WITH' : 'without'} personal data`,
+    `calls: at most ${limits.calls} at once`,
+    status.enabled ? `status server: listens on http://${address(status.host, status.port)}` : 'status server: off',
+    config.frontDoor === null ? 'front door: closed' : frontDoorLine(config.frontDoor),
+    ...config.switches.map(switchLine),
+    ...Object.entries(config.backends).map(([name, backend]) => backendLine(name, backend)),
+    ...Object.entries(config.profiles).map(([name, profile]) => profileLine(name, profile)),
+  ];
+  return [...lines, ...[...config.warnings, ...idleWarnings(config)].map((warning) => `warning: ${warning}`)];
+}
+
+function frontDoorLine({ host, port, allow }: FrontDoorConfig): string {
+  return `front door: listens on ${address(host, port)}, password set, lets in ${allow.join(', ')}`;
+}
+
+function switchLine({ name, kind, host, port, media }: SwitchConfig): string {
+  const { bindHost, advertiseHost, native, portRange } = media;
+  const ports = portRange === undefined ? 'any free port' : `ports ${portRange.from}-${portRange.to}`;
+  const seen = advertiseHost === undefined ? '' : `, seen by the switch as ${advertiseHost}`;
+  const codec = native ? "the leg's own G.711 where it has it" : 'always L16';
+  return `switch ${name}: ${kind} at ${address(host, port)}, password set; ${media.kind} on ${bindHost} (${ports}${seen}), ${codec}`;
+}
+
+function backendLine(name: string, backend: BackendConfig): string {
+  if (backend.kind === 'embedded') return `backend ${name}: embedded, scripted, no network`;
+  const { model, voice, baseUrl, apiKey, turnDetection, transcriptionModel } = backend;
+  return [
+    // The address without its query, which may hold a key.
+    `backend ${name}: openai at ${baseUrl === undefined ? 'its own address' : new URL(baseUrl).host}`,
+    `model ${model}`,
+    `voice ${voice ?? 'of its choice'}`,
+    `key ${apiKey === '' ? 'NOT set' : 'set'}`,
+    `turns by ${turnDetection?.type ?? 'server_vad'}`,
+    `caller ${transcriptionModel === undefined ? 'not transcribed' : `transcribed by ${transcriptionModel}`}`,
+  ].join(', ');
+}
+
+function profileLine(name: string, { backend, options }: ProfileConfig): string {
+  return [
+    `profile ${name}: backend ${backend}`,
+    options.greeting === '' ? 'no greeting' : 'greets first',
+    `barge-in ${options.bargeIn ? 'on' : 'off'}`,
+    `turns end by ${options.turnOwner}`,
+    options.maxDurationMs === 0 ? 'no longest call' : `at most ${Math.round(options.maxDurationMs / 1000)} s`,
+  ].join(', ');
+}
+
+function idleWarnings(config: Config): string[] {
+  const warnings: string[] = [];
+  if (config.switches.length === 0) warnings.push('there is no switch to attach to: give one under switches');
+  if (Object.keys(config.profiles).length === 0) {
+    warnings.push('there is no profile, so no call can be started: give one under profiles');
+  }
+  const used = new Set(Object.values(config.profiles).map((profile) => profile.backend));
+  for (const name of Object.keys(config.backends)) {
+    if (!used.has(name)) warnings.push(`backend ${name} is used by no profile`);
+  }
+  return warnings;
+}
+
+function address(host: string, port: number): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port === 0 ? 'any free port' : port}`;
+}

@@ -1,0 +1,196 @@
+/**
+ * The configuration of `talkspurt serve`: a YAML file, with environment variables above it and secrets beside it, checked
+ * as a whole before anything starts. docs/configuration.md has every key.
+ */
+import { readFileSync } from 'node:fs';
+import type { OpenAiRealtimeConfig } from '../backend/openai-config.ts';
+import { realtimeUrl } from '../backend/openai-config.ts';
+import { applyEnvironment, CONFIG_VARIABLE } from './config-environment.ts';
+import type { Environment } from './config-environment.ts';
+import type { ConfigIssue } from './config-issue.ts';
+import { configError, schemaIssues } from './config-issue.ts';
+import { referenceIssues } from './config-references.ts';
+import { configSchema } from './config-schema.ts';
+import type { ConfigDocument } from './config-schema.ts';
+import { ConfigSecrets } from './config-secrets.ts';
+import { parseConfigText } from './config-text.ts';
+import type { ConfigText } from './config-text.ts';
+import { CONFIG_JSON_SCHEMA, isRecord } from './schema-walk.ts';
+import { asTalkspurtError, TalkspurtError } from '../core/errors.ts';
+import type { SessionOptions } from '../session/session-options.ts';
+
+/** A FreeSWITCH to attach to. `password` is a secret. */
+export type SwitchConfig = Omit<ConfigDocument['switches'][number], 'password' | 'passwordFile'> & {
+  readonly password: string;
+};
+
+/** An operators' door. `password` is a secret. */
+export type FrontDoorConfig = Omit<NonNullable<ConfigDocument['frontDoor']>, 'password' | 'passwordFile'> & {
+  readonly password: string;
+};
+
+/** A backend, ready to be made. `apiKey` and the values of `extraHeaders` are secrets. */
+export type BackendConfig =
+  ({ readonly kind: 'openai' } & OpenAiRealtimeConfig) | { readonly kind: 'embedded'; readonly name: string };
+
+/** What a call is given when it starts under a profile's name. */
+export interface ProfileConfig {
+  /** Key of `Config.backends`. */
+  readonly backend: string;
+  readonly options: SessionOptions;
+}
+
+/** A checked configuration. */
+export interface Config {
+  readonly log: ConfigDocument['log'];
+  readonly status: ConfigDocument['status'];
+  /** Null: closed. */
+  readonly frontDoor: FrontDoorConfig | null;
+  readonly switches: readonly SwitchConfig[];
+  readonly backends: Readonly<Record<string, BackendConfig>>;
+  readonly profiles: Readonly<Record<string, ProfileConfig>>;
+  readonly limits: ConfigDocument['limits'];
+  /** What is allowed and still not good; for the log at start. */
+  readonly warnings: readonly string[];
+  /** What it was read from. */
+  readonly source: string;
+}
+
+/** Where a configuration comes from. */
+export interface ConfigSource {
+  /** The file. Default: the variable TALKSPURT_CONFIG, then `talkspurt.yaml` in the working folder. */
+  readonly path?: string | undefined;
+  /** Usually `process.env`. */
+  readonly env: Environment;
+  /** The text itself, in place of the file's; `path` then only names it. */
+  readonly text?: string | undefined;
+}
+
+const DEFAULT_FILE = 'talkspurt.yaml';
+
+/**
+ * Reads, completes and checks a configuration. One error names every fault with its line and column, or its variable.
+ * @throws ERR_TALKSPURT_CONFIG_UNREADABLE, ERR_TALKSPURT_CONFIG_INVALID, ERR_TALKSPURT_SECRET_MISSING
+ */
+export function loadConfig(source: ConfigSource): Config {
+  const { env } = source;
+  const path = source.path ?? (env[CONFIG_VARIABLE] || DEFAULT_FILE);
+  const text = parseConfigText(source.text ?? readConfigFile(path), path);
+  const root = isRecord(text.value) ? text.value : {};
+  const above = applyEnvironment(CONFIG_JSON_SCHEMA, root, env);
+  const place = placer(path, text, above.applied);
+
+  const document = isRecord(text.value) ? above.document : text.value;
+  const parsed = configSchema.safeParse(document);
+  const strangers = above.unknown.map(({ name, meant }): ConfigIssue => {
+    return {
+      path: [name],
+      text: `is not a variable of this configuration${meant === null ? '' : `; did you mean ${meant}?`}`,
+    };
+  });
+  if (!parsed.success) {
+    throw configError([...schemaIssues(parsed.error, document), ...strangers], place);
+  }
+  const secrets = new ConfigSecrets(env, source.text === undefined || source.path !== undefined ? path : null);
+  const config = complete(parsed.data, secrets, path);
+  const issues = [...strangers, ...referenceIssues(parsed.data), ...backendIssues(config), ...secrets.issues];
+  if (issues.length > 0) throw configError(issues, place);
+  return config;
+}
+
+/** Every secret in `config`, for those who must never show one. */
+export function secretsOfConfig(config: Config): readonly string[] {
+  const passwords = [...config.switches, ...(config.frontDoor === null ? [] : [config.frontDoor])].map(
+    (part) => part.password,
+  );
+  const keys = Object.values(config.backends).flatMap((backend) =>
+    backend.kind === 'openai' ? [backend.apiKey, ...Object.values(backend.extraHeaders ?? {})] : [],
+  );
+  return [...passwords, ...keys].filter((secret) => secret !== '');
+}
+
+function readConfigFile(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    const why = (error as NodeJS.ErrnoException).code ?? 'unknown error';
+    throw new TalkspurtError(
+      'ERR_TALKSPURT_CONFIG_UNREADABLE',
+      `cannot read the configuration ${path} (${why}): give its path, or start from examples/talkspurt.yaml`,
+      { cause: error, details: { path } },
+    );
+  }
+}
+
+/** Says where an issue stands: `file:line:column`, or the variable that the value came from. */
+function placer(
+  file: string,
+  text: ConfigText,
+  applied: readonly { name: string; path: readonly (string | number)[] }[],
+): (issue: ConfigIssue) => string {
+  const variables = new Map(applied.map((variable) => [variable.path.join('\0'), variable.name]));
+  return ({ path, atKey }) => {
+    if (path.length === 1 && String(path[0]).startsWith('TALKSPURT_')) return 'environment:';
+    const variable = variables.get(path.join('\0'));
+    return variable === undefined ? `${file}:${text.placeOf(path, atKey === true)}` : `variable ${variable}:`;
+  };
+}
+
+function complete(document: ConfigDocument, secrets: ConfigSecrets, source: string): Config {
+  const { frontDoor, switches, backends, profiles, ...rest } = document;
+  return {
+    ...rest,
+    frontDoor: frontDoor === undefined ? null : withPassword(frontDoor, ['frontDoor'], ['frontDoor'], secrets),
+    switches: switches.map((entry, index) =>
+      withPassword(entry, ['switches', index], ['switches', entry.name], secrets),
+    ),
+    backends: mapValues(backends, (entry, name) => backendConfig(entry, name, secrets)),
+    profiles: mapValues(profiles, ({ backend, ...options }): ProfileConfig => ({ backend, options })),
+    warnings: secrets.warnings,
+    source,
+  };
+}
+
+function withPassword<T extends { password?: string | undefined; passwordFile?: string | undefined }>(
+  entry: T,
+  path: readonly (string | number)[],
+  words: readonly string[],
+  secrets: ConfigSecrets,
+): Omit<T, 'password' | 'passwordFile'> & { password: string } {
+  const { password: plain, passwordFile: file, ...rest } = entry;
+  return { ...rest, password: secrets.read({ path, words, key: 'password', plain, file }) };
+}
+
+function backendConfig(entry: ConfigDocument['backends'][string], name: string, secrets: ConfigSecrets): BackendConfig {
+  if (entry.kind === 'embedded') return { kind: 'embedded', name };
+  const { apiKey: plain, apiKeyFile: file, ...rest } = entry;
+  const ownHeader = Object.keys(entry.extraHeaders ?? {}).some((header) => /^(authorization|api-key)$/i.test(header));
+  const apiKey = secrets.read({
+    path: ['backends', name],
+    words: ['backends', name],
+    key: 'apiKey',
+    plain,
+    file,
+    // Another server is not sent the key that is meant for OpenAI.
+    ...(entry.baseUrl === undefined ? { lastVariable: 'OPENAI_API_KEY' } : {}),
+    optional: entry.baseUrl !== undefined || ownHeader,
+  });
+  return { ...rest, name, apiKey };
+}
+
+/** What the backends themselves refuse. */
+function backendIssues(config: Config): ConfigIssue[] {
+  return Object.entries(config.backends).flatMap(([name, backend]): ConfigIssue[] => {
+    if (backend.kind !== 'openai') return [];
+    try {
+      realtimeUrl(backend);
+      return [];
+    } catch (error) {
+      return [{ path: ['backends', name, 'baseUrl'], text: `is not usable: ${asTalkspurtError(error).message}` }];
+    }
+  });
+}
+
+function mapValues<V, W>(record: Readonly<Record<string, V>>, make: (value: V, key: string) => W): Record<string, W> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, make(value, key)]));
+}

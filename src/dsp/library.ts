@@ -1,0 +1,198 @@
+/**
+ * The signal chain's stages over whole arrays, in Node and browsers (package entry `talkspurt/dsp`). For programs, tests
+ * and examples; a call's media path goes through `Dsp`, which copies nothing but frames.
+ */
+import { instantiate } from '@assemblyscript/loader';
+import { TalkspurtError } from '../core/errors.ts';
+import type { SampleRateHz } from '../core/media.ts';
+import { isSampleRateHz } from '../core/media.ts';
+
+/** Where the binary comes from: its bytes, or an address to read or fetch it from. */
+export type DspSource = ArrayBuffer | ArrayBufferView | URL;
+
+/** A test tone. */
+export interface ToneOptions {
+  readonly firstHz: number;
+  /** A second sine of the same level; 0 or absent: none. */
+  readonly secondHz?: number;
+  /** Level of each sine in dBov, −127..−3.01 (a full-scale sine). Default −20. */
+  readonly levelDbov?: number;
+  readonly durationMs: number;
+  readonly sampleRateHz: SampleRateHz;
+}
+
+/** What the detector is told. */
+export interface SpeechOptions {
+  /** Rate of the samples. Default 8000. */
+  readonly sampleRateHz?: SampleRateHz;
+  /** 0 hears the most, 3 rejects the most noise. Default 2. */
+  readonly aggressiveness?: 0 | 1 | 2 | 3;
+}
+
+/**
+ * Arrays in, arrays out. Arguments are copied in and results are copies that the caller owns; no state is kept from call
+ * to call. Samples are 16-bit, mono.
+ */
+export interface DspLibrary {
+  /** What the binary can do, in a line. */
+  describe(): string;
+  /** ITU-T G.711, one byte a sample. */
+  encodeUlaw(pcm: Int16Array): Uint8Array;
+  decodeUlaw(codes: Uint8Array): Int16Array;
+  encodeAlaw(pcm: Int16Array): Uint8Array;
+  decodeAlaw(codes: Uint8Array): Int16Array;
+  /**
+   * Band-limited change of rate. Output sample n belongs to the time of input sample n·from/to (the delay of the filter is
+   * taken off). @throws ERR_TALKSPURT_DSP_OPTIONS for a rate that is not 8000, 16000, 24000 or 48000 Hz.
+   */
+  resample(pcm: Int16Array, fromHz: SampleRateHz, toHz: SampleRateHz): Int16Array;
+  /** RFC 6464: 0 is overload, −127 silence. */
+  levelDbov(pcm: Int16Array): number;
+  /** One probability of speech, 0..1, for each whole 10 ms. @throws ERR_TALKSPURT_DSP_OPTIONS */
+  speechProbability(pcm: Int16Array, options?: SpeechOptions): Float32Array;
+  /** @throws ERR_TALKSPURT_DSP_OPTIONS for frequencies at or above half the rate, or a negative duration. */
+  tone(options: ToneOptions): Int16Array;
+}
+
+/** The exports that the loader's own functions are mixed into; arrays and strings cross as addresses. */
+type RawExports = {
+  readonly UINT8_ARRAY: { readonly value: number };
+  readonly INT16_ARRAY: { readonly value: number };
+  describe(): number;
+  encodeUlaw(pcm: number): number;
+  decodeUlaw(codes: number): number;
+  encodeAlaw(pcm: number): number;
+  decodeAlaw(codes: number): number;
+  resample(pcm: number, fromHz: number, toHz: number): number;
+  levelDbov(pcm: number): number;
+  speechProbability(pcm: number, aggressiveness: number): number;
+  tone(firstHz: number, secondHz: number, amplitude: number, sampleRateHz: number, samples: number): number;
+};
+
+/** Ten minutes at 48 kHz: the longest piece of audio of one call. */
+const SAMPLES_MAX = 28_800_000;
+
+/**
+ * Loads the library; `source` defaults to the package's own binary (read in Node, fetched in a browser).
+ * @throws ERR_TALKSPURT_INTERNAL when the binary cannot be had.
+ */
+export async function loadDsp(source?: DspSource): Promise<DspLibrary> {
+  const bytes = source === undefined || source instanceof URL ? await readBinary(source ?? ownBinary()) : source;
+  const { exports } = await instantiate<RawExports>(bytes as ArrayBuffer);
+  return new LoadedLibrary(exports);
+}
+
+type LoadedExports = Awaited<ReturnType<typeof instantiate<RawExports>>>['exports'];
+
+class LoadedLibrary implements DspLibrary {
+  readonly #core: LoadedExports;
+
+  constructor(core: LoadedExports) {
+    this.#core = core;
+  }
+
+  describe(): string {
+    return this.#core.__getString(this.#core.describe());
+  }
+
+  encodeUlaw(pcm: Int16Array): Uint8Array {
+    return this.#core.__getUint8Array(this.#lend(pcm, (at) => this.#core.encodeUlaw(at)));
+  }
+
+  decodeUlaw(codes: Uint8Array): Int16Array {
+    return this.#core.__getInt16Array(this.#lend(codes, (at) => this.#core.decodeUlaw(at)));
+  }
+
+  encodeAlaw(pcm: Int16Array): Uint8Array {
+    return this.#core.__getUint8Array(this.#lend(pcm, (at) => this.#core.encodeAlaw(at)));
+  }
+
+  decodeAlaw(codes: Uint8Array): Int16Array {
+    return this.#core.__getInt16Array(this.#lend(codes, (at) => this.#core.decodeAlaw(at)));
+  }
+
+  resample(pcm: Int16Array, fromHz: SampleRateHz, toHz: SampleRateHz): Int16Array {
+    requireRate('fromHz', fromHz);
+    requireRate('toHz', toHz);
+    return this.#core.__getInt16Array(this.#lend(pcm, (at) => this.#core.resample(at, fromHz, toHz)));
+  }
+
+  levelDbov(pcm: Int16Array): number {
+    return this.#lend(pcm, (at) => this.#core.levelDbov(at));
+  }
+
+  speechProbability(pcm: Int16Array, options: SpeechOptions = {}): Float32Array {
+    const { sampleRateHz = 8000, aggressiveness = 2 } = options;
+    requireRate('sampleRateHz', sampleRateHz);
+    requireRange('aggressiveness', aggressiveness, 0, 3);
+    const narrow = sampleRateHz === 8000 ? pcm : this.resample(pcm, sampleRateHz, 8000);
+    return this.#core.__getFloat32Array(
+      this.#lend(narrow, (at) => this.#core.speechProbability(at, Math.trunc(aggressiveness))),
+    );
+  }
+
+  tone(options: ToneOptions): Int16Array {
+    const { firstHz, secondHz = 0, levelDbov = -20, durationMs, sampleRateHz } = options;
+    requireRate('sampleRateHz', sampleRateHz);
+    requireRange('firstHz', firstHz, 0, sampleRateHz / 2);
+    requireRange('secondHz', secondHz, 0, sampleRateHz / 2);
+    requireRange('levelDbov', levelDbov, -127, -3.01);
+    const samples = Math.round((durationMs * sampleRateHz) / 1000);
+    requireRange('durationMs', samples, 0, SAMPLES_MAX);
+    const amplitude = 32767 * Math.SQRT2 * 10 ** (levelDbov / 20);
+    return this.#core.__getInt16Array(
+      this.#core.tone(firstHz, secondHz, Math.min(32767, amplitude), sampleRateHz, samples),
+    );
+  }
+
+  /** Copies an array in, keeps the collector off it while `use` runs, and lets go of it. */
+  #lend(array: Int16Array | Uint8Array, use: (address: number) => number): number {
+    requireRange('samples', array.length, 0, SAMPLES_MAX);
+    const core = this.#core;
+    const kind = array instanceof Int16Array ? core.INT16_ARRAY.value : core.UINT8_ARRAY.value;
+    const address = core.__pin(core.__newArray(kind, array));
+    try {
+      return use(address);
+    } finally {
+      core.__unpin(address);
+    }
+  }
+}
+
+/** In Node the package's own import map knows the place; in a browser the binary lies beside the scripts. */
+function ownBinary(): URL {
+  return import.meta.url.startsWith('file:')
+    ? new URL(import.meta.resolve('#library.wasm'))
+    : new URL('../../wasm/library.wasm', import.meta.url);
+}
+
+async function readBinary(url: URL): Promise<ArrayBuffer | ArrayBufferView> {
+  try {
+    if (url.protocol === 'file:') return await (await import('node:fs/promises')).readFile(url);
+    const response = await fetch(url);
+    if (!response.ok) throw new Error(`HTTP status ${response.status}`);
+    return await response.arrayBuffer();
+  } catch (error) {
+    throw new TalkspurtError(
+      'ERR_TALKSPURT_INTERNAL',
+      `the binary of the signal chain cannot be read from ${url.href}`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+function requireRate(option: string, value: number): void {
+  if (isSampleRateHz(value)) return;
+  throw new TalkspurtError('ERR_TALKSPURT_DSP_OPTIONS', `${option} ${value} Hz: use 8000, 16000, 24000 or 48000`, {
+    details: { option },
+  });
+}
+
+function requireRange(option: string, value: number, low: number, high: number): void {
+  if (value >= low && value <= high) return;
+  throw new TalkspurtError('ERR_TALKSPURT_DSP_OPTIONS', `${option} ${value}: use ${low} to ${high}`, {
+    details: { option },
+  });
+}

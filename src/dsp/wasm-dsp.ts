@@ -1,0 +1,176 @@
+/** The signal chain of one call over one WebAssembly instance. Views are made when it is configured, never in a tick. */
+import { TalkspurtError } from '../core/errors.ts';
+import type { AudioFormat, Codec, MediaFormat } from '../core/media.ts';
+import { describeAudio, frameBytes } from '../core/media.ts';
+import type { Dsp, DspOptions } from './dsp.ts';
+import type { CoreExports, DspModule } from './dsp-module.ts';
+
+/**
+ * One call's {@link Dsp}. Owns its instance's memory; what `capture` and `render` return are windows of it. A trap of the
+ * module (a bug, never an input) leaves a tick as `WebAssembly.RuntimeError`: the session contains it.
+ */
+export class WasmDsp implements Dsp {
+  readonly #core: CoreExports;
+  readonly #memory: Uint8Array;
+  readonly #freshImage: Uint8Array;
+  readonly #meters: Float32Array;
+  readonly #speechIndex: number;
+  readonly #captureLevelIndex: number;
+  readonly #renderLevelIndex: number;
+  #wireIn: Uint8Array;
+  #heard: Uint8Array;
+  #said: Uint8Array;
+  #wireOut: Uint8Array;
+  #wireBytes = 0;
+  #saidBytes = 0;
+  #capturePassThrough = false;
+  #renderPassThrough = false;
+
+  /** Makes an instance of `module`: at boot. It renders and captures nothing (empty frames) until configured. */
+  constructor(module: DspModule) {
+    const core = module.instantiate();
+    this.#core = core;
+    this.#memory = new Uint8Array(core.memory.buffer);
+    this.#freshImage = module.freshImage;
+    this.#meters = new Float32Array(core.memory.buffer, core.METERS.value, 4);
+    this.#speechIndex = core.METER_SPEECH_PROBABILITY.value;
+    this.#captureLevelIndex = core.METER_CAPTURE_LEVEL.value;
+    this.#renderLevelIndex = core.METER_RENDER_LEVEL.value;
+    this.#wireIn = this.#view(core.WIRE_IN.value, 0);
+    this.#heard = this.#wireIn;
+    this.#said = this.#wireIn;
+    this.#wireOut = this.#wireIn;
+  }
+
+  configure(options: DspOptions): void {
+    const { leg, backendInput, backendOutput } = options;
+    const core = this.#core;
+    this.restore();
+    const answer = core.configure(
+      this.#codecNumber(leg.codec),
+      leg.sampleRateHz,
+      leg.ptimeMs,
+      this.#codecNumber(backendInput.codec),
+      backendInput.sampleRateHz,
+      this.#codecNumber(backendOutput.codec),
+      backendOutput.sampleRateHz,
+      options.vadAggressiveness ?? 2,
+    );
+    if (answer !== core.CONFIGURED.value) throw this.#refusal(answer, options);
+
+    this.#wireBytes = frameBytes(leg);
+    this.#saidBytes = frameBytes(framesOf(backendOutput, leg));
+    this.#capturePassThrough = core.capturePassThrough() !== 0;
+    this.#renderPassThrough = core.renderPassThrough() !== 0;
+    this.#wireIn = this.#view(core.WIRE_IN.value, this.#wireBytes);
+    this.#said = this.#view(core.SAID.value, this.#saidBytes);
+    this.#heard = this.#capturePassThrough
+      ? this.#wireIn
+      : this.#view(core.HEARD.value, frameBytes(framesOf(backendInput, leg)));
+    this.#wireOut = this.#renderPassThrough ? this.#said : this.#view(core.WIRE_OUT.value, this.#wireBytes);
+  }
+
+  capture(payload: Uint8Array | null): Uint8Array {
+    if (payload !== null && payload.length === this.#wireBytes) {
+      this.#wireIn.set(payload);
+      this.#core.capture(1);
+    } else {
+      this.#core.capture(0);
+    }
+    return this.#heard;
+  }
+
+  render(said: Uint8Array | null): Uint8Array {
+    if (said === null) {
+      this.#core.render(0);
+    } else if (said.length <= this.#saidBytes) {
+      this.#said.set(said);
+      this.#core.render(said.length);
+    } else {
+      // More than the contract allows: the rest of it is not heard.
+      this.#said.set(said.subarray(0, this.#saidBytes));
+      this.#core.render(this.#saidBytes);
+    }
+    return this.#wireOut;
+  }
+
+  get speechProbability(): number {
+    return this.#meters[this.#speechIndex] ?? 0;
+  }
+
+  get captureLevelDbov(): number {
+    return this.#meters[this.#captureLevelIndex] ?? -127;
+  }
+
+  get renderLevelDbov(): number {
+    return this.#meters[this.#renderLevelIndex] ?? -127;
+  }
+
+  get capturePassThrough(): boolean {
+    return this.#capturePassThrough;
+  }
+
+  get renderPassThrough(): boolean {
+    return this.#renderPassThrough;
+  }
+
+  rampGain(gain: number, rampMs: number): void {
+    this.#core.rampGain(gain, rampMs);
+  }
+
+  /** Puts the memory back to a fresh instance's: nothing of the call is left. Must be configured again. */
+  restore(): void {
+    this.#memory.set(this.#freshImage);
+  }
+
+  /** A copy of the whole state, for a bug report or a replay. Allocates: not in a tick. */
+  snapshot(): Uint8Array {
+    return this.#memory.slice();
+  }
+
+  #view(address: number, bytes: number): Uint8Array {
+    return new Uint8Array(this.#core.memory.buffer, address, bytes);
+  }
+
+  #codecNumber(codec: Codec): number {
+    switch (codec) {
+      case 'pcmu':
+        return this.#core.CODEC_PCMU.value;
+      case 'pcma':
+        return this.#core.CODEC_PCMA.value;
+      case 'l16':
+        return this.#core.CODEC_L16.value;
+      default:
+        return -1;
+    }
+  }
+
+  #refusal(answer: number, options: DspOptions): TalkspurtError {
+    const core = this.#core;
+    const { leg, backendInput, backendOutput } = options;
+    switch (answer) {
+      case core.REFUSED_LEG.value:
+        return refused('leg', `${describeAudio(leg)} in ${leg.ptimeMs} ms frames`);
+      case core.REFUSED_BACKEND_INPUT.value:
+        return refused('backendInput', describeAudio(backendInput));
+      case core.REFUSED_BACKEND_OUTPUT.value:
+        return refused('backendOutput', describeAudio(backendOutput));
+      default:
+        return refused('vadAggressiveness', String(options.vadAggressiveness));
+    }
+  }
+}
+
+/** `format` in the packets of `leg`. */
+function framesOf(format: AudioFormat, leg: MediaFormat): MediaFormat {
+  return { ...format, ptimeMs: leg.ptimeMs };
+}
+
+function refused(option: string, value: string): TalkspurtError {
+  return new TalkspurtError(
+    'ERR_TALKSPURT_DSP_OPTIONS',
+    `the signal chain cannot run with ${option} ${value}: use pcmu, pcma or l16 at 8000, 16000, 24000 or 48000 Hz, ` +
+      'frames of 10, 20, 30, 40 or 60 ms, and an aggressiveness of 0 to 3',
+    { details: { option } },
+  );
+}

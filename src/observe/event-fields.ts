@@ -1,0 +1,47 @@
+/** An event's facts as flat, plain fields: for log lines and call records. */
+import { TalkspurtError } from '../core/errors.ts';
+import type { TalkspurtEvent } from '../core/events.ts';
+import { describeAudio } from '../core/media.ts';
+
+/** A field of a line. */
+export type FieldValue = string | number | boolean;
+
+/** Fields that hold what people say, dial or are called from, by event type. */
+export const PERSONAL_FIELDS: Readonly<Partial<Record<TalkspurtEvent['type'], readonly string[]>>> = {
+  transcript: ['text'],
+  dtmf: ['digit'],
+  'tool.call': ['argumentsJson'],
+};
+
+/** Fields that a line has anyway. */
+const CARRIED: readonly string[] = ['type', 'callId', 'atMs'];
+
+/** Everything that `event` says besides its type, call and time; personal fields only where `personalData`. */
+export function eventFields(event: TalkspurtEvent, personalData: boolean): Record<string, FieldValue> {
+  const personal = PERSONAL_FIELDS[event.type] ?? [];
+  const fields: Record<string, FieldValue> = {};
+  for (const [key, value] of Object.entries(event) as [string, unknown][]) {
+    if (CARRIED.includes(key) || (!personalData && personal.includes(key))) continue;
+    if (value instanceof TalkspurtError) Object.assign(fields, errorFields(value));
+    else if (typeof value === 'number') fields[key] = Number(value.toFixed(3));
+    else if (typeof value === 'string' || typeof value === 'boolean') fields[key] = value;
+    else if (isAudio(value)) fields[key] = describeAudio(value);
+  }
+  return fields;
+}
+
+/** An operating error as fields. Of its cause only what cannot hold content; of a defect the stack too. */
+export function errorFields(error: TalkspurtError): Record<string, FieldValue> {
+  const fields: Record<string, FieldValue> = { code: error.code, error: error.message, retryable: error.retryable };
+  for (const [key, value] of Object.entries(error.details)) if (value !== undefined) fields[key] ??= value;
+  const { cause } = error;
+  if (cause instanceof Error) {
+    fields['cause'] = String((cause as NodeJS.ErrnoException).code ?? cause.name);
+    if (error.code === 'ERR_TALKSPURT_INTERNAL' && cause.stack !== undefined) fields['stack'] = cause.stack;
+  }
+  return fields;
+}
+
+function isAudio(value: unknown): value is Parameters<typeof describeAudio>[0] {
+  return typeof value === 'object' && value !== null && 'codec' in value && 'sampleRateHz' in value;
+}

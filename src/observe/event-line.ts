@@ -1,0 +1,55 @@
+/** How severe an event is, and the fixed sentence that its log line carries. */
+import type { TalkspurtEvent } from '../core/events.ts';
+
+/** Severity of a line. */
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error';
+
+export interface EventLine {
+  readonly level: LogLevel;
+  readonly message: string;
+}
+
+/** The line of `event`. Texts are fixed: nothing that a peer or a person said is ever part of one. */
+export function eventLine(event: TalkspurtEvent): EventLine {
+  switch (event.type) {
+    case 'call.state':
+      return { level: event.state === 'talking' ? 'info' : 'debug', message: 'call changed state' };
+    case 'call.ended':
+      return { level: event.error === undefined ? 'info' : 'warn', message: 'call ended' };
+    case 'media.stalled':
+      return { level: 'warn', message: 'no audio comes from the switch' };
+    case 'media.overflow':
+      return { level: 'warn', message: 'audio was dropped: a bounded place is full' };
+    case 'link.down':
+      return { level: 'error', message: 'switch link is down' };
+    case 'backend.error':
+      return { level: 'warn', message: 'backend reported an error' };
+    case 'backend.closed':
+      return { level: event.error === undefined ? 'debug' : 'warn', message: 'backend stream closed' };
+    case 'peer.malformed':
+      return { level: 'warn', message: 'a peer broke its protocol' };
+    case 'command':
+      return { level: event.ok ? 'info' : 'warn', message: 'command' };
+    default:
+      return PLAIN_LINES[event.type];
+  }
+}
+
+/** Events whose severity does not depend on what they say. */
+const PLAIN_LINES = {
+  'media.opened': { level: 'info', message: 'media opened' },
+  'media.underrun': { level: 'debug', message: 'agent ran dry while speaking' },
+  'turn.state': { level: 'debug', message: 'turn changed' },
+  'speech.started': { level: 'debug', message: 'speech started' },
+  'speech.stopped': { level: 'debug', message: 'speech stopped' },
+  'turn.response-latency': { level: 'debug', message: 'agent answered' },
+  'barge-in': { level: 'info', message: 'caller cut in' },
+  transcript: { level: 'debug', message: 'transcript' },
+  dtmf: { level: 'debug', message: 'digit' },
+  'tool.call': { level: 'info', message: 'agent calls a function' },
+  'backend.opened': { level: 'info', message: 'backend stream opened' },
+  'link.up': { level: 'info', message: 'switch link is up' },
+  ready: { level: 'info', message: 'ready' },
+  draining: { level: 'info', message: 'draining: no new calls' },
+  stopped: { level: 'info', message: 'stopped' },
+} as const satisfies Record<string, EventLine>;

@@ -1,0 +1,127 @@
+/**
+ * The JSON that `uuid_audio_stream <uuid> health` and `global_health` answer with. Field names, and what each means, are
+ * an API: docs/health.md holds the JSON schema of each, and a test compares them with this file.
+ */
+import { z } from 'zod';
+
+const percent = z.number().min(0).max(100);
+const count = z.number().int().nonnegative();
+const milliseconds = z.number().nonnegative();
+const rate = z.number().int().positive().nullable();
+
+/** How well a call does. */
+export const callHealthSchema = z.enum(['HEALTHY', 'DEGRADED', 'UNHEALTHY']);
+
+/** The state of a call as operators read it; `ERROR`: it ended, or is ending, because something failed. */
+export const callStateWordSchema = z.enum(['NEW', 'ANSWERING', 'OPENING', 'TALKING', 'ENDING', 'ENDED', 'ERROR']);
+
+/** One call. */
+export const sessionHealthSchema = z.strictObject({
+  session_uuid: z.string().describe('Channel of the switch'),
+  mode: z.enum(['ai', 'ws']).describe('`ai`: a backend profile; `ws`: audio streamed to a WebSocket'),
+  uptime_sec: z.number().nonnegative().describe('Since the start, in seconds'),
+  state: callStateWordSchema.describe('Life of the call'),
+  turn: z.string().describe('Whose turn it is'),
+  profile: z.string().describe('Backend profile'),
+  switch: z.string().describe('Switch that the channel belongs to'),
+  capture: z
+    .strictObject({
+      frames_sent: count.describe('Caller frames handed to the backend'),
+      last_frame_ms_ago: milliseconds.nullable().describe('Age of the last frame from the switch; null: none came yet'),
+      late_tick_pct: percent.describe('Ticks that began more than half a ptime late'),
+      level_dbov: z.number().describe('Level of the caller (RFC 6464)'),
+    })
+    .describe('Caller to backend'),
+  inject: z
+    .strictObject({
+      buffer_inuse_bytes: count.describe('Agent audio that waits to be said'),
+      buffer_capacity_bytes: count.describe('Room for it'),
+      buffer_fill_pct: percent.describe('The one in the other'),
+      underrun_pct: percent.describe('Ticks of the speaking agent with nothing to say'),
+      overflow_count: count.describe('Times that a bounded place was full and audio was dropped'),
+      frames_sent: count.describe('Frames sent to the switch'),
+      level_dbov: z.number().describe('Level of the agent (RFC 6464)'),
+    })
+    .describe('Backend to caller'),
+  ai: z
+    .strictObject({
+      openai_connected: z.boolean().describe('Older name of `backend_connected`; always equal to it'),
+      backend_connected: z.boolean().describe('The conversation with the backend is open'),
+      backend: z.string().describe('Backend'),
+      tts_queue_depth: count.describe('Phrases that wait to be said, the one being said included'),
+      ring_buffer_ms: milliseconds.describe('Agent audio that waits to be said'),
+      turns: count.describe('Turns of the caller'),
+      barge_in_count: count.describe('Times the caller cut in'),
+      reconnect_attempts: count.describe('Times the backend was dialled again'),
+      response_latency_ms: milliseconds.nullable().describe('Last response: end of turn to first agent audio'),
+      tts_cache_hit_pct: percent.nullable().describe('Phrases that came from the cache; null: there is no cache'),
+    })
+    .describe('Backend'),
+  media: z
+    .strictObject({
+      transport: z.string().describe('Media path; `none`: not open yet'),
+      codec: z.string().nullable().describe('Codec of the leg'),
+      rates: z
+        .strictObject({
+          leg_hz: rate.describe('Sampling rate of the leg'),
+          backend_input_hz: rate.describe('Sampling rate that the backend hears'),
+          backend_output_hz: rate.describe('Sampling rate that the backend says'),
+        })
+        .describe('Sampling rates'),
+      ptime_ms: z.number().positive().nullable().describe('Packet duration'),
+      jitter_ms: milliseconds.describe('Interarrival jitter'),
+      lost: count.describe('Frames that never came and were concealed'),
+      pass_through: z.boolean().describe('Bytes go through unchanged; the chain only measures'),
+    })
+    .describe('Media path'),
+  health: callHealthSchema.describe('Judgement; see the rules'),
+  reasons: z.array(z.string()).describe('The rules that were broken; empty when HEALTHY'),
+});
+
+/** The process. */
+export const globalHealthSchema = z.strictObject({
+  active_ws_sessions: count.describe('Calls that stream to a WebSocket'),
+  active_ai_sessions: count.describe('Calls that talk to a backend'),
+  total_sessions_created: count.describe('Calls since the start'),
+  total_sessions_destroyed: count.describe('Calls since the start that have ended'),
+  healthy: count.describe('Calls that are HEALTHY'),
+  degraded: count.describe('Calls that are DEGRADED'),
+  unhealthy: count.describe('Calls that are UNHEALTHY'),
+  uptime_sec: z.number().nonnegative().describe('Since the start, in seconds'),
+  version: z.string().describe('Version of talkspurt'),
+  draining: z.boolean().describe('No new calls are taken'),
+  call_limit: count.describe('Calls at once'),
+  build: z
+    .strictObject({
+      node: z.string().describe('Version of Node'),
+      platform: z.string().describe('Operating system'),
+      arch: z.string().describe('Processor'),
+    })
+    .describe('What it runs on'),
+  switch_links: z
+    .array(
+      z.strictObject({
+        name: z.string().describe('Name in the configuration'),
+        kind: z.enum(['freeswitch', 'asterisk']).describe('Kind of switch'),
+        up: z.boolean().describe('Logged in'),
+      }),
+    )
+    .describe('Switches'),
+  breakers: z
+    .array(
+      z.strictObject({
+        name: z.string().describe('What it guards'),
+        state: z.enum(['closed', 'open', 'half-open']).describe('`open`: not tried at present'),
+      }),
+    )
+    .describe('Circuit breakers'),
+});
+
+/** How one call is. */
+export type SessionHealthJson = z.infer<typeof sessionHealthSchema>;
+/** How the process is. */
+export type GlobalHealthJson = z.infer<typeof globalHealthSchema>;
+/** How well a call does. */
+export type CallHealth = z.infer<typeof callHealthSchema>;
+/** The state of a call as operators read it. */
+export type CallStateWord = z.infer<typeof callStateWordSchema>;

@@ -1,0 +1,237 @@
+/** Events and snapshots to Prometheus metrics. docs/metrics.md names each; every label's set of values is bounded. */
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+import type { EventSink, TalkspurtEvent } from '../core/events.ts';
+import { LIMITS } from '../limits.ts';
+import type { GatewaySnapshot, SessionSnapshot } from './health.ts';
+import { globalHealth } from './health.ts';
+
+export interface MetricsSinkOptions {
+  /** Memory, CPU, garbage collection and event loop of the process as well. */
+  readonly processMetrics: boolean;
+  /** Read at every scrape. */
+  readonly snapshot?: () => GatewaySnapshot;
+}
+
+/** A scrape. */
+export interface MetricsPage {
+  readonly contentType: string;
+  readonly body: string;
+}
+
+/** Counters of a call that were already added up. */
+type Counted = Pick<SessionSnapshot, 'capturedFrames' | 'sentFrames' | 'lostFrames' | 'ticks' | 'lateTicks'>;
+
+const LATENCY_BUCKETS_S = [0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 10];
+const STOP_BUCKETS_S = [0.02, 0.04, 0.06, 0.1, 0.15, 0.2, 0.3, 0.5, 1];
+const DURATION_BUCKETS_S = [5, 15, 30, 60, 120, 300, 600, 1800, 3600];
+const OTHER = 'other';
+
+export class MetricsSink implements EventSink {
+  readonly #registry = new Registry();
+  readonly #options: MetricsSinkOptions;
+  readonly #metrics: ReturnType<typeof makeMetrics>;
+  readonly #labels = new Map<string, Set<string>>();
+  readonly #counted = new Map<string, Counted>();
+
+  constructor(options: MetricsSinkOptions) {
+    this.#options = options;
+    this.#metrics = makeMetrics(this.#registry);
+    if (options.processMetrics) collectDefaultMetrics({ register: this.#registry });
+  }
+
+  emit(event: TalkspurtEvent): void {
+    if (event.callId === undefined) this.#onProcessEvent(event);
+    else this.#onCallEvent(event);
+  }
+
+  /** Adds up a session's own counters. The gateway calls it for a session that ends; a scrape does for those that live. */
+  recordSession(session: SessionSnapshot): void {
+    const { frames, ticks, lateTicks } = this.#metrics;
+    const before = this.#counted.get(session.callId);
+    const since = (key: keyof Counted): number => Math.max(0, session[key] - (before?.[key] ?? 0));
+    frames.inc({ direction: 'received' }, since('capturedFrames'));
+    frames.inc({ direction: 'sent' }, since('sentFrames'));
+    frames.inc({ direction: 'lost' }, since('lostFrames'));
+    ticks.inc(since('ticks'));
+    lateTicks.inc(since('lateTicks'));
+    const { capturedFrames, sentFrames, lostFrames, ticks: ran, lateTicks: late } = session;
+    this.#counted.set(session.callId, { capturedFrames, sentFrames, lostFrames, ticks: ran, lateTicks: late });
+  }
+
+  /** What a scraper is given. */
+  async page(): Promise<MetricsPage> {
+    const snapshot = this.#options.snapshot?.();
+    if (snapshot !== undefined) this.#sample(snapshot);
+    return { contentType: this.#registry.contentType, body: await this.#registry.metrics() };
+  }
+
+  /** Name, help, type and labels of every metric of ours: docs/metrics.md is made from it. */
+  async describe(): Promise<{ name: string; help: string; type: string }[]> {
+    const all = await this.#registry.getMetricsAsJSON();
+    return all.map(({ name, help, type }) => ({ name, help, type: String(type) }));
+  }
+
+  #sample(snapshot: GatewaySnapshot): void {
+    const { callsByHealth, playoutSeconds } = this.#metrics;
+    const health = globalHealth(snapshot);
+    callsByHealth.set({ health: 'HEALTHY' }, health.healthy);
+    callsByHealth.set({ health: 'DEGRADED' }, health.degraded);
+    callsByHealth.set({ health: 'UNHEALTHY' }, health.unhealthy);
+    playoutSeconds.set(snapshot.sessions.reduce((sum, { playoutMs }) => sum + playoutMs, 0) / 1000);
+    const live = new Set(snapshot.sessions.map(({ callId }) => callId));
+    for (const callId of this.#counted.keys()) if (!live.has(callId)) this.#counted.delete(callId);
+    for (const session of snapshot.sessions) this.recordSession(session);
+  }
+
+  #onProcessEvent(event: TalkspurtEvent & { callId?: undefined }): void {
+    const { linkUp, linkDowns, commands, malformed } = this.#metrics;
+    switch (event.type) {
+      case 'link.up':
+        linkUp.set({ link: this.#bounded('link', event.link) }, 1);
+        break;
+      case 'link.down':
+        linkUp.set({ link: this.#bounded('link', event.link) }, 0);
+        linkDowns.inc({ link: this.#bounded('link', event.link), code: event.error.code });
+        break;
+      case 'command':
+        commands.inc({
+          front: this.#bounded('front', event.front),
+          verb: this.#bounded('verb', event.verb),
+          ok: String(event.ok),
+        });
+        break;
+      case 'peer.malformed':
+        malformed.inc({ peer: this.#bounded('peer', event.peer), code: event.error.code });
+        break;
+    }
+  }
+
+  #onCallEvent(event: TalkspurtEvent & { callId: string }): void {
+    const metrics = this.#metrics;
+    switch (event.type) {
+      case 'call.state':
+        if (event.previous === 'new') metrics.callsStarted.inc();
+        else metrics.calls.dec({ state: event.previous });
+        if (event.state !== 'ended') metrics.calls.inc({ state: event.state });
+        break;
+      case 'call.ended':
+        metrics.callsEnded.inc({ reason: event.reason, code: event.error?.code ?? '' });
+        metrics.callDuration.observe(event.durationMs / 1000);
+        break;
+      case 'media.opened':
+        metrics.mediaOpened.inc({
+          transport: this.#bounded('transport', event.transport),
+          codec: event.leg.codec,
+          pass_through: String(event.passThrough),
+        });
+        break;
+      case 'media.stalled':
+        metrics.stalls.inc();
+        break;
+      case 'media.underrun':
+        metrics.underruns.inc();
+        metrics.underrunSeconds.inc(event.missingMs / 1000);
+        break;
+      case 'media.overflow':
+        metrics.overflowBytes.inc({ place: event.place }, event.droppedBytes);
+        break;
+      default:
+        this.#onConversationEvent(event);
+    }
+  }
+
+  #onConversationEvent(event: TalkspurtEvent): void {
+    const metrics = this.#metrics;
+    switch (event.type) {
+      case 'speech.started':
+        metrics.speech.inc({ by: event.by });
+        break;
+      case 'turn.response-latency':
+        metrics.responseLatency.observe(event.latencyMs / 1000);
+        metrics.responseSinceSpeech.observe(event.sinceSpeechMs / 1000);
+        break;
+      case 'barge-in':
+        metrics.bargeInStop.observe(event.stopMs / 1000);
+        break;
+      case 'dtmf':
+        metrics.digits.inc();
+        break;
+      case 'tool.call':
+        metrics.toolCalls.inc();
+        break;
+      case 'backend.opened':
+        metrics.backendConnect.observe({ backend: this.#bounded('backend', event.backend) }, event.connectMs / 1000);
+        break;
+      case 'backend.error':
+        metrics.backendErrors.inc({ backend: this.#bounded('backend', event.backend), code: event.error.code });
+        break;
+      case 'backend.closed':
+        metrics.backendClosed.inc({ backend: this.#bounded('backend', event.backend), code: event.error?.code ?? '' });
+        break;
+      default:
+      // Said in the log and the call record; nothing to count.
+    }
+  }
+
+  /** `value` itself for the first values of a label, then `other`: a peer cannot make the page grow. */
+  #bounded(label: string, value: string): string {
+    let values = this.#labels.get(label);
+    if (values === undefined) this.#labels.set(label, (values = new Set()));
+    if (values.has(value)) return value;
+    if (values.size >= LIMITS.metricLabelValues) return OTHER;
+    values.add(value);
+    return value;
+  }
+}
+
+function makeMetrics(registry: Registry) {
+  const registers = [registry];
+  const counter = <L extends string>(name: string, help: string, ...labelNames: L[]): Counter<L> =>
+    new Counter({ name: `talkspurt_${name}`, help, labelNames, registers });
+  const gauge = <L extends string>(name: string, help: string, ...labelNames: L[]): Gauge<L> =>
+    new Gauge({ name: `talkspurt_${name}`, help, labelNames, registers });
+  const histogram = <L extends string>(
+    name: string,
+    help: string,
+    buckets: number[],
+    ...labelNames: L[]
+  ): Histogram<L> => new Histogram({ name: `talkspurt_${name}`, help, labelNames, registers, buckets });
+  return {
+    callsStarted: counter('calls_started_total', 'Calls that were started'),
+    callsEnded: counter('calls_ended_total', 'Calls that ended, by reason and error code', 'reason', 'code'),
+    calls: gauge('calls', 'Calls at present, by state', 'state'),
+    callsByHealth: gauge('calls_by_health', 'Calls at present, by health', 'health'),
+    callDuration: histogram('call_duration_seconds', 'How long calls lasted', DURATION_BUCKETS_S),
+    mediaOpened: counter('media_opened_total', 'Media paths opened', 'transport', 'codec', 'pass_through'),
+    stalls: counter('media_stalls_total', 'Times that no audio came from the switch'),
+    underruns: counter('media_underruns_total', 'Times that the agent ran dry while speaking'),
+    underrunSeconds: counter('media_underrun_seconds_total', 'How long the agent ran dry while speaking'),
+    overflowBytes: counter('media_overflow_bytes_total', 'Audio dropped because a bounded place was full', 'place'),
+    frames: counter('media_frames_total', 'Frames received, sent and lost', 'direction'),
+    ticks: counter('media_ticks_total', 'Media ticks'),
+    lateTicks: counter('media_late_ticks_total', 'Media ticks that began more than half a ptime late'),
+    playoutSeconds: gauge('playout_seconds', 'Agent audio that waits to be said, all calls together'),
+    speech: counter('speech_total', 'Stretches of speech', 'by'),
+    responseLatency: histogram('response_latency_seconds', 'End of turn to first agent audio sent', LATENCY_BUCKETS_S),
+    responseSinceSpeech: histogram(
+      'response_since_speech_seconds',
+      "Caller's last frame of speech to first agent audio sent",
+      LATENCY_BUCKETS_S,
+    ),
+    bargeInStop: histogram('barge_in_stop_seconds', "Caller's onset to last agent audio sent", STOP_BUCKETS_S),
+    digits: counter('dtmf_digits_total', 'DTMF digits heard'),
+    toolCalls: counter('tool_calls_total', 'Functions that agents called'),
+    backendConnect: histogram(
+      'backend_connect_seconds',
+      'Dialling to a session that may talk',
+      LATENCY_BUCKETS_S,
+      'backend',
+    ),
+    backendErrors: counter('backend_errors_total', 'Errors of backends', 'backend', 'code'),
+    backendClosed: counter('backend_closed_total', 'Backend streams that closed', 'backend', 'code'),
+    linkUp: gauge('link_up', '1: the switch link is up', 'link'),
+    linkDowns: counter('link_downs_total', 'Times that a switch link was lost or refused', 'link', 'code'),
+    commands: counter('commands_total', 'Commands', 'front', 'verb', 'ok'),
+    malformed: counter('malformed_total', 'Messages of peers that broke their protocol', 'peer', 'code'),
+  };
+}

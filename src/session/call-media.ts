@@ -1,0 +1,159 @@
+/** One call's media plane: what a tick works on, and the slow following of the packets' arrival. */
+import type { BackendStream } from '../backend/backend.ts';
+import type { AudioFormat, MediaFormat } from '../core/media.ts';
+import { bytesPerMs, frameBytes, frameSamples } from '../core/media.ts';
+import type { Dsp } from '../dsp/dsp.ts';
+import { LIMITS } from '../limits.ts';
+import { JitterBuffer } from '../transport/jitter-buffer.ts';
+import type { MediaSink, MediaTransport } from '../transport/media-transport.ts';
+import { Endpointer } from './endpointer.ts';
+import type { SpeechEdge } from './endpointer.ts';
+import { runMediaTick } from './media-loop.ts';
+import type { MediaPath } from './media-loop.ts';
+import type { Tickable } from './media-scheduler.ts';
+import { PlayedLedger } from './played-ledger.ts';
+import { Playout } from './playout.ts';
+import type { PlayoutMoment } from './playout.ts';
+import type { SessionOptions } from './session-options.ts';
+
+/** What the media plane tells the call. Rare; may allocate. */
+export interface CallMediaListener {
+  onSpeech(edge: SpeechEdge, nowMs: number): void;
+  onPlayout(moment: PlayoutMoment, nowMs: number): void;
+  onFaded(nowMs: number): void;
+  /** The tick threw: a defect of ours, never of a peer. */
+  onFault(error: unknown): void;
+}
+
+export interface CallMediaParts {
+  readonly transport: MediaTransport;
+  readonly dsp: Dsp;
+  readonly options: SessionOptions;
+  readonly listener: CallMediaListener;
+}
+
+/** A tick comes this long after its packet, ms, and later by twice the jitter. */
+const ARRIVAL_MARGIN_MS = 2;
+/** How far the tick may be from there before it moves, ms. */
+const ARRIVAL_SLACK_MS = 1.5;
+
+export class CallMedia implements MediaPath, Tickable {
+  readonly jitter: JitterBuffer;
+  readonly dsp: Dsp;
+  readonly endpointer: Endpointer;
+  readonly transport: MediaTransport;
+  readonly ptimeMs: number;
+  playout: Playout;
+  ledger: PlayedLedger;
+  stream: BackendStream | null = null;
+  fading = false;
+  capturedFrames = 0;
+  speakingTicks = 0;
+  underrunTicks = 0;
+  /** When the last frame was received; NaN before the first. */
+  lastFrameMs = Number.NaN;
+  readonly #options: SessionOptions;
+  readonly #listener: CallMediaListener;
+  /** How old the newest frame is when the tick comes, smoothed, ms. */
+  #frameAgeMs = ARRIVAL_MARGIN_MS;
+
+  constructor(parts: CallMediaParts) {
+    const { transport, dsp, options } = parts;
+    const leg = transport.format;
+    this.transport = transport;
+    this.dsp = dsp;
+    this.ptimeMs = leg.ptimeMs;
+    this.#options = options;
+    this.#listener = parts.listener;
+    this.jitter = new JitterBuffer({
+      frameBytes: frameBytes(leg),
+      frameSamples: frameSamples(leg),
+      ptimeMs: leg.ptimeMs,
+      capacityFrames: LIMITS.jitterFrames,
+    });
+    this.endpointer = new Endpointer(options.endpointer, leg.ptimeMs);
+    this.playout = this.#makePlayout(leg);
+    this.ledger = new PlayedLedger(bytesPerMs(leg));
+    // Until a backend is there the chain only measures the caller and makes silence.
+    this.#configure(leg, leg);
+  }
+
+  get leg(): MediaFormat {
+    return this.transport.format;
+  }
+
+  /** Frames go straight into the jitter buffer; what is lost for good is told to `onLost`. */
+  sink(onLost: MediaSink['onLost']): MediaSink {
+    return {
+      onFrame: (payload, sequenceNumber, timestamp, nowMs) => {
+        this.lastFrameMs = nowMs;
+        this.jitter.push(payload, sequenceNumber, timestamp, nowMs);
+      },
+      onLost,
+    };
+  }
+
+  /** The backend is there: both pipes now end in its formats. @throws ERR_TALKSPURT_DSP_OPTIONS */
+  connect(stream: BackendStream): void {
+    this.#configure(stream.inputFormat, stream.outputFormat);
+    this.playout = this.#makePlayout(stream.outputFormat);
+    this.ledger = new PlayedLedger(bytesPerMs(stream.outputFormat));
+    this.stream = stream;
+  }
+
+  disconnect(): void {
+    this.stream = null;
+  }
+
+  tick(nowMs: number): number {
+    runMediaTick(this, nowMs);
+    return this.#follow(nowMs);
+  }
+
+  onSpeech(edge: SpeechEdge, nowMs: number): void {
+    this.#listener.onSpeech(edge, nowMs);
+  }
+
+  onPlayout(moment: PlayoutMoment, nowMs: number): void {
+    this.#listener.onPlayout(moment, nowMs);
+  }
+
+  onFaded(nowMs: number): void {
+    this.#listener.onFaded(nowMs);
+  }
+
+  onFault(error: unknown): void {
+    this.#listener.onFault(error);
+  }
+
+  /** Where the tick stands against the arrivals: 1 ms later, 1 ms earlier, or well. */
+  #follow(nowMs: number): number {
+    const ageMs = nowMs - this.lastFrameMs;
+    if (!(ageMs < this.ptimeMs * 2)) return 0;
+    // The age wraps at a ptime: a frame that is about to arrive makes the last one look a ptime old.
+    this.#frameAgeMs += (Math.min(ageMs, this.ptimeMs) - this.#frameAgeMs) / 16;
+    const wantedMs = Math.min(this.ptimeMs / 2, ARRIVAL_MARGIN_MS + 2 * this.jitter.jitterMs);
+    if (this.#frameAgeMs > wantedMs + ARRIVAL_SLACK_MS) {
+      this.#frameAgeMs -= 1;
+      return -1;
+    }
+    if (this.#frameAgeMs < wantedMs - ARRIVAL_SLACK_MS) {
+      this.#frameAgeMs += 1;
+      return 1;
+    }
+    return 0;
+  }
+
+  #configure(backendInput: AudioFormat, backendOutput: AudioFormat): void {
+    this.dsp.configure({
+      leg: this.leg,
+      backendInput,
+      backendOutput,
+      vadAggressiveness: this.#options.vadAggressiveness,
+    });
+  }
+
+  #makePlayout(format: AudioFormat): Playout {
+    return new Playout({ format, ptimeMs: this.ptimeMs, prebufferMs: this.#options.prebufferMs });
+  }
+}

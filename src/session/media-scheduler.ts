@@ -1,0 +1,165 @@
+/**
+ * Ticks every call from one drift-free timer: a timing wheel with slots of 1 ms, so that calls spread over the ptime, and
+ * due times that are counted, never accumulated from timer lateness. A call that throws is taken off and told; the others
+ * never notice. After a long stop of the process the lost ticks are left out instead of being sent in a burst.
+ */
+import type { Clock, Timer } from '../core/clock.ts';
+
+/** What is ticked. */
+export interface Tickable {
+  readonly ptimeMs: number;
+  /**
+   * One ptime of the call. Returns by how many ms the phase of the following ticks moves (−1, 0 or 1): a call follows the
+   * arrival of its packets slowly, and never ticks twice or not at all in a ptime.
+   */
+  tick(nowMs: number): number;
+  /** `tick` threw; it is not called again. */
+  onFault(error: unknown): void;
+}
+
+/** A call's place in the scheduler. */
+export interface Ticking {
+  /** Ticks that began more than half a ptime after they were due, or were left out. */
+  readonly lateTicks: number;
+  readonly ticks: number;
+  /** Twice is harmless. */
+  remove(): void;
+}
+
+/** Slots of the wheel: more than the longest ptime, a power of two. */
+const SLOTS = 128;
+/** Lateness up to which ticks are made up for, ms; beyond, they are left out. */
+const CATCH_UP_MS = 60;
+
+class Entry implements Ticking {
+  readonly tickable: Tickable;
+  dueStep: number;
+  next: Entry | null = null;
+  removed = false;
+  ticks = 0;
+  lateTicks = 0;
+
+  constructor(tickable: Tickable, dueStep: number) {
+    this.tickable = tickable;
+    this.dueStep = dueStep;
+  }
+
+  remove(): void {
+    this.removed = true;
+  }
+}
+
+export class MediaScheduler {
+  readonly #clock: Clock;
+  readonly #slots: (Entry | null)[] = Array.from({ length: SLOTS }, () => null);
+  readonly #run = (): void => this.#advance();
+  #count = 0;
+  #timer: Timer | null = null;
+  /** The clock's time of step 0; step n is due n ms later. */
+  #originMs = 0;
+  #step = 0;
+
+  constructor(options: { clock: Clock }) {
+    this.#clock = options.clock;
+  }
+
+  /** Entries on the wheel; removed ones leave at their next slot. */
+  get size(): number {
+    return this.#count;
+  }
+
+  /** Ticks `tickable` from now on, the first time after one ptime. */
+  add(tickable: Tickable): Ticking {
+    const nowMs = this.#clock.nowMs();
+    if (this.#count === 0) {
+      this.#originMs = nowMs;
+      this.#step = 0;
+    }
+    const entry = new Entry(tickable, Math.floor(nowMs - this.#originMs) + tickable.ptimeMs);
+    if (entry.dueStep <= this.#step) entry.dueStep = this.#step + 1;
+    this.#insert(entry);
+    this.#count += 1;
+    if (this.#timer === null) this.#arm();
+    return entry;
+  }
+
+  /** Takes every call off and stops the timer. */
+  stop(): void {
+    this.#timer?.cancel();
+    this.#timer = null;
+    this.#slots.fill(null);
+    this.#count = 0;
+  }
+
+  #insert(entry: Entry): void {
+    const slot = entry.dueStep % SLOTS;
+    entry.next = this.#slots[slot] ?? null;
+    this.#slots[slot] = entry;
+  }
+
+  /** Sleeps until the next slot that holds a call. */
+  #arm(): void {
+    let steps = 1;
+    while (steps < SLOTS && this.#slots[(this.#step + steps) % SLOTS] === null) steps += 1;
+    const dueMs = this.#originMs + this.#step + steps;
+    this.#timer = this.#clock.after(dueMs - this.#clock.nowMs(), this.#run);
+  }
+
+  #advance(): void {
+    this.#timer = null;
+    const nowMs = this.#clock.nowMs();
+    const nowStep = Math.floor(nowMs - this.#originMs);
+    if (nowStep - this.#step > CATCH_UP_MS) this.#leaveOut(nowStep);
+    while (this.#step < nowStep) {
+      this.#step += 1;
+      this.#runSlot(this.#step % SLOTS);
+    }
+    if (this.#count > 0) this.#arm();
+  }
+
+  #runSlot(slot: number): void {
+    let entry = this.#slots[slot] ?? null;
+    this.#slots[slot] = null;
+    while (entry !== null) {
+      const following: Entry | null = entry.next;
+      if (entry.removed) {
+        this.#count -= 1;
+      } else {
+        this.#tick(entry);
+        this.#insert(entry);
+      }
+      entry = following;
+    }
+  }
+
+  #tick(entry: Entry): void {
+    const nowMs = this.#clock.nowMs();
+    const { tickable } = entry;
+    entry.ticks += 1;
+    if (nowMs - (this.#originMs + entry.dueStep) > tickable.ptimeMs / 2) entry.lateTicks += 1;
+    let shiftMs = 0;
+    try {
+      shiftMs = tickable.tick(nowMs);
+    } catch (error) {
+      entry.removed = true;
+      tickable.onFault(error);
+    }
+    entry.dueStep += tickable.ptimeMs + (shiftMs > 0 ? 1 : shiftMs < 0 ? -1 : 0);
+  }
+
+  /** The process stood still: every call goes on from now, in its own phase, and counts what it missed. */
+  #leaveOut(nowStep: number): void {
+    const entries: Entry[] = [];
+    for (let slot = 0; slot < SLOTS; slot++) {
+      for (let entry = this.#slots[slot] ?? null; entry !== null; entry = entry.next) entries.push(entry);
+      this.#slots[slot] = null;
+    }
+    this.#step = nowStep - 1;
+    for (const entry of entries) {
+      const missed = Math.max(0, Math.ceil((nowStep - entry.dueStep) / entry.tickable.ptimeMs));
+      entry.lateTicks += missed;
+      entry.dueStep += missed * entry.tickable.ptimeMs;
+      this.#insert(entry);
+    }
+  }
+}

@@ -1,0 +1,86 @@
+/**
+ * Which phrase the caller is hearing, and how much of it. Backends speak faster than real time, so what has been received
+ * says nothing: this counts bytes in at one end of the playout and bytes out at the other.
+ */
+import { LIMITS } from '../limits.ts';
+
+/** The phrase that is being heard. */
+export interface PlayedPosition {
+  readonly itemId: string;
+  /** How much of it has left for the caller, ms, never more than was received. */
+  readonly playedMs: number;
+}
+
+interface Item {
+  id: string;
+  /** Positions in the stream of all bytes that ever entered the playout. */
+  fromByte: number;
+  toByte: number;
+  done: boolean;
+}
+
+export class PlayedLedger {
+  readonly #bytesPerMs: number;
+  /** Oldest first. */
+  #items: Item[] = [];
+  #received = 0;
+  #played = 0;
+
+  constructor(bytesPerMs: number) {
+    this.#bytesPerMs = bytesPerMs;
+  }
+
+  /** `bytes` of the phrase entered the playout. */
+  received(itemId: string, bytes: number): void {
+    const last = this.#items.at(-1);
+    if (last !== undefined && last.id === itemId && !last.done) {
+      last.toByte += bytes;
+    } else {
+      this.#items.push({ id: itemId, fromByte: this.#received, toByte: this.#received + bytes, done: false });
+      if (this.#items.length > LIMITS.ledgerItems) this.#items.shift();
+    }
+    this.#received += bytes;
+  }
+
+  /** No more audio comes for this phrase. */
+  done(itemId: string): void {
+    const item = this.#items.findLast((candidate) => candidate.id === itemId);
+    if (item !== undefined) item.done = true;
+  }
+
+  /** `bytes` left the playout for the caller. Hot path. */
+  played(bytes: number): void {
+    this.#played += bytes;
+  }
+
+  /** Everything that was received has been played. */
+  get drained(): boolean {
+    return this.#played >= this.#received;
+  }
+
+  /** The phrase that is being heard, or the last one; null before the first. Forgets the ones before it. */
+  position(): PlayedPosition | null {
+    let first = this.#items[0];
+    while (this.#items.length > 1 && first !== undefined && first.toByte <= this.#played) {
+      const second = this.#items[1];
+      // Nothing of the next one has been heard yet: the last phrase heard is still this one.
+      if (second !== undefined && second.fromByte >= this.#played) break;
+      this.#items.shift();
+      first = this.#items[0];
+    }
+    if (first === undefined) return null;
+    const bytes = Math.max(0, Math.min(this.#played, first.toByte) - first.fromByte);
+    return { itemId: first.id, playedMs: Math.floor(bytes / this.#bytesPerMs) };
+  }
+
+  /** Ids of phrases of which something has not been heard. */
+  unheard(): string[] {
+    return this.#items.filter((item) => item.toByte > this.#played || !item.done).map((item) => item.id);
+  }
+
+  /** The playout was cleared: what was not played never will be. */
+  clear(): void {
+    this.#items = [];
+    this.#received = this.#played;
+  }
+}

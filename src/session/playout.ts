@@ -1,0 +1,186 @@
+/**
+ * Agent audio that waits to be said: bytes in as they come, one frame a tick out.
+ *
+ * It begins to hand out when a little has gathered (or the phrase is complete), and after running dry it gathers anew: a
+ * pause is heard as a pause, a stutter as a fault. Its ring grows on the control path; `pop` never allocates.
+ */
+import type { AudioFormat } from '../core/media.ts';
+import { bytesPerMs } from '../core/media.ts';
+import { LIMITS } from '../limits.ts';
+
+export interface PlayoutOptions {
+  readonly format: AudioFormat;
+  /** Duration of a popped frame, ms. */
+  readonly ptimeMs: number;
+  /** What gathers before the first frame of a phrase, ms. */
+  readonly prebufferMs: number;
+  /** Most that may wait, ms; default LIMITS.playoutMs. */
+  readonly maximumMs?: number;
+}
+
+/** What the last `pop` meant. */
+export type PlayoutMoment = 'idle' | 'started' | 'speaking' | 'underrun' | 'ended';
+
+const FIRST_RING_MS = 2_000;
+
+export class Playout {
+  readonly #bytesPerMs: number;
+  readonly #frameBytes: number;
+  readonly #prebufferBytes: number;
+  readonly #maximumBytes: number;
+  readonly #frame: Uint8Array;
+  readonly #frames: readonly Uint8Array[];
+  #ring: Uint8Array;
+  #head = 0;
+  #size = 0;
+  /** No more audio is coming for what waits. */
+  #complete = true;
+  #speaking = false;
+  #gathering = false;
+  #moment: PlayoutMoment = 'idle';
+  #overflowBytes = 0;
+  #underruns = 0;
+  #lastBytes = 0;
+
+  constructor(options: PlayoutOptions) {
+    this.#bytesPerMs = bytesPerMs(options.format);
+    this.#frameBytes = this.#bytesPerMs * options.ptimeMs;
+    this.#prebufferBytes = Math.max(this.#frameBytes, this.#bytesPerMs * options.prebufferMs);
+    this.#maximumBytes = this.#bytesPerMs * (options.maximumMs ?? LIMITS.playoutMs);
+    this.#ring = new Uint8Array(Math.min(this.#maximumBytes, this.#bytesPerMs * FIRST_RING_MS));
+    this.#frame = new Uint8Array(this.#frameBytes);
+    // A phrase may end anywhere: a view is made beforehand for every length in whole milliseconds, and the chain fills
+    // the rest of the frame with silence.
+    const step = this.#bytesPerMs;
+    this.#frames = Array.from({ length: options.ptimeMs }, (_, index) => this.#frame.subarray(0, (index + 1) * step));
+  }
+
+  get waitingBytes(): number {
+    return this.#size;
+  }
+
+  get waitingMs(): number {
+    return this.#size / this.#bytesPerMs;
+  }
+
+  get capacityBytes(): number {
+    return this.#maximumBytes;
+  }
+
+  /** Bytes that did not fit, since the start. */
+  get overflowBytes(): number {
+    return this.#overflowBytes;
+  }
+
+  /** How often a phrase ran dry in its middle. */
+  get underruns(): number {
+    return this.#underruns;
+  }
+
+  /** Whether a phrase has begun to be heard and has not ended. */
+  get speaking(): boolean {
+    return this.#speaking;
+  }
+
+  /** What the last {@link pop} meant. */
+  get moment(): PlayoutMoment {
+    return this.#moment;
+  }
+
+  /** Bytes of real audio in the last popped frame. */
+  get lastBytes(): number {
+    return this.#lastBytes;
+  }
+
+  /** Audio comes in; copied. Returns the bytes taken: fewer than given when it is full. Control path. */
+  push(audio: Uint8Array): number {
+    const room = this.#maximumBytes - this.#size;
+    const taken = Math.min(room - (room % 2), audio.length);
+    if (taken < audio.length) this.#overflowBytes += audio.length - taken;
+    if (taken === 0) return 0;
+    if (this.#size + taken > this.#ring.length) this.#grow(this.#size + taken);
+    const at = (this.#head + this.#size) % this.#ring.length;
+    const first = Math.min(taken, this.#ring.length - at);
+    this.#ring.set(audio.subarray(0, first), at);
+    if (first < taken) this.#ring.set(audio.subarray(first, taken), 0);
+    this.#size += taken;
+    this.#complete = false;
+    return taken;
+  }
+
+  /** The phrase is whole: its rest may be handed out without waiting for more. */
+  complete(): void {
+    this.#complete = true;
+  }
+
+  /** One frame (shorter at a phrase's end), borrowed until the next `pop`; null when there is nothing to say. Hot path. */
+  pop(): Uint8Array | null {
+    this.#lastBytes = 0;
+    if (!this.#speaking || this.#gathering) {
+      const enough = this.#size >= this.#prebufferBytes || (this.#complete && this.#size > 0);
+      if (!enough) return this.#nothing();
+      this.#moment = this.#speaking ? 'speaking' : 'started';
+      this.#speaking = true;
+      this.#gathering = false;
+      return this.#take(Math.min(this.#size, this.#frameBytes));
+    }
+    if (this.#size >= this.#frameBytes || (this.#complete && this.#size > 0)) {
+      this.#moment = 'speaking';
+      return this.#take(Math.min(this.#size, this.#frameBytes));
+    }
+    return this.#nothing();
+  }
+
+  /** Drops what waits; returns how many ms that was. */
+  clear(): number {
+    const droppedMs = this.waitingMs;
+    this.#head = 0;
+    this.#size = 0;
+    this.#complete = true;
+    this.#speaking = false;
+    this.#gathering = false;
+    this.#moment = 'idle';
+    return droppedMs;
+  }
+
+  #nothing(): null {
+    if (!this.#speaking) {
+      this.#moment = 'idle';
+    } else if (this.#complete && this.#size === 0) {
+      this.#speaking = false;
+      this.#gathering = false;
+      this.#moment = 'ended';
+    } else {
+      if (!this.#gathering) this.#underruns += 1;
+      this.#gathering = true;
+      this.#moment = 'underrun';
+    }
+    return null;
+  }
+
+  #take(bytes: number): Uint8Array | null {
+    const first = Math.min(bytes, this.#ring.length - this.#head);
+    const ring = this.#ring;
+    const frame = this.#frame;
+    // A loop, because `subarray` would make an object in every tick.
+    for (let i = 0, at = this.#head; i < first; i++, at++) frame[i] = ring[at] ?? 0;
+    for (let i = first, at = 0; i < bytes; i++, at++) frame[i] = ring[at] ?? 0;
+    this.#head = (this.#head + bytes) % this.#ring.length;
+    this.#size -= bytes;
+    this.#lastBytes = bytes;
+    if (bytes === this.#frameBytes) return frame;
+    // The last fraction of a millisecond of a phrase is not worth a frame.
+    return this.#frames[Math.floor(bytes / this.#bytesPerMs) - 1] ?? null;
+  }
+
+  #grow(bytes: number): void {
+    let capacity = Math.max(1024, this.#ring.length);
+    while (capacity < bytes) capacity *= 2;
+    const bigger = new Uint8Array(Math.min(this.#maximumBytes, capacity));
+    const first = Math.min(this.#size, this.#ring.length - this.#head);
+    bigger.set(this.#ring.subarray(this.#head, this.#head + first), 0);
+    bigger.set(this.#ring.subarray(0, this.#size - first), first);
+    this.#ring = bigger;
+    this.#head = 0;
+  }
+}

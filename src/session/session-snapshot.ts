@@ -1,0 +1,64 @@
+/** A session's counters, gathered from its parts; whatever is not there yet counts as nothing. */
+import type { BackendStream } from '../backend/backend.ts';
+import type { CallState } from '../core/events.ts';
+import type { SessionSnapshot } from '../observe/health.ts';
+import type { CallMedia } from './call-media.ts';
+import type { Ticking } from './media-scheduler.ts';
+import type { TurnKeeper } from './turn-keeper.ts';
+
+export interface SnapshotParts {
+  readonly callId: string;
+  readonly profile: string;
+  readonly switchName: string;
+  readonly backend: string;
+  readonly state: CallState;
+  readonly createdMs: number;
+  readonly nowMs: number;
+  readonly overflows: number;
+  readonly media: CallMedia | null;
+  readonly turns: TurnKeeper | null;
+  readonly stream: BackendStream | null;
+  readonly ticking: Ticking | null;
+}
+
+const SILENCE_DBOV = -127;
+
+/** Times in ms of the clock. */
+export function snapshotOf(parts: SnapshotParts): SessionSnapshot {
+  const { media, turns, stream, ticking } = parts;
+  const frameSeen = media !== null && !Number.isNaN(media.lastFrameMs);
+  return {
+    callId: parts.callId,
+    switchName: parts.switchName,
+    profile: parts.profile,
+    state: parts.state,
+    turn: turns?.state ?? 'listening',
+    uptimeMs: parts.nowMs - parts.createdMs,
+    transport: media?.transport.kind ?? 'none',
+    leg: media?.leg ?? null,
+    backendInput: stream?.inputFormat ?? null,
+    backendOutput: stream?.outputFormat ?? null,
+    passThrough: stream !== null && media !== null && media.dsp.capturePassThrough && media.dsp.renderPassThrough,
+    backend: parts.backend,
+    backendConnected: parts.state === 'talking' && stream !== null,
+    capturedFrames: media?.capturedFrames ?? 0,
+    lastFrameAgeMs: frameSeen ? parts.nowMs - media.lastFrameMs : null,
+    lostFrames: media?.jitter.lostFrames ?? 0,
+    jitterMs: media?.jitter.jitterMs ?? 0,
+    ticks: ticking?.ticks ?? 0,
+    lateTicks: ticking?.lateTicks ?? 0,
+    sentFrames: media?.transport.stats.sentFrames ?? 0,
+    playoutBytes: media?.playout.waitingBytes ?? 0,
+    playoutCapacityBytes: media?.playout.capacityBytes ?? 0,
+    playoutMs: media?.playout.waitingMs ?? 0,
+    underrunTicks: media?.underrunTicks ?? 0,
+    speakingTicks: media?.speakingTicks ?? 0,
+    overflows: parts.overflows,
+    turns: turns?.turns ?? 0,
+    bargeIns: turns?.bargeIns ?? 0,
+    reconnects: 0,
+    captureLevelDbov: media?.dsp.captureLevelDbov ?? SILENCE_DBOV,
+    renderLevelDbov: media?.dsp.renderLevelDbov ?? SILENCE_DBOV,
+    responseLatencyMs: turns?.responseLatenciesMs ?? [],
+  };
+}

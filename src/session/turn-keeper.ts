@@ -1,0 +1,228 @@
+/** Carries the turn table out for one call: edges in from both sides, effects on the playout, the chain and the backend. */
+import type { CallEvent, TurnState } from '../core/events.ts';
+import { LIMITS } from '../limits.ts';
+import type { CallMedia } from './call-media.ts';
+import type { SpeechEdge } from './endpointer.ts';
+import type { PlayoutMoment } from './playout.ts';
+import type { SessionOptions } from './session-options.ts';
+import { TURN_TABLE } from './turn-state.ts';
+import type { TurnEffect, TurnEvent } from './turn-state.ts';
+
+const DUCK_MS = 40;
+const RESTORE_MS = 80;
+/** Response latencies that are remembered for `health`. */
+const LATENCIES = 64;
+
+export class TurnKeeper {
+  readonly #media: CallMedia;
+  readonly #options: SessionOptions;
+  readonly #emit: (event: CallEvent, atMs: number) => void;
+  #state: TurnState = 'listening';
+  /** When the caller's turn was decided to be over, NaN while it is not. */
+  #endpointMs = Number.NaN;
+  #thinkingSinceMs = 0;
+  #agentSinceMs = 0;
+  #callerSinceMs = 0;
+  #responding = false;
+  #toolPending = false;
+  #turns = 0;
+  #bargeIns = 0;
+  readonly #latencies: number[] = [];
+  /** Phrases that were cut off: what still arrives of them is not wanted. */
+  readonly #cutOff = new Set<string>();
+
+  constructor(media: CallMedia, options: SessionOptions, emit: (event: CallEvent, atMs: number) => void) {
+    this.#media = media;
+    this.#options = options;
+    this.#emit = emit;
+  }
+
+  get state(): TurnState {
+    return this.#state;
+  }
+
+  /** Answers to the caller that began to be heard. */
+  get turns(): number {
+    return this.#turns;
+  }
+
+  get bargeIns(): number {
+    return this.#bargeIns;
+  }
+
+  /** The latest, oldest first, ms. */
+  get responseLatenciesMs(): readonly number[] {
+    return this.#latencies;
+  }
+
+  /** An edge of our endpointer. */
+  onSpeech(edge: SpeechEdge, nowMs: number): void {
+    const cuttingIn = this.#state === 'agent-speaking' || this.#state === 'yielding';
+    if (edge === 'started') {
+      this.#callerSinceMs = this.#media.endpointer.onsetMs;
+      this.#emit({ type: 'speech.started', by: 'caller', source: 'endpointer' }, this.#callerSinceMs);
+    } else if (edge === 'stopped') {
+      const endedMs = this.#media.endpointer.lastSpeechMs;
+      const durationMs = Math.max(0, endedMs - this.#callerSinceMs);
+      this.#emit({ type: 'speech.stopped', by: 'caller', source: 'endpointer', durationMs }, endedMs);
+    }
+    if (cuttingIn && !this.#options.bargeIn) return;
+    if (edge === 'candidate') this.#happen('caller-candidate', nowMs);
+    else if (edge === 'withdrawn') this.#happen('caller-withdrawn', nowMs);
+    else if (edge === 'started') this.#happen('caller-started', nowMs);
+    else if (edge === 'stopped') this.#happen('caller-stopped', nowMs);
+  }
+
+  /** An edge of the backend's own turn detection: decides the end of the turn where it owns it, and is measured. */
+  onBackendSpeech(edge: 'started' | 'stopped', nowMs: number): void {
+    if (edge === 'started') this.#emit({ type: 'speech.started', by: 'caller', source: 'backend' }, nowMs);
+    else this.#emit({ type: 'speech.stopped', by: 'caller', source: 'backend', durationMs: 0 }, nowMs);
+    if (!this.#backendOwnsTurns) return;
+    if (edge === 'started' && this.#state === 'listening') this.#happen('caller-started', nowMs);
+    else if (edge === 'stopped') this.#happen('caller-stopped', nowMs);
+  }
+
+  onPlayout(moment: PlayoutMoment, nowMs: number): void {
+    if (moment === 'started') {
+      this.#agentSinceMs = nowMs;
+      this.#emit({ type: 'speech.started', by: 'agent', source: 'backend' }, nowMs);
+      this.#happen('agent-started', nowMs);
+    } else if (moment === 'ended') {
+      this.#agentStopped(nowMs);
+      this.#happen('agent-ended', nowMs);
+      // A caller who spoke all along and could not cut in has the turn now.
+      if (this.#media.endpointer.speaking) this.#happen('caller-started', nowMs);
+    }
+  }
+
+  /** The last frame of a phrase that was cut off has left, at silence. */
+  onFaded(nowMs: number): void {
+    const media = this.#media;
+    media.fading = false;
+    const position = media.ledger.position();
+    this.#forgetUnheard();
+    const droppedMs = media.playout.clear();
+    media.dsp.rampGain(1, 0);
+    media.stream?.cancelResponse(position?.itemId ?? null, position?.playedMs ?? 0);
+    this.#responding = false;
+    this.#bargeIns += 1;
+    this.#agentStopped(nowMs);
+    const stopMs = Math.max(0, nowMs - media.endpointer.onsetMs);
+    this.#emit({ type: 'barge-in', stopMs, playedMs: position?.playedMs ?? 0, droppedMs }, nowMs);
+  }
+
+  /** Agent audio from the backend; borrowed. Returns how many bytes did not fit. */
+  onAudio(audio: Uint8Array, itemId: string): number {
+    if (this.#cutOff.has(itemId)) return 0;
+    const taken = this.#media.playout.push(audio);
+    if (taken > 0) this.#media.ledger.received(itemId, taken);
+    return audio.length - taken;
+  }
+
+  onAudioDone(itemId: string): void {
+    if (this.#cutOff.has(itemId)) return;
+    this.#media.ledger.done(itemId);
+    this.#media.playout.complete();
+  }
+
+  onResponseStarted(): void {
+    this.#responding = true;
+    this.#toolPending = false;
+  }
+
+  onToolCall(): void {
+    this.#toolPending = true;
+  }
+
+  onResponseDone(nowMs: number): void {
+    this.#responding = false;
+    this.#media.playout.complete();
+    const silent = this.#media.playout.waitingBytes === 0 && !this.#media.playout.speaking;
+    // A tool call is answered by the application, and only then is there something to hear.
+    if (silent && !this.#toolPending) this.#happen('answer-failed', nowMs);
+  }
+
+  /** Whether the caller has waited too long for an answer; says so once a turn. */
+  overdue(nowMs: number): boolean {
+    if (this.#state !== 'thinking' || nowMs - this.#thinkingSinceMs < LIMITS.backendResponseMs) return false;
+    this.#happen('answer-failed', nowMs);
+    return true;
+  }
+
+  get #backendOwnsTurns(): boolean {
+    return this.#options.turnOwner === 'backend' && this.#media.stream?.detectsTurns === true;
+  }
+
+  #happen(event: TurnEvent, nowMs: number): void {
+    const transition = TURN_TABLE[this.#state][event];
+    if (transition === null) return;
+    const previous = this.#state;
+    this.#state = transition.next;
+    if (event === 'caller-started') this.#endpointMs = Number.NaN;
+    if (event === 'caller-stopped') {
+      this.#endpointMs = nowMs;
+      this.#thinkingSinceMs = nowMs;
+    }
+    for (const effect of transition.effects) this.#perform(effect, nowMs);
+    if (this.#state !== previous) this.#emit({ type: 'turn.state', state: this.#state, previous }, nowMs);
+  }
+
+  #perform(effect: TurnEffect, nowMs: number): void {
+    const media = this.#media;
+    switch (effect) {
+      case 'duck':
+        media.dsp.rampGain(this.#options.duckGain, DUCK_MS);
+        break;
+      case 'restore':
+        media.dsp.rampGain(1, RESTORE_MS);
+        break;
+      case 'barge-in':
+        media.dsp.rampGain(0, media.ptimeMs);
+        media.fading = true;
+        break;
+      case 'call-off':
+        if (this.#responding || media.playout.waitingBytes > 0) {
+          this.#forgetUnheard();
+          media.playout.clear();
+          media.stream?.cancelResponse(null, 0);
+          this.#responding = false;
+        }
+        break;
+      case 'commit-turn':
+        if (!this.#backendOwnsTurns) media.stream?.commitTurn();
+        break;
+      case 'report-latency':
+        this.#reportLatency(nowMs);
+        break;
+      case 'rearm':
+        media.endpointer.rearm();
+        break;
+    }
+  }
+
+  #reportLatency(nowMs: number): void {
+    // Nobody has spoken yet: the backend answered something that it alone heard.
+    const lastSpeechMs = this.#media.endpointer.lastSpeechMs || nowMs;
+    const endpointMs = Number.isNaN(this.#endpointMs) ? lastSpeechMs : this.#endpointMs;
+    const latencyMs = Math.max(0, nowMs - endpointMs);
+    this.#turns += 1;
+    this.#latencies.push(latencyMs);
+    if (this.#latencies.length > LATENCIES) this.#latencies.shift();
+    const sinceSpeechMs = Math.max(0, nowMs - lastSpeechMs);
+    this.#emit({ type: 'turn.response-latency', latencyMs, sinceSpeechMs }, nowMs);
+  }
+
+  #agentStopped(nowMs: number): void {
+    const durationMs = Math.max(0, nowMs - this.#agentSinceMs);
+    this.#emit({ type: 'speech.stopped', by: 'agent', source: 'backend', durationMs }, nowMs);
+  }
+
+  #forgetUnheard(): void {
+    for (const itemId of this.#media.ledger.unheard()) this.#cutOff.add(itemId);
+    for (const itemId of this.#cutOff) {
+      if (this.#cutOff.size <= LIMITS.ledgerItems) break;
+      this.#cutOff.delete(itemId);
+    }
+    this.#media.ledger.clear();
+  }
+}

@@ -1,0 +1,232 @@
+/** What a simulated channel executes: a script from the dialplan, and on top of it what clients make it execute. */
+import { randomUUID } from 'node:crypto';
+import type { ParkLoop } from './channel-unicast.ts';
+import { streamMs, toneFrame } from './tone-stream.ts';
+
+/** One step of a script: `playback(silence_stream://1000)`. */
+export interface Application {
+  readonly name: string;
+  readonly data: string;
+  /** Runs without CHANNEL_EXECUTE: what the core runs by itself, as after `uuid_park`. */
+  readonly unannounced?: boolean;
+}
+
+/** What applications do to their channel. */
+export interface ApplicationHost {
+  mediaUp(): boolean;
+  readonly sampleRateHz: number;
+  readonly ptimeMs: number;
+  readonly frameSamples: number;
+  answer(): void;
+  preAnswer(): void;
+  hangup(cause: string): void;
+  variable(name: string): string | undefined;
+  setVariable(name: string, value: string | null): void;
+  sendDigits(digits: string): void;
+  /** Starts a bridge; false when there is nothing to bridge to. */
+  joinPartner(): boolean;
+  leavePartner(): void;
+  writeToPartner(samples: Int16Array): void;
+  /** Says samples to the channel's own phone; the frame is handed over. */
+  write(samples: Int16Array): void;
+  /** A playback, a tone, a bridge: what ends unicast. */
+  resetMedia(): void;
+  onParkTick(park: ParkLoop, samples: Int16Array | null): void;
+  fire(name: string, headers?: readonly (readonly [string, string])[]): void;
+}
+
+/** An application that takes time; the innermost one runs. */
+interface Running extends Application {
+  readonly applicationUuid: string;
+  readonly park: ParkLoop | null;
+  /** Tells who had it executed that it is over. */
+  readonly onEnd: () => void;
+  /** Ticks until it ends by itself; Infinity: it does not. */
+  remainingTicks: number;
+  /** Frames of a playback that were played; null for everything else. */
+  playedFrames: number | null;
+}
+
+const ENDLESS = Number.POSITIVE_INFINITY;
+const RESPONSE = 'current_application_response';
+
+export class ChannelApplications {
+  readonly #host: ApplicationHost;
+  readonly #stack: Running[] = [];
+  #script: Application[] = [];
+
+  constructor(host: ApplicationHost) {
+    this.#host = host;
+  }
+
+  /** The innermost application. */
+  get current(): Application | null {
+    return this.#stack.at(-1) ?? null;
+  }
+
+  /** The running park loop, even while a playback runs inside it; null when the channel is not parked. */
+  get park(): ParkLoop | null {
+    return this.#stack.findLast((running) => running.park !== null)?.park ?? null;
+  }
+
+  /** Leaves everything that runs and begins a new script. */
+  begin(script: readonly Application[]): void {
+    this.leaveAll();
+    this.#script = [...script];
+    this.#advance();
+  }
+
+  /** Ends all that runs, as a transfer or a hang-up does. */
+  leaveAll(): void {
+    this.#script = [];
+    while (this.#stack.length > 0) this.#end('PLAYBACK ERROR');
+  }
+
+  /** Executes on top of what runs; false: there is no such application. `onEnd` is called when it is over, perhaps at once. */
+  execute(application: Application, onEnd: () => void = nothing): boolean {
+    const { name, data } = application;
+    const start = Object.hasOwn(STARTERS, name) ? STARTERS[name] : undefined;
+    if (start === undefined) return false;
+    // A second park loop inside the first is refused by FreeSWITCH, with a line in its log.
+    if (name === 'park' && this.park !== null) {
+      onEnd();
+      return true;
+    }
+    const running: Running = {
+      ...application,
+      applicationUuid: randomUUID(),
+      park: name === 'park' ? { unicast: null } : null,
+      onEnd,
+      remainingTicks: ENDLESS,
+      playedFrames: null,
+    };
+    this.#host.setVariable('current_application', name);
+    this.#host.setVariable('current_application_data', data === '' ? null : data);
+    this.#host.setVariable(RESPONSE, null);
+    if (running.unannounced !== true) this.#host.fire('CHANNEL_EXECUTE', this.#describe(running));
+    this.#stack.push(running);
+    if (!start(this.#host, running)) this.#end(null);
+    return true;
+  }
+
+  /** `uuid_break`: ends the innermost playback. */
+  breakPlayback(): void {
+    if (this.#stack.at(-1)?.playedFrames == null) return;
+    this.#end('PLAYBACK_INTERRUPTED');
+    this.#advance();
+  }
+
+  /** One ptime. `samples` is what the phone said, null when it sent no RTP. */
+  tick(samples: Int16Array | null): void {
+    const running = this.#stack.at(-1);
+    if (running === undefined) return;
+    if (running.park !== null) this.#host.onParkTick(running.park, samples);
+    else if (running.playedFrames !== null) {
+      this.#host.write(toneFrame(running.data, running.playedFrames, this.#host));
+      running.playedFrames += 1;
+    } else if (samples !== null) {
+      if (running.name === 'echo') this.#host.write(samples.slice());
+      else if (running.name === 'uuid_bridge') this.#host.writeToPartner(samples);
+    }
+    running.remainingTicks -= 1;
+    if (running.remainingTicks > 0) return;
+    this.#end('FILE PLAYED');
+    this.#advance();
+  }
+
+  /** Runs the script on until an application takes time, or the script is over: then the call is. */
+  #advance(): void {
+    while (this.#stack.length === 0) {
+      const next = this.#script.shift();
+      if (next === undefined) {
+        this.#host.hangup('NORMAL_CLEARING');
+        return;
+      }
+      if (!this.execute(next)) {
+        this.#host.hangup('DESTINATION_OUT_OF_ORDER');
+        return;
+      }
+    }
+  }
+
+  /** `response` is what a playback leaves behind; other applications leave nothing of their own. */
+  #end(response: string | null): void {
+    const running = this.#stack.pop();
+    if (running === undefined) return;
+    if (running.park !== null) this.#host.fire('CHANNEL_UNPARK');
+    if (running.name === 'uuid_bridge') this.#host.leavePartner();
+    if (running.playedFrames !== null && response !== null) {
+      this.#host.setVariable(RESPONSE, response);
+      this.#host.fire('PLAYBACK_STOP', [
+        ['Playback-File-Path', running.data],
+        ['Playback-File-Type', 'local'],
+        ['Playback-Status', response === 'FILE PLAYED' ? 'done' : 'break'],
+      ]);
+    }
+    if (running.unannounced !== true && running.name !== 'uuid_bridge') {
+      this.#host.fire('CHANNEL_EXECUTE_COMPLETE', this.#describe(running, this.#host.variable(RESPONSE) ?? '_none_'));
+    }
+    running.onEnd();
+  }
+
+  #describe(running: Running, response?: string): (readonly [string, string])[] {
+    const headers: (readonly [string, string])[] = [['Application', running.name]];
+    if (running.data !== '') headers.push(['Application-Data', running.data]);
+    if (response !== undefined) headers.push(['Application-Response', response]);
+    headers.push(['Application-UUID', running.applicationUuid]);
+    return headers;
+  }
+}
+
+/** Starts an application; false: it is done already. */
+type Starter = (host: ApplicationHost, running: Running) => boolean;
+
+const STARTERS: Readonly<Record<string, Starter>> = {
+  answer: (host) => (host.answer(), false),
+  pre_answer: (host) => (host.preAnswer(), false),
+  hangup: (host, { data }) => (host.hangup(data), false),
+  set: (host, { data }) => {
+    const equals = data.indexOf('=');
+    if (equals > 0) host.setVariable(data.slice(0, equals), data.slice(equals + 1));
+    return false;
+  },
+  unset: (host, { data }) => (host.setVariable(data, null), false),
+  send_dtmf: (host, { data }) => (host.sendDigits(data), false),
+  park: (host) => (host.fire('CHANNEL_PARK'), true),
+  sleep: (host, running) => {
+    running.remainingTicks = Math.max(1, Math.ceil((Number.parseInt(running.data, 10) || 0) / host.ptimeMs));
+    return true;
+  },
+  echo: (host) => (ensureMedia(host), host.resetMedia(), true),
+  uuid_bridge: (host) => (host.resetMedia(), host.joinPartner()),
+  playback: startPlayback,
+  endless_playback: startPlayback,
+  gentones: startPlayback,
+  speak: startPlayback,
+};
+
+function startPlayback(host: ApplicationHost, running: Running): boolean {
+  ensureMedia(host);
+  // FreeSWITCH resets the channel first and only then finds that it cannot open the file.
+  host.resetMedia();
+  const milliseconds = streamMs(running.data);
+  if (milliseconds === null) {
+    host.setVariable(RESPONSE, 'FILE NOT FOUND');
+    return false;
+  }
+  running.playedFrames = 0;
+  if (running.name !== 'endless_playback') running.remainingTicks = Math.max(1, Math.ceil(milliseconds / host.ptimeMs));
+  host.fire('PLAYBACK_START', [
+    ['Playback-File-Path', running.data],
+    ['Playback-File-Type', 'local'],
+  ]);
+  return true;
+}
+
+function ensureMedia(host: ApplicationHost): void {
+  if (!host.mediaUp()) host.preAnswer();
+}
+
+function nothing(): void {
+  // The default for those who do not wait for the end.
+}

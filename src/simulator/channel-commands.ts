@@ -1,0 +1,85 @@
+/** `sendmsg`: what clients tell a channel's own thread to do. It is answered `+OK` long before it is done, or fails. */
+import { LIMITS } from '../limits.ts';
+import { headerOf } from '../switch/freeswitch/esl-request-parser.ts';
+import type { EslRequest } from '../switch/freeswitch/esl-request-parser.ts';
+import type { ChannelApplications } from './channel-applications.ts';
+import { unicastRequest } from './unicast-media.ts';
+import type { UnicastRequest } from './unicast-media.ts';
+
+export interface ChannelCommandHost {
+  readonly applications: ChannelApplications;
+  hangup(cause: string): void;
+  startUnicast(request: UnicastRequest): void;
+  /** The command was carried out, for better or worse: PRIVATE_COMMAND. */
+  onDone(request: EslRequest): void;
+}
+
+export class ChannelCommands {
+  readonly #host: ChannelCommandHost;
+  #waiting: EslRequest[] = [];
+  /** `lead-frames` of the first command: frames of speech still to pass, and frames of any kind at most. */
+  #lead: { speech: number; any: number } | null = null;
+
+  constructor(host: ChannelCommandHost) {
+    this.#host = host;
+  }
+
+  /** False when too many wait already. */
+  push(request: EslRequest): boolean {
+    if (this.#waiting.length >= LIMITS.simulatedCommands) return false;
+    this.#waiting.push(request);
+    return true;
+  }
+
+  clear(): void {
+    this.#waiting = [];
+    this.#lead = null;
+  }
+
+  /** Whether the frame of this tick goes to a command that waits for lead frames; comfort noise counts by half. */
+  takesFrame(speech: boolean): boolean {
+    const lead = this.#lead;
+    if (lead === null) return false;
+    lead.any -= 1;
+    if (speech) lead.speech -= 1;
+    return true;
+  }
+
+  /** Carries out what is due. */
+  run(): void {
+    for (let request = this.#waiting[0]; request !== undefined; request = this.#waiting[0]) {
+      if (this.#leads(request)) return;
+      this.#lead = null;
+      this.#waiting.shift();
+      this.#carryOut(request);
+    }
+  }
+
+  /** Whether a command has to wait on for its lead frames. */
+  #leads(request: EslRequest): boolean {
+    const frames = Number.parseInt(headerOf(request, 'lead-frames') ?? '0', 10) || 0;
+    if (frames <= 0) return false;
+    this.#lead ??= { speech: frames, any: frames * 2 };
+    return this.#lead.speech > 0 && this.#lead.any > 0;
+  }
+
+  #carryOut(request: EslRequest): void {
+    const done = (): void => this.#host.onDone(request);
+    switch (headerOf(request, 'call-command')) {
+      case 'execute': {
+        const name = headerOf(request, 'execute-app-name') ?? '';
+        const data = headerOf(request, 'execute-app-arg') ?? request.body ?? '';
+        if (!this.#host.applications.execute({ name, data }, done)) this.#host.hangup('DESTINATION_OUT_OF_ORDER');
+        return;
+      }
+      case 'hangup':
+        this.#host.hangup(headerOf(request, 'hangup-cause') ?? '');
+        break;
+      case 'unicast':
+        this.#host.startUnicast(unicastRequest(request));
+        break;
+      default:
+    }
+    done();
+  }
+}

@@ -1,0 +1,293 @@
+/**
+ * A FreeSWITCH to test and demonstrate against: real Event Socket on TCP, real unicast media on UDP, calls with simulated
+ * phones at their far ends. It does what the real one does, its traps included: what kills the real process kills this one.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../core/clock.ts';
+import { TalkspurtError } from '../core/errors.ts';
+import { EslEventFactory, localDate } from '../switch/freeswitch/esl-event-factory.ts';
+import type { EslIdentity, EventSource } from '../switch/freeswitch/esl-event-factory.ts';
+import { LOG_LEVELS } from '../switch/freeswitch/esl-dialogue.ts';
+import { headerOf } from '../switch/freeswitch/esl-request-parser.ts';
+import type { EslRequest } from '../switch/freeswitch/esl-request-parser.ts';
+import { EslServer } from '../switch/freeswitch/esl-server.ts';
+import { eventName } from '../switch/freeswitch/esl-subscription.ts';
+import { channelHeaders } from './channel-headers.ts';
+import { MediaClock } from './media-clock.ts';
+import type { SimulatedPhone } from './phone.ts';
+import { parseApplication, SimulatedChannel } from './simulated-channel.ts';
+import type { CallOptions, ChannelHost } from './channel-host.ts';
+import { runApi } from './switch-api.ts';
+import type { SwitchApiHost } from './switch-api.ts';
+import type { UnicastRequest } from './unicast-media.ts';
+
+export interface SimulatedSwitchOptions {
+  readonly clock: Clock;
+  /** Default `ClueCon`, FreeSWITCH's own. */
+  readonly password?: string;
+  /** Default 127.0.0.1 and any free port. */
+  readonly host?: string;
+  readonly port?: number;
+  readonly identity?: Partial<EslIdentity>;
+  /** What `version` and `status` say. */
+  readonly version?: string;
+  /** Who may connect to the Event Socket; default: loopback addresses. */
+  readonly allow?: readonly string[];
+  /** The dialplan: extension → applications, each as `name` or `name:data`. */
+  readonly extensions?: Readonly<Record<string, readonly string[]>>;
+  /** Whom `originate` reaches at a dial string; default: nobody. */
+  readonly phoneAt?: (dialString: string) => SimulatedPhone | null;
+}
+
+const CORE: EventSource = { file: 'switch_channel.c', function: 'switch_channel_event_set_data', line: 1 };
+const SENT_BY_CLIENT: EventSource = { file: 'mod_event_socket.c', function: 'parse_command', line: 2283 };
+const VERSION = '1.11.2-release+talkspurt-simulator';
+
+export class SimulatedSwitch {
+  readonly #options: SimulatedSwitchOptions;
+  readonly #clock: Clock;
+  readonly #factory: EslEventFactory;
+  readonly #server: EslServer;
+  readonly #mediaClock: MediaClock;
+  readonly #channels = new Map<string, SimulatedChannel>();
+  /** Hung up, but with unicast threads that still hold a port. */
+  readonly #haunted = new Set<SimulatedChannel>();
+  readonly #apiHost: SwitchApiHost;
+  readonly #channelHost: ChannelHost;
+  readonly #globals = new Map<string, string>();
+  readonly #closing = new AbortController();
+  #crashed: string | null = null;
+  #frozen = false;
+  #unicastFails = false;
+  #sessions = 0;
+
+  constructor(options: SimulatedSwitchOptions) {
+    this.#options = options;
+    this.#clock = options.clock;
+    this.#mediaClock = new MediaClock(options.clock);
+    const identity = { switchname: 'simulated', hostname: 'localhost', ...options.identity };
+    this.#factory = new EslEventFactory(identity, options.clock);
+    this.#globals
+      .set('hostname', identity.hostname)
+      .set('local_ip_v4', '127.0.0.1')
+      .set('core_uuid', this.#factory.identity.coreUuid);
+    this.#apiHost = this.#makeApiHost();
+    this.#channelHost = this.#makeChannelHost();
+    this.#server = new EslServer({
+      host: options.host ?? '127.0.0.1',
+      port: options.port ?? 0,
+      password: options.password ?? 'ClueCon',
+      clock: options.clock,
+      factory: this.#factory,
+      ...(options.allow === undefined ? {} : { allow: options.allow }),
+      api: (call) => runApi(call, this.#apiHost),
+      sendMessage: (uuid, request) => this.#sendMessage(uuid, request),
+      sendEvent: (request) => this.#sendEvent(request),
+      onMalformed: () => undefined,
+    });
+  }
+
+  /** The Event Socket's port once {@link listen} has resolved. */
+  get port(): number {
+    return this.#server.port;
+  }
+
+  /** Why the process died, or null while it lives. */
+  get crashed(): string | null {
+    return this.#crashed;
+  }
+
+  /** Calls that are up, by UUID. */
+  get channels(): ReadonlyMap<string, SimulatedChannel> {
+    return this.#channels;
+  }
+
+  /** Event Socket connections. */
+  get clientCount(): number {
+    return this.#server.clientCount;
+  }
+
+  /** @throws ERR_TALKSPURT_LISTEN */
+  async listen(): Promise<void> {
+    await this.#server.listen();
+  }
+
+  /** Puts a call on the switch. @throws ERR_TALKSPURT_CALL_GONE when the switch has crashed, or the UUID is taken */
+  createCall(options: CallOptions): SimulatedChannel {
+    const uuid = options.uuid ?? randomUUID();
+    if (this.#crashed !== null || this.#channels.has(uuid)) {
+      throw new TalkspurtError(
+        'ERR_TALKSPURT_CALL_GONE',
+        'the simulated switch cannot take this call: it has crashed, or has the UUID',
+      );
+    }
+    const channel = new SimulatedChannel(uuid, options, this.#channelHost);
+    this.#channels.set(uuid, channel);
+    this.#sessions += 1;
+    channel.variables.set('session_id', String(this.#sessions));
+    channel.enter(options);
+    return channel;
+  }
+
+  /** Ends every call and says goodbye to every client; resolves when nothing is left open. Twice is harmless. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    for (const channel of this.#channels.values()) channel.hangup(701);
+    this.#disposeMedia();
+    await this.#server.close();
+  }
+
+  /** Dies at once, as the real process does: connections and ports are gone, phones hear nothing any more. */
+  crash(reason: string): void {
+    if (this.#crashed !== null) return;
+    this.#crashed = reason;
+    this.#closing.abort();
+    const channels = [...this.#channels.values()];
+    this.#disposeMedia();
+    this.#channels.clear();
+    void this.#server.abort();
+    for (const channel of channels) channel.phone.onHangup(38);
+  }
+
+  /** Cuts every Event Socket connection; calls go on and clients may come back. */
+  dropConnections(): void {
+    this.#server.dropConnections();
+  }
+
+  /** From now on every password is wrong (or right again). */
+  refuseAuth(refuse: boolean): void {
+    this.#server.refuseLogins(refuse);
+  }
+
+  /** Changes which addresses may connect; an empty list turns everyone away. */
+  allow(addresses: readonly string[]): void {
+    this.#server.allow(addresses);
+  }
+
+  /** The process stands still: no answer, no event, no media, until {@link thaw}. Connections stay open. */
+  freeze(): void {
+    this.#frozen = true;
+    this.#server.freeze();
+  }
+
+  thaw(): void {
+    this.#frozen = false;
+    this.#server.thaw();
+  }
+
+  /** From now on unicast fails as with a taken port: `+OK`, a line in the log, no datagram. */
+  failUnicast(fail: boolean): void {
+    this.#unicastFails = fail;
+  }
+
+  /** Writes bytes to every client as they are, for tests of bad peers. */
+  writeRaw(text: string): void {
+    this.#server.writeRaw(text);
+  }
+
+  /** Fires a CUSTOM event, as a module would. */
+  fireCustom(subclass: string, headers: readonly (readonly [string, string])[] = [], body?: string): void {
+    this.#server.fire(
+      this.#factory.make({
+        name: 'CUSTOM',
+        subclass,
+        source: CORE,
+        leading: [['Event-Subclass', subclass]],
+        headers,
+        body,
+      }),
+    );
+  }
+
+  #sendMessage(uuid: string, request: EslRequest): string {
+    const channel = this.#channels.get(uuid);
+    if (channel === undefined) return `-ERR invalid session id [${uuid}]`;
+    return channel.queueCommand(request) ? '+OK' : '-ERR memory error';
+  }
+
+  /** Fires what the client sent: its own headers first, then those that every event has. */
+  #sendEvent(request: EslRequest): string {
+    const eventUuid = randomUUID();
+    const name = eventName(request.command.slice('sendevent'.length).trim()) ?? 'CLONE';
+    const subclass = headerOf(request, 'Event-Subclass');
+    const leading: (readonly [string, string])[] = [];
+    if (name === 'CUSTOM' && subclass !== undefined) leading.push(['Event-Subclass', subclass]);
+    leading.push(['Command', request.command]);
+    leading.push(...request.headers.filter(([header]) => header.toLowerCase() !== 'event-subclass'));
+    leading.push(['Event-UUID', eventUuid]);
+    this.#server.fire(
+      this.#factory.make({
+        name,
+        source: SENT_BY_CLIENT,
+        leading,
+        body: request.body ?? undefined,
+        ...(subclass === undefined ? {} : { subclass }),
+      }),
+    );
+    return `+OK ${eventUuid}`;
+  }
+
+  #disposeMedia(): void {
+    for (const channel of [...this.#channels.values(), ...this.#haunted]) channel.dispose();
+    this.#haunted.clear();
+  }
+
+  #log(level: number, source: EventSource, text: string): void {
+    const name = LOG_LEVELS[level];
+    if (name === undefined) return;
+    const now = new Date(this.#clock.wallTimeMs());
+    const micros = `${String(now.getMilliseconds()).padStart(3, '0')}000`;
+    const line = `${localDate(now)}.${micros} 0.00% [${name.toUpperCase()}] ${source.file}:${source.line} ${text}\n`;
+    this.#server.log({ level, ...source, text: line });
+  }
+
+  #onUnicastFailure(request: UnicastRequest): void {
+    const from = `${request.localIp}:${request.localPort}`;
+    const text = `Failure creating unicast connection ${from}->${request.remoteIp}:${request.remotePort}`;
+    this.#log(2, { file: 'switch_ivr.c', function: 'switch_ivr_activate_unicast', line: 497 }, text);
+  }
+
+  #makeApiHost(): SwitchApiHost {
+    return {
+      clock: this.#clock,
+      factory: this.#factory,
+      channels: this.#channels,
+      globals: this.#globals,
+      closing: this.#closing.signal,
+      startedMs: this.#clock.nowMs(),
+      version: this.#options.version ?? VERSION,
+      sessionsSinceStart: () => this.#sessions,
+      createCall: (options) => this.createCall(options),
+      phoneAt: (dialString) => this.#options.phoneAt?.(dialString) ?? null,
+      log: (level, text) => this.#log(level, { file: 'mod_commands.c', function: 'log_function', line: 7247 }, text),
+    };
+  }
+
+  #makeChannelHost(): ChannelHost {
+    return {
+      clock: this.#clock,
+      unicastFails: () => this.#unicastFails,
+      everyPtime: (ptimeMs, run) => this.#mediaClock.join(ptimeMs, () => (this.#frozen ? undefined : run())),
+      fire: (channel, name, headers) => {
+        const all = [...channelHeaders(channel.describe()), ...headers];
+        this.#server.fire(this.#factory.make({ name, source: CORE, headers: all }));
+      },
+      fireCommand: (channel, request) => {
+        const leading = [['Command', request.command] as const, ...request.headers];
+        const headers = channelHeaders(channel.describe());
+        this.#server.fire(this.#factory.make({ name: 'PRIVATE_COMMAND', source: CORE, leading, headers }));
+      },
+      extension: (number) => {
+        const script = this.#options.extensions?.[number];
+        return script === undefined ? null : script.map(parseApplication);
+      },
+      crash: (reason) => this.crash(reason),
+      onUnicastFailure: (request) => this.#onUnicastFailure(request),
+      onDestroyed: (channel) => {
+        this.#channels.delete(channel.uuid);
+        if (channel.haunted) this.#haunted.add(channel);
+        else channel.dispose();
+      },
+    };
+  }
+}

@@ -1,0 +1,108 @@
+/** `status` and `show …` of the simulated switch. */
+import type { Clock } from '../core/clock.ts';
+import type { EslEventFactory } from '../switch/freeswitch/esl-event-factory.ts';
+import { localDate } from '../switch/freeswitch/esl-event-factory.ts';
+import { commandWords } from './command-words.ts';
+import type { SimulatedChannel } from './simulated-channel.ts';
+
+/** What the reports are about. */
+export interface ReportHost {
+  readonly clock: Clock;
+  readonly factory: EslEventFactory;
+  readonly channels: ReadonlyMap<string, SimulatedChannel>;
+  readonly startedMs: number;
+  sessionsSinceStart(): number;
+  readonly version: string;
+}
+
+/** `status`, line for line. */
+export function statusReport(host: ReportHost): string {
+  const upMs = host.clock.nowMs() - host.startedMs;
+  const seconds = Math.floor(upMs / 1000);
+  const part = (unitSeconds: number, modulus: number): number => Math.floor(seconds / unitSeconds) % modulus;
+  const micros = Math.floor((upMs % 1) * 1000);
+  const up =
+    `UP ${Math.floor(seconds / 31_536_000)} years, ${part(86_400, 365)} days, ${part(3600, 24)} hours, ${part(60, 60)} minutes, ` +
+    `${part(1, 60)} seconds, ${Math.floor(upMs % 1000)} milliseconds, ${micros} microseconds`;
+  const { size } = host.channels;
+  return [
+    up,
+    `FreeSWITCH (Version ${host.version}) is ready`,
+    `${host.sessionsSinceStart()} session(s) since startup`,
+    `${size} session(s) - peak ${size}, last 5min ${size} `,
+    `0 session(s) per Sec out of max 1000, peak 0, last 5min 0 `,
+    '2000 session(s) max',
+    'min idle cpu 0.00/100.00',
+    'Current Stack Size/Max 240K/8192K',
+    '',
+  ].join('\n');
+}
+
+const SHOW_USAGE =
+  '-USAGE: codec|endpoint|application|api|dialplan|file|timer|calls [count]|channels [count|like <match string>]|calls|detailed_calls|bridged_calls|detailed_bridged_calls|aliases|complete|chat|management|modules|nat_map|say|interfaces|interface_types|tasks|limits|status\n';
+
+/** `show channels [count] [as json]`, `show calls …`, `show aliases`. */
+export function showReport(argument: string, host: ReportHost): string {
+  const words = commandWords(argument, 6);
+  const [what = '', ...rest] = words.map((word) => word.toLowerCase());
+  if (what === 'status') return statusReport(host);
+  if (!['channels', 'calls', 'aliases', 'registrations', 'complete'].includes(what)) return SHOW_USAGE;
+  const count = rest[0] === 'count';
+  const format = rest[count ? 1 : 0] === 'as' ? (rest[count ? 2 : 1] ?? '') : 'csv';
+  const rows = what === 'channels' ? [...host.channels.values()].map((channel) => row(channel, host)) : [];
+  if (format === 'json') {
+    if (count) return `{"row_count":${rows.length},"rows":[]}`;
+    return rows.length === 0 ? '{"row_count": 0}\n' : JSON.stringify({ row_count: rows.length, rows });
+  }
+  if (format !== 'csv' && format !== 'delim') return `-ERR Cannot find format ${format}\n`;
+  const total = `\n${rows.length} total.\n`;
+  if (count || rows.length === 0) return total;
+  const lines = [Object.keys(rows[0]!).join(','), ...rows.map((each) => Object.values(each).join(','))];
+  return `${lines.join('\n')}\n${total}`;
+}
+
+/** One row of the core's `channels` table. */
+function row(channel: SimulatedChannel, host: ReportHost): Record<string, string> {
+  const description = channel.describe();
+  const codec = description.codec?.name ?? '';
+  const rate = description.codec === null ? '' : String(description.codec.sampleRateHz);
+  const bits = description.codec === null ? '' : String(description.codec.sampleRateHz * (codec === 'L16' ? 16 : 8));
+  const caller = { cid_name: description.from, cid_num: description.from, ip_addr: '127.0.0.1', dest: description.to };
+  return {
+    uuid: channel.uuid,
+    direction: description.direction,
+    created: localDate(new Date(description.createdMs)),
+    created_epoch: String(Math.floor(description.createdMs / 1000)),
+    name: description.name,
+    state: description.state,
+    ...caller,
+    application: channel.application?.name ?? '',
+    application_data: channel.application?.data ?? '',
+    dialplan: description.dialplan,
+    context: 'default',
+    read_codec: codec,
+    read_rate: rate,
+    read_bit_rate: bits,
+    write_codec: codec,
+    write_rate: rate,
+    write_bit_rate: bits,
+    secure: '',
+    hostname: host.factory.identity.switchname,
+    presence_id: '',
+    presence_data: '',
+    accountcode: '',
+    callstate: description.callState,
+    callee_name: '',
+    callee_num: '',
+    callee_direction: '',
+    call_uuid: description.uuid,
+    sent_callee_name: '',
+    sent_callee_num: '',
+    initial_cid_name: caller.cid_name,
+    initial_cid_num: caller.cid_num,
+    initial_ip_addr: caller.ip_addr,
+    initial_dest: caller.dest,
+    initial_dialplan: 'XML',
+    initial_context: 'default',
+  };
+}

@@ -1,0 +1,55 @@
+/**
+ * The port of an Event Socket link: one control connection to one FreeSWITCH that logs in, stays up, and never lies about
+ * being up. Every implementation passes the same contract suite (test/switch/freeswitch/esl-link.contract.ts).
+ */
+import type { TalkspurtError } from '../../core/errors.ts';
+import type { UnicastPermit } from './unicast-guard.ts';
+
+/** One event of the switch, decoded. */
+export interface EslEvent {
+  readonly name: string;
+  /** `Unique-ID`, or empty. */
+  readonly uuid: string;
+  readonly headers: Readonly<Record<string, string | undefined>>;
+}
+
+export interface EslLinkListener {
+  /** Logged in, verified by a command, and subscribed. `version` is what the switch says of itself. */
+  onUp(version: string): void;
+  /** Lost or refused. `retryInMs` is when it is dialled again. */
+  onDown(error: TalkspurtError, retryInMs: number): void;
+  onEvent(event: EslEvent): void;
+}
+
+/** Where unicast is to go. `local` is the switch's side, `remote` is ours. */
+export interface UnicastAddresses {
+  readonly localHost: string;
+  readonly remoteHost: string;
+  readonly remotePort: number;
+  /** G.711 as it is on the wire, instead of L16. */
+  readonly native: boolean;
+}
+
+export interface EslLink {
+  readonly name: string;
+  readonly up: boolean;
+  /** Dials, and dials again with back-off whenever it is down, until `close`. Resolves when the first attempt is decided. */
+  start(listener: EslLinkListener): Promise<void>;
+  /**
+   * One `api` command; resolves to its reply as the switch sent it, `-ERR …` included.
+   * @throws ERR_TALKSPURT_LINK_DOWN, _LINK_TIMEOUT (the link is then dropped: its replies would be out of step),
+   * ERR_TALKSPURT_COMMAND_SYNTAX for line breaks
+   */
+  api(command: string): Promise<string>;
+  /** From now on events of this channel are delivered. Renewed after every reconnect. @throws as `api` */
+  watch(uuid: string): Promise<void>;
+  /** …and no longer. Never rejects: a link that is down watches nothing. */
+  unwatch(uuid: string): Promise<void>;
+  /**
+   * Sends the one message that can kill the switch. There is no other way to send it: `api` and `watch` cannot carry it,
+   * and a permit is only ever made by a `UnicastGuard`. @throws ERR_TALKSPURT_UNICAST_GUARD for a spent permit, and as `api`
+   */
+  activateUnicast(permit: UnicastPermit, addresses: UnicastAddresses): Promise<void>;
+  /** Hangs up the connection and stops dialling. Twice is harmless. */
+  close(): Promise<void>;
+}

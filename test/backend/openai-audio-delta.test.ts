@@ -1,0 +1,127 @@
+import fc from 'fast-check';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { AudioDeltaScanner } from '../../src/backend/openai-audio-delta.ts';
+
+const EVENT = {
+  type: 'response.output_audio.delta',
+  event_id: 'event_9',
+  response_id: 'resp_1',
+  item_id: 'item_1',
+  output_index: 0,
+  content_index: 3,
+  delta: 'AQIDBA==',
+};
+
+interface Scanned {
+  responseId: string;
+  itemId: string;
+  contentIndex: number;
+  delta: string;
+}
+
+function scan(text: string, scanner = new AudioDeltaScanner()): Scanned | null {
+  const data = Buffer.from(text, 'utf8');
+  if (!scanner.scan(data)) return null;
+  const { responseId, itemId, contentIndex, deltaFrom, deltaTo } = scanner;
+  return { responseId, itemId, contentIndex, delta: data.toString('latin1', deltaFrom, deltaTo) };
+}
+
+const EXPECTED: Scanned = { responseId: 'resp_1', itemId: 'item_1', contentIndex: 3, delta: 'AQIDBA==' };
+
+test('any order of members, with or without white space, either name', () => {
+  const entries = Object.entries(EVENT);
+  fc.assert(
+    fc.property(
+      fc.shuffledSubarray(entries, { minLength: entries.length }),
+      fc.boolean(),
+      fc.nat(4),
+      (order, beta, indent) => {
+        const event = { ...Object.fromEntries(order), type: beta ? 'response.audio.delta' : EVENT.type };
+        const shuffled = Object.fromEntries(order.map(([name]) => [name, event[name as keyof typeof event]]));
+        assert.equal(scan(JSON.stringify(shuffled, null, indent)), EXPECTED);
+      },
+    ),
+  );
+});
+
+test('members that it does not know are passed over', () => {
+  assert.equal(scan(JSON.stringify({ obfuscation: 'x', n: 12, ...EVENT })), EXPECTED);
+});
+
+test('gives up, and leaves the event to JSON.parse', () => {
+  const json = JSON.stringify(EVENT);
+  const refused = [
+    '',
+    ' ',
+    '{}',
+    '[]',
+    '"delta"',
+    json.slice(0, -1),
+    `${json}x`,
+    `${json}${json}`,
+    json.replace('{', '{,'),
+    json.replace('}', ',}'),
+    json.replace('output_audio.delta', 'output_audio.done'),
+    json.replace('output_audio.delta', 'output_text_x.delta'),
+    json.replace('item_1', 'item\\u0031'),
+    json.replace('item_1', 'item\u00e9'),
+    json.replace('"item_1"', '""'),
+    json.replace('item_1', 'i'.repeat(257)),
+    json.replace('"item_1"', '1'),
+    json.replace('"item_1"', '{"a":1}'),
+    json.replace('"item_1"', 'null'),
+    json.replace('"item_id"', '"item_x"'),
+    json.replace('"AQIDBA=="', '17'),
+    json.replace('"content_index":3', '"content_index":"3"'),
+    json.replace('"content_index":3', '"content_index":-3'),
+    json.replace('"content_index":3', '"content_index":03'),
+    json.replace('"content_index":3', '"content_index":3.5'),
+    json.replace('"content_index":3', '"content_index":3e5'),
+    json.replace('"content_index":3', '"content_index":1234567890'),
+    json.replace('{', '{"delta":"AAAA",'),
+    json.replace('{', '{"type":"response.output_audio.delta",'),
+  ];
+  for (const text of refused) assert.is(scan(text), null, text);
+});
+
+test('every prefix is refused', () => {
+  const json = JSON.stringify(EVENT);
+  for (let end = 0; end < json.length; end += 1) assert.is(scan(json.slice(0, end)), null);
+});
+
+test('identifiers are read anew when they change', () => {
+  const scanner = new AudioDeltaScanner();
+  for (const id of ['a', 'b', 'ab', 'a', 'item_long_1', 'item_long_2']) {
+    assert.is(scan(JSON.stringify({ ...EVENT, item_id: id, response_id: `r${id}` }), scanner)?.itemId, id);
+    assert.is(scanner.responseId, `r${id}`);
+  }
+});
+
+test('whatever it accepts, JSON.parse accepts and reads alike', () => {
+  const json = JSON.stringify(EVENT);
+  const mutation = fc.record({
+    at: fc.nat(json.length - 1),
+    drop: fc.nat(3),
+    put: fc.string({ maxLength: 3, unit: 'binary' }),
+  });
+  fc.assert(
+    fc.property(fc.array(mutation, { minLength: 1, maxLength: 3 }), (mutations) => {
+      let text = json;
+      for (const { at, drop, put } of mutations) text = text.slice(0, at) + put + text.slice(at + drop);
+      const found = scan(text);
+      if (found === null || !/^[A-Za-z0-9+/=]*$/.test(found.delta)) return;
+      const parsed = JSON.parse(text) as typeof EVENT;
+      assert.is(parsed.type.endsWith('audio.delta'), true);
+      assert.equal(found, {
+        responseId: parsed.response_id,
+        itemId: parsed.item_id,
+        contentIndex: parsed.content_index,
+        delta: parsed.delta,
+      });
+    }),
+    { numRuns: 3000 },
+  );
+});
+
+test.run();

@@ -1,0 +1,28 @@
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { completeCommand } from '../../src/commands/complete.ts';
+
+const test = suite('completeCommand');
+const words = { channels: () => ['abc-1', 'abd-2'], profiles: () => ['support', 'sales'] };
+
+for (const [text, expected] of [
+  ['', ['uuid_audio_stream']],
+  ['uuid_a', ['uuid_audio_stream']],
+  ['uuid_x', []],
+  ['uuid_audio_stream ', ['abc-1', 'abd-2', 'global_health', 'help', 'list', 'version']],
+  ['uuid_audio_stream ab', ['abc-1', 'abd-2']],
+  ['uuid_audio_stream gl', ['global_health']],
+  ['uuid_audio_stream list ', []],
+  ['uuid_audio_stream abc-1 ', ['health', 'start', 'stop']],
+  ['uuid_audio_stream  abc-1  st', ['start', 'stop']],
+  ['uuid_audio_stream abc-1 stop ', []],
+  ['uuid_audio_stream abc-1 start s', ['sales', 'support']],
+  ['uuid_audio_stream abc-1 start sales m', ['mixed', 'mono']],
+  ['uuid_audio_stream abc-1 start sales mono ', ['16k', '24k', '48k', '8k']],
+  ['uuid_audio_stream abc-1 start sales mono 8k ', []],
+  ['status ', []],
+] as const) {
+  test(JSON.stringify(text), () => assert.equal(completeCommand(text, words), expected));
+}
+
+test.run();

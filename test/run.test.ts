@@ -1,0 +1,70 @@
+/** The runner is what tells that a test failed, so it is shown files that must fail. */
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+
+const runner = fileURLToPath(new URL('./run.mjs', import.meta.url));
+const folder = fileURLToPath(new URL('./fixtures/runner', import.meta.url));
+
+function run(...args: string[]): { status: number | null; out: string } {
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    [runner, '--folder', folder, '--timeout', '4', ...args],
+    {
+      encoding: 'utf8',
+    },
+  );
+  return { status, out: stdout + stderr };
+}
+
+test('a file that holds passes', () => {
+  const { status, out } = run('holds');
+  assert.is(status, 0);
+  assert.match(out, /\n1 passed, 0 failed\n$/);
+});
+
+test('a failing test fails the run and shows what was expected', () => {
+  const { status, out } = run('breaks');
+  assert.is(status, 1);
+  assert.match(out, /FAIL .*breaks\.test\.ts {2}1\/2/);
+  assert.match(out, /Expected/);
+  assert.match(out, /\n1 passed, 1 failed\n$/);
+});
+
+test('a file that runs no test fails', () => {
+  const { status, out } = run('forgets-run');
+  assert.is(status, 1);
+  assert.match(out, /ran no test/);
+  assert.match(out, /\n0 passed, 1 failed\n$/);
+});
+
+test('an error after the last test fails the file', () => {
+  const { status, out } = run('dies-late');
+  assert.is(status, 1);
+  assert.match(out, /although its tests passed/);
+});
+
+test('a file that hangs, one that leaks a timer and one that leaks a process fail', () => {
+  const { status, out } = run('hangs', 'leaks', '--jobs', '3');
+  assert.is(status, 1);
+  assert.match(out, /hangs\.test\.ts did not end within 4 s/);
+  assert.match(out, /leaks-timer\.test\.ts ran its tests and then did not end/);
+  assert.match(out, /leaks-process\.test\.ts left a process running/);
+  assert.match(out, /\n2 passed, 3 failed\n$/);
+});
+
+test('a skipped test is counted as skipped and says why', () => {
+  const { status, out } = run('skips');
+  assert.is(status, 0);
+  assert.match(out, /skipped: the tool is not installed/);
+  assert.match(out, /\n1 passed, 0 failed, 1 skipped\n$/);
+});
+
+test('a filter that matches nothing is an error, not a pass', () => {
+  const { status, out } = run('no-such-file');
+  assert.is(status, 1);
+  assert.match(out, /no test file matches/);
+});
+
+test.run();

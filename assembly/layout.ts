@@ -20,7 +20,8 @@
  *   └───────────────┘                                    └───────────────┘
  *
  * A step that has nothing to do is skipped and its neighbour's region is used in its place. SCRATCH_PCM holds nothing
- * between two crossings, so both pipes share it. All of it is static memory: no heap, no growth, min = max.
+ * between two crossings, so both pipes share it. All of it is static memory: no heap, no growth, min = max. The stages'
+ * own few fields (`@unmanaged` classes) are laid out by the compiler, one object each, in call.ts.
  */
 
 /** Codecs as the boundary numbers them. */

@@ -92,6 +92,10 @@ export const LIMITS = {
   /** What the embedded backend keeps of one turn of the caller; the oldest is forgotten. Its sessions at once. */
   simulatedTurnMs: 60_000,
   simulatedSessions: 16,
+  /** Items the embedded backend remembers of one conversation; the oldest is forgotten. */
+  simulatedItems: 512,
+  /** Bytes that a client of the embedded backend has not read; more and it is cut off. */
+  simulatedBufferedBytes: 32 * 1024 * 1024,
   /** What the simulated caller records of a call; the rest is left out. */
   recordingMs: 30 * 60_000,
   /** Log lines of one kind of event in a second; further ones are left out and counted as `suppressed` in the next. */

@@ -6,6 +6,7 @@ import { decodeBase64, decodedLength } from './base64.ts';
 /** A longer delta than this is decoded into memory of its own, so that one giant does not stay with the call. */
 const KEPT_BYTES = 256 * 1024;
 
+/** The audio of one stream; see the top of the file. */
 export class AgentAudio {
   readonly #sampleBytes: 1 | 2;
   #bytes: Buffer = Buffer.alloc(8 * 1024);

@@ -19,6 +19,7 @@ const TAIL = '"}';
 const BODY_AT = Math.ceil(HEAD.length / 4) * 4;
 const HEAD_AT = BODY_AT - HEAD.length;
 
+/** The append message of one stream; see the top of the file. */
 export class AudioAppendMessage {
   #bytes: Buffer;
   #words: Uint32Array;

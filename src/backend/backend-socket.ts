@@ -11,6 +11,7 @@ import { nonZeroMask } from './frame-mask.ts';
 import { peerText } from './peer-text.ts';
 import { dialBackend } from './backend-dial.ts';
 
+/** What a {@link BackendSocket} is dialled with. */
 export interface BackendSocketOptions {
   /** Whole, with its query. Holds no secret: it is shown in errors as far as host and path go. */
   readonly url: URL;
@@ -35,11 +36,12 @@ export interface BackendSocketListener {
 
 type SocketState = 'open' | 'closing' | 'closed';
 
+/** A WebSocket to a backend; see the top of the file. */
 export class BackendSocket {
   readonly #socket: WebSocket;
   readonly #options: BackendSocketOptions;
   readonly #liveness: Timer;
-  #listener: BackendSocketListener;
+  readonly #listener: BackendSocketListener;
   #state: SocketState = 'open';
   #heard = true;
   #heardAtMs: number;
@@ -69,18 +71,13 @@ export class BackendSocket {
     socket.on('message', (data) => this.#onMessage(data as Buffer));
     socket.on('ping', () => (this.#heard = true));
     socket.on('pong', () => (this.#heard = true));
-    socket.on('error', (error) => this.#fail(this.#transportError(error)));
+    socket.on('error', (error) => this.#fail(this.#brokenRule(error)));
     socket.on('close', (code, reason) => this.#onClose(code, reason));
   }
 
   /** Bytes that were sent and wait here because the peer, or the network, does not take them. */
   get bufferedBytes(): number {
     return this.#socket.bufferedAmount;
-  }
-
-  /** Messages go to `listener` from now on. */
-  listen(listener: BackendSocketListener): void {
-    this.#listener = listener;
   }
 
   /**
@@ -191,22 +188,14 @@ export class BackendSocket {
     );
   }
 
-  #transportError(error: Error): TalkspurtError {
-    const errno = (error as NodeJS.ErrnoException).code ?? 'unknown';
-    const { backend } = this.#options;
-    return errno.startsWith('WS_ERR_')
-      ? new TalkspurtError(
-          'ERR_TALKSPURT_BACKEND_PROTOCOL',
-          `backend '${backend}' broke the WebSocket protocol (${errno})`,
-          {
-            cause: error,
-            details: { errno, limitBytes: LIMITS.backendMessageBytes },
-          },
-        )
-      : new TalkspurtError('ERR_TALKSPURT_BACKEND_CLOSED', `the connection to backend '${backend}' broke (${errno})`, {
-          cause: error,
-          details: { errno },
-        });
+  /** What `ws` reports of an open socket are broken rules; a network that breaks comes as a close with code 1006. */
+  #brokenRule(error: Error): TalkspurtError {
+    const errno = (error as NodeJS.ErrnoException).code ?? error.name;
+    return new TalkspurtError(
+      'ERR_TALKSPURT_BACKEND_PROTOCOL',
+      `backend '${this.#options.backend}' broke the WebSocket protocol (${errno})`,
+      { cause: error, details: { errno, limitBytes: LIMITS.backendMessageBytes } },
+    );
   }
 
   #fail(error: TalkspurtError): void {

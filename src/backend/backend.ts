@@ -41,6 +41,7 @@ export interface BackendSink {
   onClosed(error: TalkspurtError | null): void;
 }
 
+/** A kind of backend, configured: opens one stream for each call. */
 export interface Backend {
   /** `openai`, … : for health, metrics and logs. */
   readonly name: string;
@@ -51,6 +52,7 @@ export interface Backend {
   open(call: BackendCall, sink: BackendSink, signal: AbortSignal): Promise<BackendStream>;
 }
 
+/** One conversation of one call. */
 export interface BackendStream {
   readonly inputFormat: AudioFormat;
   readonly outputFormat: AudioFormat;

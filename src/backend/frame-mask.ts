@@ -21,5 +21,5 @@ export function nonZeroMask(key: Buffer): void {
     key[2] = pool[next + 2]!;
     key[3] = pool[next + 3]!;
     next += 4;
-  } while (key.fill(0) === null);
+  } while ((key[0] | key[1] | key[2] | key[3]) === 0);
 }

@@ -54,18 +54,22 @@ export class AudioDeltaScanner {
 
   /** The next byte that is no white space, and past it; `END` where there is none. */
   #next(): number {
-    for (;;) {
-      const byte = this.#data[this.#at];
-      if (byte === undefined) return END;
-      this.#at += 1;
-      if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) return byte;
+    const data = this.#data;
+    for (let at = this.#at; at < data.length; at += 1) {
+      const byte = data[at]!;
+      if (byte > 0x20 || (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09)) {
+        this.#at = at + 1;
+        return byte;
+      }
     }
+    return END;
   }
 
   /** Where the string that begins at `from` ends, or -1 for one with an escape or a byte that is not plain ASCII. */
   #string(from: number): number {
-    for (let at = from; at < this.#data.length; at += 1) {
-      const byte = this.#data[at]!;
+    const data = this.#data;
+    for (let at = from; at < data.length; at += 1) {
+      const byte = data[at]!;
       if (byte === QUOTE) {
         this.#at = at + 1;
         return at;
@@ -109,7 +113,8 @@ export class AudioDeltaScanner {
   }
 
   #is(text: string, from: number): boolean {
-    for (let i = 0; i < text.length; i += 1) if (this.#data[from + i] !== text.charCodeAt(i)) return false;
+    const data = this.#data;
+    for (let i = 0; i < text.length; i += 1) if (data[from + i] !== text.charCodeAt(i)) return false;
     return true;
   }
 

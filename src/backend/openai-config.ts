@@ -26,6 +26,7 @@ export interface OpenAiTool {
   readonly parameters?: Readonly<Record<string, unknown>> | undefined;
 }
 
+/** One configured backend; a plain object, whatever it was read from. */
 export interface OpenAiRealtimeConfig {
   /** For health, metrics and logs. Default `openai`. */
   readonly name?: string | undefined;
@@ -101,6 +102,7 @@ export function secretsOf(config: OpenAiRealtimeConfig): readonly string[] {
   return [config.apiKey, ...Object.values(config.extraHeaders ?? {})].filter((secret) => secret !== '');
 }
 
+/** The name that messages, metrics and logs know it by. */
 export function backendName(config: OpenAiRealtimeConfig): string {
   return config.name ?? 'openai';
 }

@@ -12,6 +12,7 @@ import type { ResponseRequest } from './openai-response-tracker.ts';
 import { OpenAiToolCalls } from './openai-tool-calls.ts';
 import { ReceivedItems } from './received-items.ts';
 
+/** What a conversation is made of. */
 export interface ConversationOptions {
   readonly backend: string;
   readonly secrets: readonly string[];
@@ -41,6 +42,7 @@ export interface ConversationStats {
 /** What a client event is for; its `event_id` begins with it, so that an error tells what was refused. */
 type ClientEventKind = 'create' | 'cancel' | 'truncate' | 'item' | 'commit';
 
+/** One conversation; see the top of the file. */
 export class OpenAiConversation {
   readonly stats: ConversationStats = {
     responses: 0,

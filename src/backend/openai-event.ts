@@ -26,6 +26,7 @@ export interface RateLimit {
   readonly resetSeconds: number | undefined;
 }
 
+/** How a response ended. */
 export type ResponseStatus = 'completed' | 'cancelled' | 'failed' | 'incomplete';
 
 /** A decoded server event. `ignored` is known and of no use to a bridge; `unknown` is newer, or not of this wire. */
@@ -91,6 +92,7 @@ export interface AudioDelta {
   readonly delta: string;
 }
 
+/** `response.done`. */
 export interface ResponseDone {
   readonly type: Named<'response.done'>;
   readonly responseId: string;

@@ -2,6 +2,7 @@
 import type { OpenAI as OpenAiClient } from 'openai';
 import type { Model } from 'openai/resources/models';
 import type { Clock } from '../core/clock.ts';
+import { SystemClock } from '../core/clock.ts';
 import { TalkspurtError } from '../core/errors.ts';
 import type { ErrorCode, ErrorDetails } from '../core/errors.ts';
 import { LIMITS } from '../limits.ts';
@@ -18,18 +19,23 @@ export interface OpenAiProbe {
   readonly latencyMs: number;
 }
 
+/** How to ask. */
+export interface ProbeOptions {
+  /** Default `LIMITS.backendProbeMs`. */
+  readonly timeoutMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Default: the machine's own. */
+  readonly clock?: Clock | undefined;
+}
+
 /**
  * Asks for `config.model` with `config.apiKey`, once and without a retry. The SDK is loaded here and nowhere else: it costs
  * about 190 ms and 20 MB, which a serving process need not pay.
  * @throws ERR_TALKSPURT_BACKEND_AUTH | _DENIED | _REFUSED | _TIMEOUT | _API, ERR_TALKSPURT_SECRET_MISSING,
  * ERR_TALKSPURT_CONFIG_INVALID, or the reason of `signal`
  */
-export async function probeOpenAi(
-  config: OpenAiRealtimeConfig,
-  clock: Clock,
-  options: { readonly timeoutMs?: number | undefined; readonly signal?: AbortSignal | undefined } = {},
-): Promise<OpenAiProbe> {
-  const { signal, timeoutMs = LIMITS.backendProbeMs } = options;
+export async function probeOpenAi(config: OpenAiRealtimeConfig, options: ProbeOptions = {}): Promise<OpenAiProbe> {
+  const { signal, clock = new SystemClock(), timeoutMs = LIMITS.backendProbeMs } = options;
   const url = restUrl(config);
   // The key is checked before the SDK is loaded, and goes in through `apiKey` only.
   const { Authorization: _, ...headers } = requestHeaders(config);
@@ -54,7 +60,7 @@ export async function probeOpenAi(
       signal === undefined ? {} : { signal },
     )) as Partial<Model> | null;
     if (typeof model?.id !== 'string') throw new TypeError('not a model');
-    return { model: model.id, ownedBy: String(model.owned_by ?? ''), latencyMs: clock.nowMs() - startedAtMs };
+    return { model: model.id, ownedBy: model.owned_by ?? '', latencyMs: clock.nowMs() - startedAtMs };
   } catch (error) {
     if (signal?.aborted) throw signal.reason;
     throw probeError(sdk, config, error, timeoutMs);

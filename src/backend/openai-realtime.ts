@@ -8,6 +8,7 @@ import { openSession } from './openai-session-setup.ts';
 import { streamFormat } from './openai-session-update.ts';
 import { OpenAiStream } from './openai-stream.ts';
 
+/** Opens a session of the API for each call, as its configuration says. */
 export class OpenAiRealtimeBackend implements Backend {
   readonly name: string;
   readonly #config: OpenAiRealtimeConfig;
@@ -29,5 +30,5 @@ export class OpenAiRealtimeBackend implements Backend {
   }
 }
 
-export type { OpenAiRealtimeConfig, OpenAiTool, OpenAiTurnDetection } from './openai-config.ts';
-export type { OpenAiStream, OpenAiStreamStats } from './openai-stream.ts';
+export type { OpenAiRealtimeConfig } from './openai-config.ts';
+export type { OpenAiStream } from './openai-stream.ts';

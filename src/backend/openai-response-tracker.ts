@@ -22,6 +22,7 @@ export interface ResponseCancel {
 /** Responses of the past whose stragglers are still known as cancelled. */
 const REMEMBERED = 16;
 
+/** The responses of one conversation; see the top of the file. */
 export class ResponseTracker {
   #state: ResponseState = 'idle';
   #activeId: string | null = null;

@@ -31,6 +31,7 @@ export interface OpenAiStreamStats extends Readonly<ConversationStats> {
   readonly droppedFrames: number;
 }
 
+/** One session of the API as the stream of a call; see the top of the file. */
 export class OpenAiStream implements BackendStream, BackendSocketListener {
   readonly inputFormat: AudioFormat;
   readonly outputFormat: AudioFormat;

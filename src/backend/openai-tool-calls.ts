@@ -9,6 +9,7 @@ export interface ToolCall {
   readonly argumentsJson: string;
 }
 
+/** The function calls of one conversation; see the top of the file. */
 export class OpenAiToolCalls {
   /** Item → name, for servers whose `arguments.done` does not repeat it. */
   readonly #names = new Map<string, string>();

@@ -1,7 +1,8 @@
 /**
- * Environment variables that stand above the file. A variable is named after the key: `TALKSPURT_` and the path in capitals
- * with `_` between its words, such as `TALKSPURT_LOG_LEVEL` or `TALKSPURT_PROFILES_SALES_BARGE_IN`. Parts with a name
- * (switches, backends, profiles) have to be in the file; their keys may then come from here.
+ * Environment variables that stand above the file. A variable is named after its key: `TALKSPURT_` and the path in
+ * capitals, `__` between its steps and `_` between the words of one, such as `TALKSPURT_LOG__LEVEL` or
+ * `TALKSPURT_PROFILES__SALES__BARGE_IN`. Parts with a name (switches, backends, profiles) have to be in the file; their keys
+ * may then come from here.
  */
 import { didYouMean, isSecret } from './config-issue.ts';
 import { branchOf, isRecord } from './schema-walk.ts';
@@ -56,13 +57,19 @@ export function applyEnvironment(
 /** The variable of the key that `words` lead to; a list's entry goes by its name. */
 export function variableName(words: readonly string[]): string {
   const snake = words.map((word) => word.replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2').replaceAll(/[^A-Za-z0-9]/g, '_'));
-  return PREFIX + snake.join('_').toUpperCase();
+  return PREFIX + snake.join('__').toUpperCase();
 }
 
 function walk(schema: SchemaNode, value: unknown, path: ConfigPath, words: readonly string[], found: Variable[]): void {
-  const node = branchOf(schema, value);
+  if (schema.anyOf?.some((branch) => branch.properties !== undefined) === true) {
+    // "false or a mapping": the one word, and the keys of the mapping.
+    found.push({ name: variableName(words), path, node: { type: 'boolean' } });
+  }
+  const node = branchOf(schema, isRecord(value) ? value : {});
   if (node.properties !== undefined) {
     for (const [key, child] of Object.entries(node.properties)) {
+      // What a part is and how it is called belongs to the file.
+      if (child.const !== undefined || key === 'name') continue;
       walk(child, isRecord(value) ? value[key] : undefined, [...path, key], [...words, key], found);
     }
   } else if (isMapping(node)) {

@@ -20,11 +20,24 @@ const MOST_ISSUES = 50;
 
 /** The schema's faults, in words. */
 export function schemaIssues(error: z.ZodError, document: unknown): ConfigIssue[] {
-  return error.issues.flatMap((issue): ConfigIssue[] => {
+  return issuesOf(error.issues, document);
+}
+
+function issuesOf(issues: readonly z.core.$ZodIssue[], document: unknown): ConfigIssue[] {
+  return issues.flatMap((issue): ConfigIssue[] => {
     const path = issue.path as ConfigPath;
     if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey(path, key, document));
     if (issue.code === 'invalid_key') {
       return [{ path, atKey: true, text: 'is not a name: use letters, digits, _ and -, at most 64, a letter first' }];
+    }
+    const value = valueAt(path, document);
+    if (issue.code === 'invalid_union' && isRecord(value)) {
+      // Of "false or a mapping" a mapping was given: what is wrong in it counts, not that it is not false.
+      const inner = issue.errors.find((branch) =>
+        branch.every(({ path: at, code }) => at.length > 0 || code === 'unrecognized_keys'),
+      );
+      const faults = inner?.map((fault) => ({ ...fault, path: [...issue.path, ...fault.path] }));
+      if (faults !== undefined && faults.length > 0) return issuesOf(faults, document);
     }
     return [wrongValue(path, document, issue.message)];
   });
@@ -78,8 +91,9 @@ function wrongValue(path: ConfigPath, document: unknown, message: string): Confi
   if (value === undefined) return { path, text: `is missing: give ${wanted}` };
   const values = allowedValues(node);
   const meant = values === null || typeof value !== 'string' ? null : didYouMean(value, values.map(String));
-  const shown = !isSecret(path) && (typeof value === 'number' || typeof value === 'boolean' || meant !== null);
-  const given = shown ? String(value) : nameOfType(value);
+  const plain =
+    typeof value === 'number' || typeof value === 'boolean' || (typeof value === 'string' && meant !== null);
+  const given = plain && !isSecret(path) ? String(value) : nameOfType(value);
   const fix =
     meant !== null ? `, did you mean ${meant}?` : node.type === 'string' && !isText(value) ? ': put it in quotes' : '';
   return { path, text: `must be ${wanted}; it is ${given}${fix}` };

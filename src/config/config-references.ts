@@ -1,11 +1,17 @@
 /** What one part of a configuration says about another: rules that hold between keys. */
+import { isIP } from 'node:net';
 import type { ConfigDocument } from './config-schema.ts';
 import type { ConfigIssue } from './config-issue.ts';
 import { didYouMean } from './config-issue.ts';
 
 /** The rules that `document` breaks. */
 export function referenceIssues(document: ConfigDocument): ConfigIssue[] {
-  return [...switchIssues(document), ...profileIssues(document), ...portIssues(document)];
+  return [
+    ...switchIssues(document),
+    ...profileIssues(document),
+    ...portIssues(document),
+    ...allowIssues(document.frontDoor === false ? [] : document.frontDoor.allow),
+  ];
 }
 
 function switchIssues({ switches, limits }: ConfigDocument): ConfigIssue[] {
@@ -55,7 +61,18 @@ function profileIssues({ backends, profiles }: ConfigDocument): ConfigIssue[] {
 }
 
 function portIssues({ status, frontDoor }: ConfigDocument): ConfigIssue[] {
-  if (frontDoor === undefined || !status.enabled || status.port === 0) return [];
+  if (frontDoor === false || status === false || status.port === 0) return [];
   if (status.port !== frontDoor.port || status.host !== frontDoor.host) return [];
   return [{ path: ['frontDoor', 'port'], text: 'is the port of the status server too: give one of them another' }];
+}
+
+function allowIssues(allow: readonly string[]): ConfigIssue[] {
+  return allow.flatMap((block, index): ConfigIssue[] => {
+    const [address = '', bits, ...more] = block.split('/');
+    const family = isIP(address);
+    const whole = bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
+    if (family !== 0 && whole && more.length === 0) return [];
+    const text = 'is neither an address nor a block of addresses: write it like 192.0.2.7 or 192.0.2.0/24';
+    return [{ path: ['frontDoor', 'allow', index], text }];
+  });
 }

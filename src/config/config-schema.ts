@@ -34,28 +34,34 @@ const log = z
   .describe('Log, written to standard error');
 
 const status = z
-  .strictObject({
-    enabled: z.boolean().default(true).describe('Whether the status server listens'),
-    host: host.default('127.0.0.1').describe('Address it listens on'),
-    port: listenPort.default(9464).describe('Port it listens on; 0: any free one'),
-  })
+  .union([
+    z.literal(false),
+    z.strictObject({
+      host: host.default('127.0.0.1').describe('Address it listens on'),
+      port: listenPort.default(9464).describe('Port it listens on; 0: any free one'),
+    }),
+  ])
   .prefault({})
-  .describe('Status server: `/metrics`, `/healthz`, `/readyz`, `/calls`');
+  .describe('Status server: `/metrics`, `/healthz`, `/readyz`, `/calls`; `false`: none');
 
 const frontDoor = z
-  .strictObject({
-    host: host.default('127.0.0.1').describe('Address it listens on'),
-    port: listenPort.default(8022).describe('Port it listens on; 0: any free one'),
-    password: secret.optional().describe('Password that operators log in with; better kept in a file or variable'),
-    passwordFile: filePath.optional().describe('File that holds the password'),
-    allow: z
-      .array(z.string().min(1))
-      .min(1)
-      .max(256)
-      .default(['127.0.0.0/8', '::1/128'])
-      .describe('Addresses or CIDR blocks that may connect'),
-  })
-  .describe('Front door: an ESL server for `fs_cli`. Absent: closed');
+  .union([
+    z.literal(false),
+    z.strictObject({
+      host: host.default('127.0.0.1').describe('Address it listens on'),
+      port: listenPort.default(8022).describe('Port it listens on; 0: any free one'),
+      password: secret.optional().describe('Password that operators log in with; better kept in a file or variable'),
+      passwordFile: filePath.optional().describe('File that holds the password'),
+      allow: z
+        .array(z.string().min(1).max(64))
+        .min(1)
+        .max(256)
+        .default(['127.0.0.0/8', '::1/128'])
+        .describe('Addresses or CIDR blocks that may connect'),
+    }),
+  ])
+  .default(false)
+  .describe('Front door: an ESL server for `fs_cli`; `false`: closed');
 
 const unicastMedia = z
   .strictObject({
@@ -239,7 +245,7 @@ const limits = z
 export const configSchema = z.strictObject({
   log,
   status,
-  frontDoor: frontDoor.optional(),
+  frontDoor,
   switches: z
     .array(z.discriminatedUnion('kind', [freeswitch]))
     .max(64)

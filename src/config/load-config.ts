@@ -25,7 +25,7 @@ export type SwitchConfig = Omit<ConfigDocument['switches'][number], 'password' |
 };
 
 /** An operators' door. `password` is a secret. */
-export type FrontDoorConfig = Omit<NonNullable<ConfigDocument['frontDoor']>, 'password' | 'passwordFile'> & {
+export type FrontDoorConfig = Omit<Exclude<ConfigDocument['frontDoor'], false>, 'password' | 'passwordFile'> & {
   readonly password: string;
 };
 
@@ -44,8 +44,8 @@ export interface ProfileConfig {
 export interface Config {
   readonly log: ConfigDocument['log'];
   readonly status: ConfigDocument['status'];
-  /** Null: closed. */
-  readonly frontDoor: FrontDoorConfig | null;
+  /** `false`: closed. */
+  readonly frontDoor: false | FrontDoorConfig;
   readonly switches: readonly SwitchConfig[];
   readonly backends: Readonly<Record<string, BackendConfig>>;
   readonly profiles: Readonly<Record<string, ProfileConfig>>;
@@ -100,7 +100,7 @@ export function loadConfig(source: ConfigSource): Config {
 
 /** Every secret in `config`, for those who must never show one. */
 export function secretsOfConfig(config: Config): readonly string[] {
-  const passwords = [...config.switches, ...(config.frontDoor === null ? [] : [config.frontDoor])].map(
+  const passwords = [...config.switches, ...(config.frontDoor === false ? [] : [config.frontDoor])].map(
     (part) => part.password,
   );
   const keys = Object.values(config.backends).flatMap((backend) =>
@@ -140,7 +140,7 @@ function complete(document: ConfigDocument, secrets: ConfigSecrets, source: stri
   const { frontDoor, switches, backends, profiles, ...rest } = document;
   return {
     ...rest,
-    frontDoor: frontDoor === undefined ? null : withPassword(frontDoor, ['frontDoor'], ['frontDoor'], secrets),
+    frontDoor: frontDoor === false ? false : withPassword(frontDoor, ['frontDoor'], ['frontDoor'], secrets),
     switches: switches.map((entry, index) =>
       withPassword(entry, ['switches', index], ['switches', entry.name], secrets),
     ),

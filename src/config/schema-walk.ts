@@ -7,9 +7,13 @@ export type ConfigPath = readonly (string | number)[];
 
 /** The part of JSON Schema that the configuration's own uses. */
 export interface SchemaNode {
-  readonly type?: string;
+  readonly type?: 'object' | 'array' | 'string' | 'number' | 'integer' | 'boolean' | readonly string[];
+  readonly description?: string;
+  readonly default?: unknown;
   readonly properties?: Readonly<Record<string, SchemaNode>>;
+  readonly required?: readonly string[];
   readonly additionalProperties?: boolean | SchemaNode;
+  readonly propertyNames?: SchemaNode;
   readonly items?: SchemaNode;
   readonly oneOf?: readonly SchemaNode[];
   readonly anyOf?: readonly SchemaNode[];
@@ -38,9 +42,12 @@ export function schemaAt(path: ConfigPath, document: unknown): SchemaNode | null
   return node === null ? null : branchOf(node, value);
 }
 
-/** Of several kinds, the one that `value` names by its `kind` or `type`. */
+/** Of several shapes, the one that `value` has: by its `kind` or `type`, or because it is a mapping at all. */
 export function branchOf(node: SchemaNode, value: unknown): SchemaNode {
-  if (node.oneOf === undefined || !isRecord(value)) return node;
+  if (!isRecord(value)) return node;
+  const mapping = node.anyOf?.find((branch) => branch.properties !== undefined);
+  if (mapping !== undefined) return mapping;
+  if (node.oneOf === undefined) return node;
   const fits = node.oneOf.find((branch) =>
     Object.entries(branch.properties ?? {}).some(
       ([key, property]) => property.const !== undefined && value[key] === property.const,

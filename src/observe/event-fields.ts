@@ -36,7 +36,7 @@ export function errorFields(error: TalkspurtError): Record<string, FieldValue> {
   for (const [key, value] of Object.entries(error.details)) if (value !== undefined) fields[key] ??= value;
   const { cause } = error;
   if (cause instanceof Error) {
-    fields['cause'] = String((cause as NodeJS.ErrnoException).code ?? cause.name);
+    fields['cause'] = (cause as NodeJS.ErrnoException).code ?? cause.name;
     if (error.code === 'ERR_TALKSPURT_INTERNAL' && cause.stack !== undefined) fields['stack'] = cause.stack;
   }
   return fields;

@@ -32,6 +32,8 @@ export interface SessionSnapshot {
   /** Ticks run, and of those the ones that started more than half a ptime late. */
   readonly ticks: number;
   readonly lateTicks: number;
+  /** Time spent in the media tick, all ticks together. Absent: not measured. */
+  readonly tickMs?: number;
   readonly sentFrames: number;
   readonly playoutBytes: number;
   readonly playoutCapacityBytes: number;

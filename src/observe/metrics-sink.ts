@@ -18,6 +18,14 @@ export interface MetricsPage {
   readonly body: string;
 }
 
+/** What a metric is. */
+export interface MetricDescription {
+  readonly name: string;
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly help: string;
+  readonly labels: readonly string[];
+}
+
 /** Counters of a call that were already added up. */
 type Counted = Pick<SessionSnapshot, 'capturedFrames' | 'sentFrames' | 'lostFrames' | 'ticks' | 'lateTicks'>;
 
@@ -30,12 +38,13 @@ export class MetricsSink implements EventSink {
   readonly #registry = new Registry();
   readonly #options: MetricsSinkOptions;
   readonly #metrics: ReturnType<typeof makeMetrics>;
+  readonly #descriptions: MetricDescription[] = [];
   readonly #labels = new Map<string, Set<string>>();
   readonly #counted = new Map<string, Counted>();
 
   constructor(options: MetricsSinkOptions) {
     this.#options = options;
-    this.#metrics = makeMetrics(this.#registry);
+    this.#metrics = makeMetrics(this.#registry, this.#descriptions);
     if (options.processMetrics) collectDefaultMetrics({ register: this.#registry });
   }
 
@@ -48,7 +57,11 @@ export class MetricsSink implements EventSink {
   recordSession(session: SessionSnapshot): void {
     const { frames, ticks, lateTicks } = this.#metrics;
     const before = this.#counted.get(session.callId);
-    const since = (key: keyof Counted): number => Math.max(0, session[key] - (before?.[key] ?? 0));
+    // A counter that went back belongs to a new call on the same channel.
+    const since = (key: keyof Counted): number => {
+      const counted = before?.[key] ?? 0;
+      return session[key] < counted ? session[key] : session[key] - counted;
+    };
     frames.inc({ direction: 'received' }, since('capturedFrames'));
     frames.inc({ direction: 'sent' }, since('sentFrames'));
     frames.inc({ direction: 'lost' }, since('lostFrames'));
@@ -65,10 +78,10 @@ export class MetricsSink implements EventSink {
     return { contentType: this.#registry.contentType, body: await this.#registry.metrics() };
   }
 
-  /** Name, help, type and labels of every metric of ours: docs/metrics.md is made from it. */
-  async describe(): Promise<{ name: string; help: string; type: string }[]> {
-    const all = await this.#registry.getMetricsAsJSON();
-    return all.map(({ name, help, type }) => ({ name, help, type: String(type) }));
+  /** Every metric of ours: docs/metrics.md is made from it. */
+  describe(): MetricDescription[] {
+    // Which labels a metric has is no part of the library's own description, so they are kept here.
+    return this.#descriptions;
   }
 
   #sample(snapshot: GatewaySnapshot): void {
@@ -103,6 +116,8 @@ export class MetricsSink implements EventSink {
       case 'peer.malformed':
         malformed.inc({ peer: this.#bounded('peer', event.peer), code: event.error.code });
         break;
+      default:
+      // Said in the log; nothing to count.
     }
   }
 
@@ -184,18 +199,23 @@ export class MetricsSink implements EventSink {
   }
 }
 
-function makeMetrics(registry: Registry) {
-  const registers = [registry];
-  const counter = <L extends string>(name: string, help: string, ...labelNames: L[]): Counter<L> =>
-    new Counter({ name: `talkspurt_${name}`, help, labelNames, registers });
-  const gauge = <L extends string>(name: string, help: string, ...labelNames: L[]): Gauge<L> =>
-    new Gauge({ name: `talkspurt_${name}`, help, labelNames, registers });
-  const histogram = <L extends string>(
-    name: string,
+function makeMetrics(registry: Registry, descriptions: MetricDescription[]) {
+  const options = <L extends string>(
+    type: MetricDescription['type'],
+    suffix: string,
     help: string,
-    buckets: number[],
-    ...labelNames: L[]
-  ): Histogram<L> => new Histogram({ name: `talkspurt_${name}`, help, labelNames, registers, buckets });
+    labelNames: L[],
+  ) => {
+    const name = `talkspurt_${suffix}`;
+    descriptions.push({ name, type, help, labels: labelNames });
+    return { name, help, labelNames, registers: [registry] };
+  };
+  const counter = <L extends string>(name: string, help: string, ...labels: L[]): Counter<L> =>
+    new Counter(options('counter', name, help, labels));
+  const gauge = <L extends string>(name: string, help: string, ...labels: L[]): Gauge<L> =>
+    new Gauge(options('gauge', name, help, labels));
+  const histogram = <L extends string>(name: string, help: string, buckets: number[], ...labels: L[]): Histogram<L> =>
+    new Histogram({ ...options('histogram', name, help, labels), buckets });
   return {
     callsStarted: counter('calls_started_total', 'Calls that were started'),
     callsEnded: counter('calls_ended_total', 'Calls that ended, by reason and error code', 'reason', 'code'),

@@ -17,8 +17,8 @@ export interface EndpointerOptions {
 }
 
 export const DEFAULT_ENDPOINTER: EndpointerOptions = {
-  speechThreshold: 0.6,
-  silenceThreshold: 0.35,
+  speechThreshold: 0.5,
+  silenceThreshold: 0.3,
   startMs: 60,
   bargeInMs: 140,
   stopMs: 600,

@@ -22,6 +22,8 @@ export interface Ticking {
   /** Ticks that began more than half a ptime after they were due, or were left out. */
   readonly lateTicks: number;
   readonly ticks: number;
+  /** Time spent in `tick`, all of them together, ms. */
+  readonly busyMs: number;
   /** Twice is harmless. */
   remove(): void;
 }
@@ -38,6 +40,7 @@ class Entry implements Ticking {
   removed = false;
   ticks = 0;
   lateTicks = 0;
+  busyMs = 0;
 
   constructor(tickable: Tickable, dueStep: number) {
     this.tickable = tickable;
@@ -144,6 +147,7 @@ export class MediaScheduler {
       entry.removed = true;
       tickable.onFault(error);
     }
+    entry.busyMs += this.#clock.nowMs() - nowMs;
     entry.dueStep += tickable.ptimeMs + (shiftMs > 0 ? 1 : shiftMs < 0 ? -1 : 0);
   }
 

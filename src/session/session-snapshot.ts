@@ -47,6 +47,7 @@ export function snapshotOf(parts: SnapshotParts): SessionSnapshot {
     jitterMs: media?.jitter.jitterMs ?? 0,
     ticks: ticking?.ticks ?? 0,
     lateTicks: ticking?.lateTicks ?? 0,
+    tickMs: ticking?.busyMs ?? 0,
     sentFrames: media?.transport.stats.sentFrames ?? 0,
     playoutBytes: media?.playout.waitingBytes ?? 0,
     playoutCapacityBytes: media?.playout.capacityBytes ?? 0,

@@ -228,6 +228,14 @@ export class Session {
         this.#emit({ type: 'tool.call', toolCallId, name, argumentsJson });
       },
       onError: (error) => this.#emit({ type: 'backend.error', backend, error }),
+      onExpiring: (inMs) => {
+        const message = `the backend ends its session in ${Math.round(inMs / 1000)} s`;
+        this.#emit({
+          type: 'backend.error',
+          backend,
+          error: new TalkspurtError('ERR_TALKSPURT_BACKEND_SESSION_EXPIRED', message),
+        });
+      },
       onClosed: (error) => {
         this.#emit({ type: 'backend.closed', backend, ...(error === null ? {} : { error }) });
         const failure =
@@ -247,11 +255,8 @@ export class Session {
     }
     const media = this.#media;
     if (media === null || this.#state !== 'talking') return;
-    if (this.#turns?.overdue(nowMs) === true) {
-      const message = `no answer within ${LIMITS.backendResponseMs} ms of the caller's turn`;
-      const error = new TalkspurtError('ERR_TALKSPURT_BACKEND_TIMEOUT', message);
-      this.#emit({ type: 'backend.error', backend: this.#parts.backend.name, error });
-    }
+    // The backend stream reports an answer that does not come; the turn goes back to the caller here.
+    this.#turns?.expire(nowMs);
     const dryTicks = media.underrunTicks - this.#underrunsReported;
     if (dryTicks > 0) this.#emit({ type: 'media.underrun', missingMs: dryTicks * media.ptimeMs });
     this.#underrunsReported = media.underrunTicks;

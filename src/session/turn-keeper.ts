@@ -142,11 +142,10 @@ export class TurnKeeper {
     if (silent && !this.#toolPending) this.#happen('answer-failed', nowMs);
   }
 
-  /** Whether the caller has waited too long for an answer; says so once a turn. */
-  overdue(nowMs: number): boolean {
-    if (this.#state !== 'thinking' || nowMs - this.#thinkingSinceMs < LIMITS.backendResponseMs) return false;
+  /** Nobody answers any more: the caller has the turn again. */
+  expire(nowMs: number): void {
+    if (this.#state !== 'thinking' || nowMs - this.#thinkingSinceMs < LIMITS.backendResponseMs) return;
     this.#happen('answer-failed', nowMs);
-    return true;
   }
 
   get #backendOwnsTurns(): boolean {

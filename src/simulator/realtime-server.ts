@@ -7,24 +7,26 @@ import { WebSocketServer } from 'ws';
 import type { WebSocket } from 'ws';
 import type { Clock } from '../core/clock.ts';
 import { TalkspurtError } from '../core/errors.ts';
-import type { DspPool } from '../dsp/dsp.ts';
 import { WasmDspPool } from '../dsp/dsp-pool.ts';
 import { LIMITS } from '../limits.ts';
-import { FERRY_OFFICE } from './dialogue.ts';
+import { FERRY_OFFICE, fixedSentencesOf } from './dialogue.ts';
 import type { Dialogue } from './dialogue.ts';
 import type { Hearing } from './hearing.ts';
+import type { RealtimeBehaviour, RealtimeFault, RealtimeStats } from './realtime-behaviour.ts';
+import { RealtimeEcho } from './realtime-echo.ts';
 import { RealtimeSession } from './realtime-session.ts';
-import type { RealtimeBehaviour } from './realtime-session.ts';
+import { judgeUpgrade, refuseUpgrade } from './realtime-upgrade.ts';
+import { RealtimeWire } from './realtime-wire.ts';
 import type { SpeechSynthesizer, Voice } from './speech.ts';
-
-/** What goes wrong on purpose, for tests: nothing is answered at all, or connections are refused with a status. */
-export type RealtimeFault = { readonly kind: 'mute' } | { readonly kind: 'refuse'; readonly status: number };
 
 export interface RealtimeServerOptions {
   readonly clock: Clock;
+  /** The agent's voices. Stays the caller's: it is not closed with the server. */
   readonly speech: SpeechSynthesizer;
+  /** Understands the caller; null or absent: the dialogue goes by turns. */
   readonly hearing?: Hearing | null;
   readonly dialogue?: Dialogue;
+  /** Default `rms`. */
   readonly voice?: Voice;
   /** Default 127.0.0.1 and any free port. */
   readonly host?: string;
@@ -35,12 +37,14 @@ export interface RealtimeServerOptions {
   readonly thinkMs?: number;
   readonly pieceMs?: number;
   readonly speedUp?: number;
+  /** Duration of a session, ms, default 60 minutes. */
   readonly sessionMs?: number;
+  /** Sessions at once; one more is refused with status 429. Default LIMITS.simulatedSessions. */
   readonly sessions?: number;
-  readonly fault?: RealtimeFault;
+  /** `echo` says every piece of audio back, for load tests: no detector, no dialogue, no bound on sessions. */
+  readonly mode?: 'dialogue' | 'echo';
+  readonly fault?: RealtimeFault | null;
 }
-
-const PATHS = ['/v1/realtime', '/realtime', '/openai/v1/realtime'];
 
 export class RealtimeServer {
   readonly #options: RealtimeServerOptions;
@@ -50,61 +54,87 @@ export class RealtimeServer {
     perMessageDeflate: false,
     maxPayload: LIMITS.backendMessageBytes,
   });
-  readonly #sessions = new Set<RealtimeSession>();
+  readonly #sessions = new Set<RealtimeSession | RealtimeEcho>();
+  readonly #counts = {
+    sessionsOpened: 0,
+    responses: 0,
+    responsesCancelled: 0,
+    turns: 0,
+    refusedEvents: 0,
+    heardMs: 0,
+    saidMs: 0,
+  };
   #behaviour: RealtimeBehaviour | null = null;
+  #fault: RealtimeFault | null;
 
   constructor(options: RealtimeServerOptions) {
     this.#options = options;
+    this.#fault = options.fault ?? null;
     this.#http = createServer((_request, response) => {
+      const message = 'Only the Realtime WebSocket is served here.';
       response.writeHead(404, { 'content-type': 'application/json' });
-      response.end(
-        '{"error":{"message":"Only the Realtime WebSocket is served here.","type":"invalid_request_error","code":"not_found","param":null}}',
-      );
+      response.end(JSON.stringify({ error: { message, type: 'invalid_request_error', code: 'not_found', param: null } }));
     });
     this.#http.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
   }
 
-  /** What to give a client as its base URL, once {@link listen} has resolved. */
+  /** What to give a client as its base URL, once {@link listen} has resolved: `ws://127.0.0.1:40123/v1`. */
   get url(): string {
     return `ws://${this.#options.host ?? '127.0.0.1'}:${this.port}/v1`;
   }
 
+  /** 0 while it does not listen. */
   get port(): number {
     return (this.#http.address() as AddressInfo | null)?.port ?? 0;
   }
 
-  /** Clients with a session. */
-  get sessionCount(): number {
-    return this.#sessions.size;
+  get stats(): RealtimeStats {
+    return { sessions: this.#sessions.size, ...this.#counts };
   }
 
-  /** @throws ERR_TALKSPURT_LISTEN */
+  /** What goes wrong from now on, in sessions that are open as well; null: nothing. */
+  inject(fault: RealtimeFault | null): void {
+    this.#fault = fault;
+  }
+
+  /** @throws ERR_TALKSPURT_LISTEN; ERR_TALKSPURT_INTERNAL when the signal chain's binary is missing */
   async listen(): Promise<void> {
-    const { clock, speech, hearing, dialogue, voice, thinkMs, pieceMs, speedUp, sessionMs } = this.#options;
-    const dspPool: DspPool = await WasmDspPool.create({ size: this.#options.sessions ?? LIMITS.simulatedSessions });
-    this.#behaviour = {
-      clock,
-      dspPool,
-      speech,
-      hearing: hearing ?? null,
-      dialogue: dialogue ?? FERRY_OFFICE,
-      voice: voice ?? 'rms',
-      thinkMs: thinkMs ?? 250,
-      pieceMs: pieceMs ?? 200,
-      speedUp: speedUp ?? 4,
-      sessionMs: sessionMs ?? 60 * 60_000,
-    };
+    const options = this.#options;
+    if (options.mode !== 'echo') {
+      this.#behaviour = {
+        clock: options.clock,
+        dspPool: await WasmDspPool.create({ size: this.#limit }),
+        speech: options.speech,
+        hearing: options.hearing ?? null,
+        dialogue: options.dialogue ?? FERRY_OFFICE,
+        voice: options.voice ?? 'rms',
+        thinkMs: options.thinkMs ?? 250,
+        pieceMs: options.pieceMs ?? 200,
+        speedUp: options.speedUp ?? 4,
+        sessionMs: this.#sessionMs,
+        fault: () => this.#fault,
+      };
+    }
     await new Promise<void>((resolve, reject) => {
-      const refuse = (cause: Error): void =>
-        reject(
-          new TalkspurtError('ERR_TALKSPURT_LISTEN', `the embedded backend cannot listen: ${cause.message}`, { cause }),
-        );
+      const refuse = (cause: Error): void => {
+        const message = `the embedded backend cannot listen: ${cause.message}: choose another port`;
+        reject(new TalkspurtError('ERR_TALKSPURT_LISTEN', message, { cause }));
+      };
       this.#http.once('error', refuse);
-      this.#http.listen(this.#options.port ?? 0, this.#options.host ?? '127.0.0.1', () => {
+      this.#http.listen(options.port ?? 0, options.host ?? '127.0.0.1', () => {
         this.#http.off('error', refuse);
         resolve();
       });
     });
+  }
+
+  /**
+   * Synthesises all that the dialogue is sure to need, so that no answer waits for its voice.
+   * @throws ERR_TALKSPURT_SPEECH_SYNTHESIS
+   */
+  async prepareSpeech(): Promise<void> {
+    const { speech, dialogue = FERRY_OFFICE, voice = 'rms' } = this.#options;
+    for (const sentence of fixedSentencesOf(dialogue)) await speech.synthesize(sentence, voice);
   }
 
   /** Cuts every client off without a word, as a crash would. */
@@ -112,9 +142,9 @@ export class RealtimeServer {
     for (const socket of this.#sockets.clients) socket.terminate();
   }
 
-  /** Ends everything. Twice is harmless. */
+  /** Ends every session and the listener. Twice is harmless. */
   async close(): Promise<void> {
-    for (const socket of this.#sockets.clients) socket.terminate();
+    this.dropConnections();
     this.#sockets.close();
     if (!this.#http.listening) return;
     await new Promise<void>((resolve) => {
@@ -123,64 +153,65 @@ export class RealtimeServer {
     });
   }
 
+  get #limit(): number {
+    return this.#options.sessions ?? LIMITS.simulatedSessions;
+  }
+
+  get #sessionMs(): number {
+    return this.#options.sessionMs ?? 60 * 60_000;
+  }
+
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on('error', () => socket.destroy());
-    const { fault } = this.#options;
-    if (fault?.kind === 'refuse')
-      return refuse(socket, fault.status, 'server_error', 'The server is refusing on purpose.');
-    const url = new URL(request.url ?? '/', 'http://localhost');
-    if (!PATHS.includes(url.pathname)) return refuse(socket, 404, 'not_found', `Invalid URL (GET ${url.pathname})`);
-    const key = keyOf(request);
-    if (key === null || (this.#options.key !== undefined && key !== this.#options.key)) {
-      return refuse(socket, 401, 'invalid_api_key', 'Incorrect API key provided.');
+    if (this.#fault?.kind === 'refuse') {
+      const { status } = this.#fault;
+      return refuseUpgrade(socket, { status, code: 'server_error', message: 'The server refuses on purpose.' });
     }
-    const model = url.searchParams.get('model') ?? url.searchParams.get('deployment');
-    if (model === null || model === '')
-      return refuse(socket, 400, 'missing_model', 'You must provide a model parameter.');
-    if (this.#sessions.size >= (this.#options.sessions ?? LIMITS.simulatedSessions)) {
-      return refuse(socket, 429, 'rate_limit_exceeded', 'Too many sessions.');
+    const judged = judgeUpgrade(request, this.#options.key ?? null);
+    if ('status' in judged) return refuseUpgrade(socket, judged);
+    if (this.#behaviour !== null && this.#sessions.size >= this.#limit) {
+      return refuseUpgrade(socket, { status: 429, code: 'rate_limit_exceeded', message: 'Too many sessions at once.' });
     }
-    this.#sockets.handleUpgrade(request, socket, head, (webSocket) => this.#serve(webSocket, model));
+    this.#sockets.handleUpgrade(request, socket, head, (webSocket) => this.#serve(webSocket, judged.model));
   }
 
   #serve(socket: WebSocket, model: string): void {
     socket.on('error', () => socket.terminate());
-    if (this.#options.fault?.kind === 'mute' || this.#behaviour === null) return;
-    const send = (event: object): void => {
-      if (socket.readyState === socket.OPEN) socket.send(JSON.stringify(event));
-    };
-    const session = new RealtimeSession(this.#behaviour, model, send, () => socket.close(1001, 'session expired'));
+    if (this.#fault?.kind === 'mute') return;
+    this.#counts.sessionsOpened += 1;
+    const wire = new RealtimeWire(socket, this.#options.clock, () => this.#fault);
+    socket.on('close', () => wire.dispose());
+    if (this.#behaviour === null) this.#serveEcho(socket, wire, model);
+    else this.#serveDialogue(socket, wire, model, this.#behaviour);
+  }
+
+  #serveDialogue(socket: WebSocket, wire: RealtimeWire, model: string, behaviour: RealtimeBehaviour): void {
+    const session = new RealtimeSession(behaviour, model, {
+      send: (event, audioMs) => wire.send(event, audioMs),
+      end: (reason) => wire.end(reason),
+      count: (what, by) => {
+        this.#counts[what] += by;
+      },
+    });
     this.#sessions.add(session);
-    socket.on('message', (data) => session.receive(textOf(data)));
+    socket.on('message', (data: Buffer) => session.receive(data.toString('utf8')));
     socket.on('close', () => {
       this.#sessions.delete(session);
       session.close();
     });
   }
-}
 
-/** The bearer token, wherever a client may put it: the header, Azure's header, or a browser's sub-protocol. */
-function keyOf(request: IncomingMessage): string | null {
-  const bearer = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
-  const azure = request.headers['api-key'];
-  const protocol = /openai-insecure-api-key\.([^\s,]+)/.exec(request.headers['sec-websocket-protocol'] ?? '')?.[1];
-  return bearer ?? (typeof azure === 'string' ? azure : undefined) ?? protocol ?? null;
-}
-
-function textOf(data: Buffer | ArrayBuffer | Buffer[]): string {
-  if (Array.isArray(data)) return Buffer.concat(data).toString('utf8');
-  return Buffer.isBuffer(data) ? data.toString('utf8') : Buffer.from(data).toString('utf8');
-}
-
-function refuse(socket: Duplex, status: number, code: string, message: string): void {
-  const body = JSON.stringify({ error: { message, type: 'invalid_request_error', code, param: null } });
-  const reason: Readonly<Record<number, string>> = {
-    400: 'Bad Request',
-    401: 'Unauthorized',
-    403: 'Forbidden',
-    404: 'Not Found',
-    429: 'Too Many Requests',
-  };
-  const head = `HTTP/1.1 ${status} ${reason[status] ?? 'Error'}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n`;
-  socket.end(head + body);
+  #serveEcho(socket: WebSocket, wire: RealtimeWire, model: string): void {
+    const expiresAt = Math.floor((this.#options.clock.wallTimeMs() + this.#sessionMs) / 1000);
+    const say = (text: string): void => {
+      if (socket.bufferedAmount > LIMITS.simulatedBufferedBytes) socket.terminate();
+      else socket.send(text);
+    };
+    const echo = new RealtimeEcho(model, expiresAt, (event) => wire.send(event, 0), say);
+    this.#sessions.add(echo);
+    socket.on('message', (data: Buffer) => {
+      if (echo.receive(data)) this.#counts.turns += 1;
+    });
+    socket.on('close', () => this.#sessions.delete(echo));
+  }
 }

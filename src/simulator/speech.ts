@@ -5,7 +5,7 @@ import { LIMITS } from '../limits.ts';
 import type { SpeechReply, SpeechRequest } from './speech-worker.ts';
 import { readWav, toMono } from './wav.ts';
 
-/** Voices of Flite: `rms` and `awb` are male, `slt` is female (16 kHz); `kal` is the plain one (8 kHz). */
+/** Voices of Flite: `rms` and `awb` are male, `slt` is female (16 kHz); `kal16` and `kal` (8 kHz) are the plain ones. */
 export type Voice = 'rms' | 'slt' | 'awb' | 'kal' | 'kal16';
 
 export const VOICES: readonly Voice[] = ['rms', 'slt', 'awb', 'kal', 'kal16'];
@@ -21,6 +21,7 @@ interface Waiting {
   readonly reject: (error: TalkspurtError) => void;
 }
 
+/** Owns one worker, started by the first text. It keeps the process up only while a text is being spoken. */
 export class SpeechSynthesizer {
   readonly #waiting = new Map<number, Waiting>();
   /** Least recently used first. */
@@ -30,16 +31,19 @@ export class SpeechSynthesizer {
   #closed = false;
 
   /**
-   * Says `text`; the same text and voice give the same samples.
-   * @throws ERR_TALKSPURT_SPEECH_SYNTHESIS for empty or over-long text, too many at once, or after `close`
+   * Says `text`; the same text, voice and speed give the same samples. `speed` is 0.25..1.5 times the ordinary one.
+   * @throws ERR_TALKSPURT_SPEECH_SYNTHESIS for a text that is empty or too long, too many at once, or after `close`
    */
-  async synthesize(text: string, voice: Voice): Promise<Speech> {
+  async synthesize(text: string, voice: Voice, speed = 1): Promise<Speech> {
     if (this.#closed) throw failure('the synthesiser is closed');
-    if (text.trim() === '' || text.length > LIMITS.speechCharacters) {
-      throw failure(`a text must have 1 to ${LIMITS.speechCharacters} characters: split it into sentences`);
-    }
     if (!VOICES.includes(voice)) throw failure(`there is no voice ${String(voice)}: use ${VOICES.join(', ')}`);
-    const key = `${voice}\u0000${text}`;
+    if (!(speed >= 0.25 && speed <= 1.5)) throw failure(`a speed of ${speed} is not 0.25 to 1.5`);
+    if (text.length > LIMITS.speechCharacters) {
+      throw failure(`a text has at most ${LIMITS.speechCharacters} characters: split it into sentences`);
+    }
+    const plain = toPlainText(text);
+    if (!/[A-Za-z0-9]/.test(plain)) throw failure('there is nothing in it to say: give words or digits');
+    const key = `${voice} ${speed} ${plain}`;
     const known = this.#cache.get(key);
     if (known !== undefined) {
       this.#cache.delete(key);
@@ -47,14 +51,8 @@ export class SpeechSynthesizer {
       return known;
     }
     if (this.#waiting.size >= LIMITS.speechRequests) throw failure('too many texts wait to be said: wait for some');
-    const speech = this.#ask(text, voice);
-    this.#cache.set(key, speech);
-    // What failed is not remembered; the caller gets the rejection from `speech` itself.
-    speech.catch(() => this.#cache.delete(key));
-    for (const oldest of this.#cache.keys()) {
-      if (this.#cache.size <= LIMITS.speechCache) break;
-      this.#cache.delete(oldest);
-    }
+    const speech = this.#ask(plain, voice, 1 / speed);
+    this.#remember(key, speech);
     return speech;
   }
 
@@ -64,15 +62,28 @@ export class SpeechSynthesizer {
     const worker = this.#worker;
     this.#worker = null;
     this.#failAll('the synthesiser was closed');
+    this.#cache.clear();
     await worker?.terminate();
   }
 
-  #ask(text: string, voice: Voice): Promise<Speech> {
+  #remember(key: string, speech: Promise<Speech>): void {
+    this.#cache.set(key, speech);
+    // What failed is said anew next time; the one who asked gets the rejection from `speech` itself.
+    speech.catch(() => {
+      if (this.#cache.get(key) === speech) this.#cache.delete(key);
+    });
+    for (const oldest of this.#cache.keys()) {
+      if (this.#cache.size <= LIMITS.speechCache) break;
+      this.#cache.delete(oldest);
+    }
+  }
+
+  #ask(text: string, voice: Voice, stretch: number): Promise<Speech> {
     const id = this.#nextId++;
-    const request: SpeechRequest = { id, text, voice };
+    const request: SpeechRequest = { id, text, voice, stretch };
     return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject });
       const worker = this.#start();
+      this.#waiting.set(id, { resolve, reject });
       worker.ref();
       worker.postMessage(request);
     });
@@ -80,18 +91,15 @@ export class SpeechSynthesizer {
 
   #start(): Worker {
     if (this.#worker !== null) return this.#worker;
-    // Beside this file stands the worker's source, or what it was compiled to.
-    const isSource = import.meta.url.endsWith('.ts');
-    const file = new URL(isSource ? './speech-worker.ts' : './speech-worker.js', import.meta.url);
-    const worker = new Worker(file, isSource ? { execArgv: ['--import', 'tsx'] } : { execArgv: [] });
+    const worker = startWorker();
     worker.on('message', (reply: SpeechReply) => this.#answer(reply));
-    const lost = (error?: unknown): void => {
+    const lost = (reason: string): void => {
       if (this.#worker !== worker) return;
       this.#worker = null;
-      this.#failAll(`the synthesiser's worker ended: ${error instanceof Error ? error.message : 'no reason given'}`);
+      this.#failAll(`its worker ended: ${reason}`);
     };
-    worker.on('error', lost);
-    worker.on('exit', () => lost());
+    worker.on('error', (error: unknown) => lost(error instanceof Error ? error.message : String(error)));
+    worker.on('exit', (status) => lost(`status ${status}`));
     this.#worker = worker;
     return worker;
   }
@@ -110,7 +118,7 @@ export class SpeechSynthesizer {
       const audio = readWav(reply.wav);
       waiting.resolve({ samples: toMono(audio), sampleRateHz: audio.sampleRateHz });
     } catch (error) {
-      waiting.reject(failure('what it wrote is not a WAV file', error));
+      waiting.reject(failure('what was made is not a WAV file', error));
     }
   }
 
@@ -119,6 +127,29 @@ export class SpeechSynthesizer {
     this.#waiting.clear();
     for (const { reject } of waiting) reject(failure(fault));
   }
+}
+
+/** Beside this file stands the worker's source, or what it was compiled to. */
+function startWorker(): Worker {
+  if (!import.meta.url.endsWith('.ts')) {
+    return new Worker(new URL('./speech-worker.js', import.meta.url), { execArgv: [] });
+  }
+  // A worker's first file is not passed through the loaders of its parent: it has to register them for itself.
+  const loader = JSON.stringify(import.meta.resolve('tsx/esm/api'));
+  const source = JSON.stringify(new URL('./speech-worker.ts', import.meta.url).href);
+  const begin = `import(${loader}).then((tsx) => { tsx.register(); return import(${source}); });`;
+  return new Worker(begin, { eval: true, execArgv: [] });
+}
+
+/** The voices read ASCII: accents are taken off, typographic quotes and dashes become plain, the rest becomes blank. */
+function toPlainText(text: string): string {
+  return text
+    .normalize('NFKD')
+    .replace(/\p{M}+/gu, '')
+    .replace(/[‘’]/g, "'")
+    .replace(/[‐-―]/g, '-')
+    .replace(/[^\x20-\x7e]+/g, ' ')
+    .trim();
 }
 
 function failure(fault: string, cause?: unknown): TalkspurtError {

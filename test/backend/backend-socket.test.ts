@@ -283,6 +283,13 @@ test('the peer goes: in good order, with a code, or without a word', async () =>
   cut.peer.socket.terminate();
   assert.is((await cut.listener.end)?.details['closeCode'], 1006);
   await cleared(cut);
+
+  const reset = await linked();
+  (reset.peer.socket as unknown as { _socket: Socket })._socket.resetAndDestroy();
+  const broken = await reset.listener.end;
+  assert.is(broken?.code, 'ERR_TALKSPURT_BACKEND_CLOSED');
+  assert.is(broken?.details['closeCode'], 1006);
+  await cleared(reset);
 });
 
 test('a peer that does not answer a goodbye is cut off', async () => {

@@ -5,6 +5,7 @@ import * as assert from 'uvu/assert';
 import { OpenAiConversation } from '../../src/backend/openai-conversation.ts';
 import { decodeJson } from '../../src/backend/openai-event-decoder.ts';
 import type { TalkspurtError } from '../../src/core/errors.ts';
+import { LIMITS } from '../../src/limits.ts';
 import { apiError, audioDone, responseCreated, responseDone } from './realtime-script.ts';
 import { RecordingSink } from './recording-sink.ts';
 
@@ -249,6 +250,20 @@ test('a request that meets a response of the server’s own is made again after 
   assert.equal(talk.codes, []);
 });
 
+test('a request that is refused for good: reported, and the one that waited goes out', () => {
+  const talk = new Talk();
+  talk.conversation.requestResponse('x', talk.nowMs);
+  talk.conversation.sendText('and this', talk.nowMs);
+  talk.types();
+  talk.say(apiError('invalid_value', 'create-1'));
+  assert.equal(talk.codes, ['ERR_TALKSPURT_BACKEND_API']);
+  assert.equal(talk.types(), ['response.create']);
+  talk.say(apiError('invalid_value', 'create-3'));
+  assert.equal(talk.types(), []);
+  talk.watchFor(60_000);
+  assert.is(talk.codes.length, 2);
+});
+
 test('harmless: a cancel that came too late, a turn that ended while the agent spoke', () => {
   const talk = new Talk();
   talk.say(apiError('response_cancel_not_active', 'cancel-1'), apiError('conversation_already_has_active_response'));
@@ -259,7 +274,7 @@ test('harmless: a cancel that came too late, a turn that ended while the agent s
 test('an error of the API is reported with its code and without its words in the message', () => {
   const talk = new Talk();
   talk.say(apiError('invalid_value', 'item-1'));
-  const { error } = talk.sink.of('error')[0]!;
+  const { error } = talk.sink.of('error').at(0)!;
   assert.is(error.code, 'ERR_TALKSPURT_BACKEND_API');
   assert.is(error.details['apiCode'], 'invalid_value');
   assert.is(error.details['peerMessage'], 'as the API words it');
@@ -359,6 +374,53 @@ test('transcripts: additions and wholes, also the whole of a cancelled one', () 
       ['agent', 'hello', true],
     ],
   );
+});
+
+test('what the caller said, and what could not be made out', () => {
+  const talk = new Talk();
+  const place = { event_id: 'e', item_id: 'i', content_index: 0 };
+  const name = 'conversation.item.input_audio_transcription';
+  talk.say({ type: `${name}.delta`, ...place, delta: 'he' });
+  talk.say({ type: `${name}.delta`, ...place, delta: '' });
+  talk.say({ type: `${name}.completed`, ...place, transcript: 'hello', usage: { type: 'duration', seconds: 1 } });
+  talk.say({ type: `${name}.failed`, ...place, error: { code: 'audio_unintelligible', message: 'sk-secret-0123' } });
+  assert.equal(
+    talk.sink.of('transcript').map(({ by, text, final }) => [by, text, final]),
+    [
+      ['caller', 'he', false],
+      ['caller', 'hello', true],
+    ],
+  );
+  assert.equal(talk.sink.of('error')[0]?.error.details, {
+    place: 'transcription',
+    apiCode: 'audio_unintelligible',
+    apiType: undefined,
+    param: undefined,
+    peerMessage: '[secret]',
+  });
+});
+
+test('an answer is due when the server has waited long enough for the caller', () => {
+  const talk = new Talk();
+  talk.say({
+    type: 'input_audio_buffer.timeout_triggered',
+    event_id: 'e',
+    audio_start_ms: 0,
+    audio_end_ms: 1,
+    item_id: 'i',
+  });
+  talk.watchFor(LIMIT_MS);
+  assert.equal(talk.codes, ['ERR_TALKSPURT_BACKEND_TIMEOUT']);
+});
+
+test('tool calls are remembered, but not without end', () => {
+  const talk = new Talk();
+  talk.say(responseCreated('r1'));
+  for (let i = 0; i <= LIMITS.backendToolCalls; i += 1) talk.say(toolCall('r1', `c${i}`));
+  assert.is(talk.sink.of('tool').length, LIMITS.backendToolCalls + 1);
+  // The first one is forgotten: said again, it is a new one.
+  talk.say(toolCall('r1', 'c0'), toolCall('r1', `c${LIMITS.backendToolCalls}`));
+  assert.is(talk.sink.of('tool').length, LIMITS.backendToolCalls + 2);
 });
 
 test('without turn detection of its own the server’s edges are not passed on', () => {

@@ -102,7 +102,7 @@ function decode(event: RealtimeServerEvent): ServerEvent {
 
 test('every event that is used is decoded', () => {
   for (const event of EVENTS) assert.is(decode(event).type, event.type);
-  assert.equal(decode(EVENTS[0]!), {
+  assert.equal(decode(EVENTS.at(0)!), {
     type: 'session.created',
     expiresAtS: undefined,
     inputType: 'audio/pcmu',
@@ -205,7 +205,7 @@ test('whatever a peer does to an event, decoding does not throw', () => {
   fc.assert(
     fc.property(wreck, fc.boolean(), ([event, name, value], known) => {
       const names = Object.keys(event);
-      const field = known ? names[name.length % names.length]! : name;
+      const field = known ? names.at(name.length % names.length)! : name;
       assert.type(decodeJson({ ...event, [field]: value }).type, 'string');
     }),
     { numRuns: 2000 },

@@ -14,12 +14,12 @@ const SECRET = 'sk-very-secret-0123456789';
 async function asking(
   onRequest: RequestListener,
   more: Partial<OpenAiRealtimeConfig> = {},
-  options: Parameters<typeof probeOpenAi>[2] = {},
+  options: Parameters<typeof probeOpenAi>[1] = {},
 ): Promise<unknown> {
   const server = await ScriptedServer.listen({ onRequest });
   const config = { model: 'gpt-realtime', apiKey: SECRET, baseUrl: `${server.baseUrl}?api-version=7`, ...more };
   try {
-    return await probeOpenAi(config, new ManualClock(), options);
+    return await probeOpenAi(config, { clock: new ManualClock(), ...options });
   } catch (error) {
     return error;
   } finally {

@@ -14,7 +14,7 @@ import { RecordingSink } from './recording-sink.ts';
 import { ScriptedServer } from './scripted-server.ts';
 import type { ScriptedPeer } from './scripted-server.ts';
 
-export const PCMU_LEG: MediaFormat = { codec: 'pcmu', sampleRateHz: 8000, ptimeMs: 20 };
+const PCMU_LEG: MediaFormat = { codec: 'pcmu', sampleRateHz: 8000, ptimeMs: 20 };
 export const PCMA_LEG: MediaFormat = { codec: 'pcma', sampleRateHz: 8000, ptimeMs: 20 };
 export const L16_LEG: MediaFormat = { codec: 'l16', sampleRateHz: 16000, ptimeMs: 20 };
 

@@ -26,7 +26,7 @@ export class RecordingSink implements BackendSink {
   async until<Kind extends Delivered['kind']>(kind: Kind, count = 1): Promise<Extract<Delivered, { kind: Kind }>> {
     const matches = (): boolean => this.of(kind).length >= count;
     if (!matches()) await new Promise<void>((resolve) => this.#waiters.push({ matches, resolve }));
-    return this.of(kind)[count - 1]!;
+    return this.of(kind).at(count - 1)!;
   }
 
   /** All audio of an item, joined. */
@@ -77,8 +77,7 @@ export class RecordingSink implements BackendSink {
 
   #add(entry: Delivered): void {
     this.all.push(entry);
-    for (const waiter of [...this.#waiters]) {
-      if (!waiter.matches()) continue;
+    for (const waiter of this.#waiters.filter(({ matches }) => matches())) {
       this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
       waiter.resolve();
     }

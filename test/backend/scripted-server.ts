@@ -62,7 +62,7 @@ export class ScriptedPeer {
   /** Resolves when `count` events of `type` were heard, with the last of them. */
   async until<Type extends Heard['type']>(type: Type, count = 1): Promise<Extract<Heard, { type: Type }>> {
     await this.wait(() => this.heardOf(type).length >= count);
-    return this.heardOf(type)[count - 1]!;
+    return this.heardOf(type).at(count - 1)!;
   }
 
   /** A ping overtakes nothing: its pong says that the client has taken all before it, and we all that it sent. */
@@ -79,8 +79,7 @@ export class ScriptedPeer {
   }
 
   #wake(): void {
-    for (const waiter of [...this.#waiters]) {
-      if (!waiter.matches()) continue;
+    for (const waiter of this.#waiters.filter(({ matches }) => matches())) {
       this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
       waiter.resolve();
     }

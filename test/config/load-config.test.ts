@@ -13,8 +13,8 @@ type Env = Record<string, string | undefined>;
 
 const example = fileURLToPath(new URL('../../examples/talkspurt.yaml', import.meta.url));
 const secrets = {
-  TALKSPURT_SWITCHES_LOCAL_PASSWORD: 'switch-secret',
-  TALKSPURT_FRONT_DOOR_PASSWORD: 'door-secret',
+  TALKSPURT_SWITCHES__LOCAL__PASSWORD: 'switch-secret',
+  TALKSPURT_FRONT_DOOR__PASSWORD: 'door-secret',
   OPENAI_API_KEY: 'openai-secret',
 };
 
@@ -45,7 +45,7 @@ test('the example file is valid and means what it says', () => {
   const config = loadConfig({ path: example, env: secrets });
   assert.is(config.switches[0]?.password, 'switch-secret');
   assert.is(config.switches[0]?.port, 8021);
-  assert.is(config.frontDoor?.password, 'door-secret');
+  assert.is(config.frontDoor !== false && config.frontDoor.password, 'door-secret');
   const openai = config.backends['openai'];
   assert.is(openai?.kind === 'openai' && openai.apiKey, 'openai-secret');
   assert.is(config.profiles['reception']?.backend, 'openai');
@@ -54,8 +54,8 @@ test('the example file is valid and means what it says', () => {
 
 test('an empty file is the defaults; a profile is the defaults of a session', () => {
   const empty = load('');
-  assert.is(empty.frontDoor, null);
-  assert.equal(empty.status, { enabled: true, host: '127.0.0.1', port: 9464 });
+  assert.is(empty.frontDoor, false);
+  assert.equal(empty.status, { host: '127.0.0.1', port: 9464 });
   const { profiles } = load('backends: {a: {kind: embedded}}\nprofiles: {p: {backend: a}}');
   assert.equal(profiles['p']?.options, DEFAULT_SESSION_OPTIONS);
 });
@@ -90,7 +90,7 @@ test('what is not YAML is refused with its place', () => {
   const error = refused(() => load('log:\n  level: [info\n'));
   assert.is(error.code, 'ERR_TALKSPURT_CONFIG_INVALID');
   assert.match(error.message, /test\.yaml:\d+:\d+/);
-  assert.match(faults('log: {}\nlog: {}\n')[0] ?? '', /^test\.yaml:2:1 .*unique/);
+  assert.match(faults('log: {}\nlog: {}\n')[0] ?? '', /^test\.yaml:2:1 .*given twice/);
 });
 
 test('an alias bomb, a missing anchor and a file that is too long are refused', () => {
@@ -107,6 +107,36 @@ test('a file that is not there says how to get one', () => {
   const error = refused(() => loadConfig({ path: join(tmpdir(), 'no-such-file.yaml'), env: {} }));
   assert.is(error.code, 'ERR_TALKSPURT_CONFIG_UNREADABLE');
   assert.match(error.message, /ENOENT.*examples\/talkspurt\.yaml/);
+});
+
+test('a part can be turned off, in the file and by a variable; what is wrong inside it is still named', () => {
+  assert.is(load('status: false').status, false);
+  assert.is(load('', { TALKSPURT_STATUS: 'false' }).status, false);
+  assert.is(load('frontDoor: {password: x}', { TALKSPURT_FRONT_DOOR: 'false' }).frontDoor, false);
+  assert.equal(faults('status: true'), [
+    'test.yaml:1:9  status must be false, or a mapping of keys to values; it is true',
+  ]);
+  assert.equal(faults('frontDoor: {prot: 1, port: 70000}').sort(), [
+    'test.yaml:1:13  frontDoor.prot is not a known key; did you mean port?',
+    'test.yaml:1:28  frontDoor.port must be a whole number of 0 to 65535; it is 70000',
+  ]);
+});
+
+test('YAML that is broken around a secret does not show it', () => {
+  for (const broken of [
+    '*hunter22',
+    '!hunter22',
+    '|hunter22',
+    '@hunter22',
+    '"hunter22\\q"',
+    '[hunter22',
+    'a: hunter22',
+    '&x *x hunter22',
+  ]) {
+    const error = refused(() => load(`switches:\n  - name: a\n    kind: freeswitch\n    password: ${broken}\n`));
+    assert.not.match(error.message, 'hunter22', broken);
+    assert.is(error.cause, undefined);
+  }
 });
 
 test('rules between keys', () => {
@@ -128,6 +158,11 @@ test('rules between keys', () => {
   assert.match(faults(range(30000, 20000))[0] ?? '', /ends before it begins/);
   assert.match(faults(range(20000, 20001))[0] ?? '', /2 ports for 200 calls/);
   assert.is(load(`${range(20000, 20001)}\nlimits: {calls: 2}`).limits.calls, 2);
+  const allow = (block: string): string => `frontDoor: {password: x, allow: ["${block}"]}`;
+  for (const block of ['office', '10.0.0.0/33', '10.0.0.0/8/8', '::1/129', '10.0.0/8', '10.0.0.0/']) {
+    assert.match(faults(allow(block))[0] ?? '', /frontDoor\.allow\[0\] is neither an address nor a block/, block);
+  }
+  for (const block of ['10.0.0.1', '10.0.0.0/0', '::/0', 'fd00::/8']) assert.not.throws(() => load(allow(block)));
   const thresholds = 'profiles: {p: {backend: a, endpointer: {speechThreshold: 0.4, silenceThreshold: 0.5}}}';
   assert.match(faults(`backends: {a: {kind: embedded}}\n${thresholds}`)[0] ?? '', /above speechThreshold/);
   assert.match(faults(openai, env)[0] ?? '', /apiKey cannot be read/);
@@ -137,30 +172,30 @@ test('rules between keys', () => {
 test('variables stand above the file, by kind', () => {
   const text = 'backends: {a: {kind: embedded}}\nprofiles: {sales-desk: {backend: a, bargeIn: true}}';
   const config = load(text, {
-    TALKSPURT_LOG_LEVEL: 'debug',
-    TALKSPURT_LOG_PERSONAL_DATA: 'true',
-    TALKSPURT_STATUS_PORT: '0',
-    TALKSPURT_PROFILES_SALES_DESK_BARGE_IN: 'false',
-    TALKSPURT_PROFILES_SALES_DESK_ENDPOINTER_STOP_MS: '450',
-    TALKSPURT_FRONT_DOOR_ALLOW: '10.0.0.0/8, ::1',
-    TALKSPURT_FRONT_DOOR_PASSWORD: 'pw',
+    TALKSPURT_LOG__LEVEL: 'debug',
+    TALKSPURT_LOG__PERSONAL_DATA: 'true',
+    TALKSPURT_STATUS__PORT: '0',
+    TALKSPURT_PROFILES__SALES_DESK__BARGE_IN: 'false',
+    TALKSPURT_PROFILES__SALES_DESK__ENDPOINTER__STOP_MS: '450',
+    TALKSPURT_FRONT_DOOR__ALLOW: '10.0.0.0/8, ::1',
+    TALKSPURT_FRONT_DOOR__PASSWORD: 'pw',
     TALKSPURT_CONFIG: 'elsewhere.yaml',
     OTHER_VARIABLE: 'left alone',
   });
   assert.is(config.log.level, 'debug');
   assert.is(config.log.personalData, true);
-  assert.is(config.status.port, 0);
+  assert.is(config.status !== false && config.status.port, 0);
   assert.is(config.profiles['sales-desk']?.options.bargeIn, false);
   assert.is(config.profiles['sales-desk']?.options.endpointer.stopMs, 450);
-  assert.equal(config.frontDoor?.allow, ['10.0.0.0/8', '::1']);
+  assert.equal(config.frontDoor !== false && config.frontDoor.allow, ['10.0.0.0/8', '::1']);
 });
 
 test('a wrong variable is named, with the one that was meant', () => {
-  assert.equal(faults('', { TALKSPURT_LOG_LVEL: 'info' }), [
-    'environment:  TALKSPURT_LOG_LVEL is not a variable of this configuration; did you mean TALKSPURT_LOG_LEVEL?',
+  assert.equal(faults('', { TALKSPURT_LOG__LVEL: 'info' }), [
+    'environment:  TALKSPURT_LOG__LVEL is not a variable of this configuration; did you mean TALKSPURT_LOG__LEVEL?',
   ]);
-  assert.equal(faults('', { TALKSPURT_STATUS_PORT: 'many' }), [
-    'variable TALKSPURT_STATUS_PORT:  status.port must be a whole number of 0 to 65535; it is other text',
+  assert.equal(faults('', { TALKSPURT_STATUS__PORT: 'many' }), [
+    'variable TALKSPURT_STATUS__PORT:  status.port must be a whole number of 0 to 65535; it is other text',
   ]);
 });
 
@@ -172,12 +207,12 @@ test('secrets: variable above file above the configuration, which warns', () => 
     const fromFile = 'switches: [{name: a, kind: freeswitch, passwordFile: pw}]';
     const of = (text: string, env: Env): Config => loadConfig({ path, text, env });
     assert.is(of(fromFile, {}).switches[0]?.password, 'from-file');
-    assert.is(of(fromFile, { TALKSPURT_SWITCHES_A_PASSWORD: 'from-env' }).switches[0]?.password, 'from-env');
+    assert.is(of(fromFile, { TALKSPURT_SWITCHES__A__PASSWORD: 'from-env' }).switches[0]?.password, 'from-env');
     const plain = of('switches: [{name: a, kind: freeswitch, password: from-config}]', {});
     assert.is(plain.switches[0]?.password, 'from-config');
-    assert.match(plain.warnings[0] ?? '', /stands readable.*TALKSPURT_SWITCHES_A_PASSWORD/);
+    assert.match(plain.warnings[0] ?? '', /stands readable.*TALKSPURT_SWITCHES__A__PASSWORD/);
     const byVariable = of('switches: [{name: a, kind: freeswitch}]', {
-      TALKSPURT_SWITCHES_A_PASSWORD_FILE: join(folder, 'pw'),
+      TALKSPURT_SWITCHES__A__PASSWORD_FILE: join(folder, 'pw'),
     });
     assert.is(byVariable.switches[0]?.password, 'from-file');
   } finally {
@@ -190,9 +225,9 @@ test('a missing secret has its own code and names the variable', () => {
   assert.is(error.code, 'ERR_TALKSPURT_SECRET_MISSING');
   assert.match(
     error.message,
-    /switches\[0\]\.password is missing: set TALKSPURT_SWITCHES_A_PASSWORD, or give passwordFile/,
+    /switches\[0\]\.password is missing: set TALKSPURT_SWITCHES__A__PASSWORD, or give passwordFile/,
   );
-  assert.match(faults('backends: {a: {kind: openai}}')[0] ?? '', /TALKSPURT_BACKENDS_A_API_KEY or OPENAI_API_KEY/);
+  assert.match(faults('backends: {a: {kind: openai}}')[0] ?? '', /TALKSPURT_BACKENDS__A__API_KEY or OPENAI_API_KEY/);
 });
 
 test('a server of another address is not sent the key that is meant for OpenAI', () => {

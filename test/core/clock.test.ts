@@ -1,4 +1,4 @@
-/** The machine's clock, and `delay` over a clock that a test moves. No test waits for time to pass. */
+/** The machine's own clock, whose timers are given a millisecond or none, and `delay` over a clock that a test moves. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { SystemClock, delay } from '../../src/core/clock.ts';

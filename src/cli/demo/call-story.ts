@@ -68,9 +68,11 @@ export function tellCall(events: readonly TalkspurtEvent[], originMs: number, du
         turn = { state: event.state, fromMs: atMs };
         break;
       case 'speech.started':
-        speaking.set(event.by, atMs);
+        // The backend's ear is measured too; what is drawn is one source only.
+        if (event.by === 'agent' || event.source === 'endpointer') speaking.set(event.by, atMs);
         break;
       case 'speech.stopped': {
+        if (event.by === 'caller' && event.source === 'backend') break;
         const fromMs = speaking.get(event.by);
         speaking.delete(event.by);
         if (fromMs !== undefined) speech.push({ by: event.by, fromMs, toMs: atMs });

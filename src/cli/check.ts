@@ -1,0 +1,40 @@
+/** `talkspurt check`: reads a configuration, says what `serve` would do with it, and on request asks the backends. */
+import type { Argv, CommandModule } from 'yargs';
+import { probeOpenAi } from '../backend/openai-probe.ts';
+import { describeConfig, loadConfig } from '../config.ts';
+import { TalkspurtError } from '../core/errors.ts';
+import { EXIT } from './exit-status.ts';
+
+interface CheckArguments {
+  readonly config?: string | undefined;
+  readonly online: boolean;
+}
+
+export const checkCommand: CommandModule<object, CheckArguments> = {
+  command: 'check',
+  describe: 'check a configuration and say what it would do; status 2 when it is invalid',
+  builder: (yargs: Argv) =>
+    yargs
+      .option('config', { alias: 'c', type: 'string', describe: 'configuration file (default: talkspurt.yaml)' })
+      .option('online', {
+        type: 'boolean',
+        default: false,
+        describe: 'ask each backend whether it knows the key and the model',
+      }),
+  handler: async ({ config: path, online }) => {
+    const config = loadConfig({ path, env: process.env });
+    for (const line of describeConfig(config)) process.stdout.write(`${line}\n`);
+    if (!online) return;
+    for (const [name, backend] of Object.entries(config.backends)) {
+      if (backend.kind !== 'openai') continue;
+      try {
+        await probeOpenAi(backend);
+        process.stdout.write(`backend ${name}: the key and the model are known\n`);
+      } catch (error) {
+        if (!(error instanceof TalkspurtError)) throw error;
+        process.stdout.write(`backend ${name}: ${error.message} (${error.code})\n`);
+        process.exitCode = EXIT.failed;
+      }
+    }
+  },
+};

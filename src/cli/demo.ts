@@ -1,0 +1,144 @@
+/** `talkspurt demo`: a whole call on the embedded switch and backend, shown, recorded, drawn and checked. */
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Argv, CommandModule } from 'yargs';
+import { SystemClock } from '../core/clock.ts';
+import { TalkspurtError } from '../core/errors.ts';
+import { FERRY_OFFICE } from '../simulator/dialogue.ts';
+import { findHearing } from '../simulator/hearing.ts';
+import { SpeechSynthesizer } from '../simulator/speech.ts';
+import { readWav, writeWav } from '../simulator/wav.ts';
+import type { WavAudio } from '../simulator/wav.ts';
+import { tellCall } from './demo/call-story.ts';
+import { runDemoCall } from './demo/demo-call.ts';
+import { checkDemo } from './demo/demo-checks.ts';
+import { demoSucceeded, renderReport, reportJson } from './demo/demo-report.ts';
+import type { DemoOutcome } from './demo/demo-report.ts';
+import { demoScript, GOODBYE, QUESTION } from './demo/demo-script.ts';
+import { LiveView } from './demo/live-view.ts';
+import { drawTimeline } from './demo/timeline-svg.ts';
+import { EXIT } from './exit-status.ts';
+
+interface DemoArguments {
+  readonly wav?: string | undefined;
+  readonly backend: 'embedded' | 'openai';
+  readonly model: string;
+  readonly voice: string;
+  readonly out: string;
+  readonly json: boolean;
+}
+
+export const demoCommand: CommandModule<object, DemoArguments> = {
+  command: 'demo',
+  describe: 'run a whole call on an embedded switch and backend',
+  builder: (yargs: Argv) =>
+    yargs
+      .option('wav', { type: 'string', describe: 'a WAV file that the caller plays as the first question' })
+      .option('backend', {
+        choices: ['embedded', 'openai'] as const,
+        default: 'embedded' as const,
+        describe: 'who answers; openai needs OPENAI_API_KEY',
+      })
+      .option('model', { type: 'string', default: 'gpt-realtime', describe: 'model, with --backend openai' })
+      .option('voice', { type: 'string', default: 'marin', describe: 'voice, with --backend openai' })
+      .option('out', {
+        type: 'string',
+        default: 'demo-out',
+        describe: 'folder for call.wav, timeline.svg and call.json',
+      })
+      .option('json', {
+        type: 'boolean',
+        default: false,
+        describe: 'write nothing but the report, as JSON, to standard output',
+      }),
+  handler: async (options) => {
+    const recording = options.wav === undefined ? null : await readRecording(options.wav);
+    const view = new LiveView(options.json ? { write: () => undefined } : process.stdout);
+    const outcome = await demonstrate(options, recording, view).finally(() => view.close());
+    process.stdout.write(options.json ? `${JSON.stringify(reportJson(outcome), null, 2)}\n` : renderReport(outcome));
+    process.exitCode = demoSucceeded(outcome) ? EXIT.ok : EXIT.failed;
+  },
+};
+
+async function demonstrate(options: DemoArguments, recording: WavAudio | null, view: LiveView): Promise<DemoOutcome> {
+  const clock = new SystemClock();
+  const speech = new SpeechSynthesizer();
+  try {
+    const hearing = await findHearing();
+    const script = await demoScript(speech, recording);
+    const bornMs = clock.nowMs();
+    const { backend, model, voice } = options;
+    const result = await runDemoCall({
+      clock,
+      speech,
+      hearing,
+      script,
+      backend,
+      model,
+      voice,
+      onStep: (line) => view.say(`          ${line}`),
+      onEvent: (event) => view.show(event, clock.nowMs() - bornMs),
+      onTick: ({ captureLevelDbov, renderLevelDbov }) =>
+        view.tick(clock.nowMs() - bornMs, { callerDbov: captureLevelDbov, agentDbov: renderLevelDbov }),
+    });
+    const { said, heard, sampleRateHz } = result.recording;
+    const story = tellCall(result.events, result.originMs, (Math.max(said.length, heard.length) / sampleRateHz) * 1000);
+    const { snapshot } = result;
+    const outcome: DemoOutcome = {
+      backend: backend === 'embedded' ? 'embedded (OpenAI Realtime protocol)' : `OpenAI ${model}`,
+      switchKind: 'the embedded switch',
+      story,
+      snapshot,
+      packets: { received: snapshot.capturedFrames, sent: snapshot.sentFrames, lost: snapshot.lostFrames },
+      cpu: { processMs: result.cpuMs, tickMs: snapshot.tickMs ?? 0 },
+      understood: hearing !== null,
+      checks: await checkDemo({
+        story,
+        recording: result.recording,
+        sentences: backend === 'embedded' ? expectedSentences() : [],
+        speech,
+      }),
+      files: ['call.wav', 'timeline.svg', 'call.json'].map((name) => join(options.out, name)),
+    };
+    await writeOutcome(options.out, outcome, result.recording);
+    return outcome;
+  } finally {
+    await speech.close();
+  }
+}
+
+/** What the embedded agent says and the caller lets it finish; what was measured of the caller differs from call to call. */
+function expectedSentences(): string[] {
+  const answer = FERRY_OFFICE.answers[QUESTION]?.say.filter((sentence) => !sentence.includes('{')) ?? [];
+  return [...FERRY_OFFICE.greeting, ...answer.slice(0, 2), ...(FERRY_OFFICE.answers[GOODBYE]?.say ?? [])];
+}
+
+async function writeOutcome(
+  folder: string,
+  outcome: DemoOutcome,
+  recording: { said: Int16Array; heard: Int16Array; sampleRateHz: number },
+): Promise<void> {
+  const { said, heard, sampleRateHz } = recording;
+  const { snapshot, story } = outcome;
+  const subtitle = `${outcome.switchKind}, ${snapshot.transport} ${snapshot.leg?.codec ?? ''}, ${outcome.backend}: ${snapshot.turns} answers, ${snapshot.bargeIns} barge-in`;
+  const svg = drawTimeline({ title: 'A call with an AI voice', subtitle, story, said, heard, sampleRateHz });
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, 'call.wav'), writeWav({ sampleRateHz, channels: [said, heard] }));
+  await writeFile(join(folder, 'timeline.svg'), svg);
+  await writeFile(join(folder, 'call.json'), `${JSON.stringify(reportJson(outcome), null, 2)}\n`);
+}
+
+async function readRecording(path: string): Promise<WavAudio> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await readFile(path);
+  } catch (cause) {
+    const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown';
+    throw new TalkspurtError(
+      'ERR_TALKSPURT_WAV_INVALID',
+      `${path} cannot be read (${reason}): give the path of a WAV file`,
+      { cause },
+    );
+  }
+  return readWav(bytes);
+}

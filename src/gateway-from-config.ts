@@ -1,0 +1,208 @@
+/** Builds a gateway, and what stands around it, from a checked configuration. */
+import { hostname } from 'node:os';
+import type { Backend } from './backend/backend.ts';
+import { OpenAiRealtimeBackend } from './backend/openai-realtime.ts';
+import type { BackendConfig, Config } from './config.ts';
+import { secretsOfConfig } from './config.ts';
+import type { Clock } from './core/clock.ts';
+import { SystemClock } from './core/clock.ts';
+import { TalkspurtError } from './core/errors.ts';
+import type { EventSink } from './core/events.ts';
+import { fanOut } from './core/events.ts';
+import { WasmDspPool } from './dsp/dsp-pool.ts';
+import { Gateway } from './gateway.ts';
+import type { GatewayProfile } from './gateway.ts';
+import { CallRecordSink } from './observe/call-record.ts';
+import { LogSink } from './observe/log-sink.ts';
+import { MetricsSink } from './observe/metrics-sink.ts';
+import { StatusServer } from './observe/status-server.ts';
+import { RealtimeServer } from './simulator/realtime-server.ts';
+import { SpeechSynthesizer } from './simulator/speech.ts';
+import { FreeswitchAdapter } from './switch/freeswitch/freeswitch-adapter.ts';
+import { FrontDoor } from './switch/freeswitch/front-door.ts';
+import { VERSION } from './version.ts';
+
+export interface RuntimeOptions {
+  readonly clock?: Clock;
+  /** Are shown every event, after the log and the metrics. */
+  readonly sinks?: readonly EventSink[];
+  /** Backends of your own by name: they take the place of configured ones. */
+  readonly backends?: Readonly<Record<string, Backend>>;
+  /** Without a log of our own: the embedding program has one. */
+  readonly quiet?: boolean;
+}
+
+/** Everything that `talkspurt serve` runs. */
+export interface Runtime {
+  readonly gateway: Gateway;
+  /** Where operators and watchers connect; null where closed. */
+  readonly frontDoorPort: number | null;
+  readonly statusPort: number | null;
+  readonly log: LogSink;
+  /** Ends every call, link and server. Twice is harmless. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts it all; on failure nothing is left open.
+ * @throws ERR_TALKSPURT_LISTEN, ERR_TALKSPURT_CONFIG_INVALID
+ */
+export async function startRuntime(config: Config, options: RuntimeOptions = {}): Promise<Runtime> {
+  const clock = options.clock ?? new SystemClock();
+  const closers: (() => Promise<void> | void)[] = [];
+  const close = async (): Promise<void> => {
+    for (let closer = closers.pop(); closer !== undefined; closer = closers.pop()) await closer();
+  };
+  try {
+    return { ...(await assemble(config, options, clock, closers)), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function assemble(
+  config: Config,
+  options: RuntimeOptions,
+  clock: Clock,
+  closers: (() => Promise<void> | void)[],
+): Promise<Omit<Runtime, 'close'>> {
+  const { level, format, personalData } = config.log;
+  const log = new LogSink({
+    clock,
+    level: options.quiet === true ? 'silent' : level,
+    format,
+    personalData,
+    secrets: secretsOfConfig(config),
+  });
+  closers.push(() => log.flush());
+  for (const warning of config.warnings) log.note('warn', 'configuration warning', { warning });
+
+  let snapshot: (() => ReturnType<Gateway['snapshot']>) | null = null;
+  const metrics = new MetricsSink({
+    processMetrics: true,
+    snapshot: () =>
+      snapshot?.() ?? {
+        sessions: [],
+        created: 0,
+        destroyed: 0,
+        uptimeMs: 0,
+        version: VERSION,
+        draining: false,
+        callLimit: 0,
+        links: [],
+      },
+  });
+  const records = new CallRecordSink({
+    clock,
+    personalData,
+    onRecord: (record) => log.note('info', 'call record', { record }),
+  });
+  const events = fanOut([log, metrics, records, ...(options.sinks ?? [])]);
+
+  const backends = new Map<string, Backend>();
+  for (const [name, backend] of Object.entries(config.backends)) {
+    backends.set(name, options.backends?.[name] ?? (await makeBackend(backend, clock, closers)));
+  }
+  const profiles = new Map<string, GatewayProfile>();
+  for (const [name, profile] of Object.entries(config.profiles)) {
+    const backend = backends.get(profile.backend);
+    if (backend === undefined)
+      throw new TalkspurtError('ERR_TALKSPURT_CONFIG_INVALID', `profiles.${name}.backend names no backend`);
+    profiles.set(name, { backend, options: profile.options });
+  }
+  const adapters = config.switches.map(({ name, host, port, password, media }) => {
+    const { bindHost, advertiseHost, native, portRange } = media;
+    const given = {
+      bindHost,
+      native,
+      ...(advertiseHost === undefined ? {} : { advertiseHost }),
+      ...(portRange === undefined ? {} : { portRange }),
+    };
+    return new FreeswitchAdapter({ name, host, port, password, media: given, clock, events });
+  });
+  const dspPool = await WasmDspPool.create({ size: config.limits.calls });
+  const gateway = new Gateway({
+    clock,
+    events,
+    dspPool,
+    adapters,
+    profiles,
+    callLimit: config.limits.calls,
+    version: VERSION,
+    onCallEnded: (ended) => metrics.recordSession(ended),
+  });
+  snapshot = () => gateway.snapshot();
+  closers.push(() => gateway.close());
+
+  const frontDoorPort = await openFrontDoor(config, gateway, clock, events, closers, adapters[0]);
+  const statusPort = await openStatus(config, gateway, metrics, closers);
+  await gateway.open();
+  return { gateway, frontDoorPort, statusPort, log };
+}
+
+async function makeBackend(
+  config: BackendConfig,
+  clock: Clock,
+  closers: (() => Promise<void> | void)[],
+): Promise<Backend> {
+  if (config.kind === 'openai') return new OpenAiRealtimeBackend(config, clock);
+  const speech = new SpeechSynthesizer();
+  const server = new RealtimeServer({ clock, speech });
+  closers.push(() => speech.close());
+  await server.listen();
+  closers.push(() => server.close());
+  const { name } = config;
+  return new OpenAiRealtimeBackend(
+    { name, model: 'embedded', apiKey: 'embedded', baseUrl: server.url, transcriptionModel: 'embedded' },
+    clock,
+  );
+}
+
+async function openFrontDoor(
+  config: Config,
+  gateway: Gateway,
+  clock: Clock,
+  events: EventSink,
+  closers: (() => Promise<void> | void)[],
+  passTo: FreeswitchAdapter | undefined,
+): Promise<number | null> {
+  if (config.frontDoor === false) return null;
+  const { host, port, password, allow } = config.frontDoor;
+  const door = new FrontDoor({
+    host,
+    port,
+    password,
+    allow,
+    clock,
+    events,
+    identity: { switchname: 'talkspurt', hostname: hostname() },
+    dispatch: (line) => gateway.command(line, 'front-door'),
+    words: { channels: () => gateway.list().map(({ uuid }) => uuid), profiles: () => gateway.profileNames },
+    ...(passTo === undefined ? {} : { passThrough: (line: string) => passTo.command(line) }),
+  });
+  const address = await door.listen();
+  closers.push(() => door.close());
+  return address.port;
+}
+
+async function openStatus(
+  config: Config,
+  gateway: Gateway,
+  metrics: MetricsSink,
+  closers: (() => Promise<void> | void)[],
+): Promise<number | null> {
+  if (config.status === false) return null;
+  const { host, port } = config.status;
+  const server = new StatusServer({
+    host,
+    port,
+    metrics: () => metrics.page(),
+    health: () => gateway.globalHealth(),
+    calls: () => gateway.calls(),
+    notReady: () => gateway.notReady(),
+  });
+  const address = await server.listen();
+  closers.push(() => server.close());
+  return address.port;
+}

@@ -1,0 +1,60 @@
+/** Who may open a session of the embedded backend: path, key and model of an upgrade request, and refusals in JSON. */
+import { timingSafeEqual } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+
+/** A request that is refused with a status of HTTP. */
+export interface UpgradeRefusal {
+  readonly status: number;
+  readonly code: string;
+  readonly message: string;
+}
+
+/** A request names its path only. */
+const BASE = 'http://localhost';
+const PATHS = ['/v1/realtime', '/realtime', '/openai/v1/realtime'];
+
+/** The model that is asked for, or why not. `key`: the one that must be shown, null for any. */
+export function judgeUpgrade(request: IncomingMessage, key: string | null): { model: string } | UpgradeRefusal {
+  const url = URL.canParse(request.url ?? '/', BASE) ? new URL(request.url ?? '/', BASE) : null;
+  if (url === null || !PATHS.includes(url.pathname)) {
+    return { status: 404, code: 'not_found', message: 'Invalid URL: the Realtime API is at /v1/realtime.' };
+  }
+  const shown = keyOf(request);
+  if (shown === null) {
+    return { status: 401, code: 'invalid_api_key', message: 'You did not provide an API key: send a bearer token.' };
+  }
+  if (key !== null && !isSame(shown, key)) {
+    return { status: 401, code: 'invalid_api_key', message: 'Incorrect API key provided.' };
+  }
+  const model = url.searchParams.get('model') ?? url.searchParams.get('deployment');
+  if (model === null || model === '') {
+    return { status: 400, code: 'missing_model', message: 'You must provide a model parameter.' };
+  }
+  return { model: model.slice(0, 256) };
+}
+
+/** Answers an upgrade request with an error, and closes. */
+export function refuseUpgrade(socket: Duplex, { status, code, message }: UpgradeRefusal): void {
+  const type = status >= 500 ? 'server_error' : 'invalid_request_error';
+  const body = JSON.stringify({ error: { message, type, code, param: null } });
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Error'}\r\nContent-Type: application/json\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}
+
+/** The bearer token, wherever a client may put it: the header, Azure's header, or a browser's sub-protocol. */
+function keyOf(request: IncomingMessage): string | null {
+  const bearer = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
+  const azure = request.headers['api-key'];
+  const protocol = /openai-insecure-api-key\.([^\s,]+)/.exec(request.headers['sec-websocket-protocol'] ?? '')?.[1];
+  return bearer ?? (typeof azure === 'string' && azure !== '' ? azure : null) ?? protocol ?? null;
+}
+
+function isSame(a: string, b: string): boolean {
+  const left = Buffer.from(a);
+  const right = Buffer.from(b);
+  return left.length === right.length && timingSafeEqual(left, right);
+}

@@ -1,0 +1,35 @@
+/** The benches run to their end on small input and compute something; how fast is for people to read. */
+import { spawn } from 'node:child_process';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+function bench(...args: string[]): Promise<{ status: number | null; output: string }> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, ['--import', 'tsx', 'bench/run.ts', ...args], { cwd: root });
+    let output = '';
+    child.stdout.on('data', (chunk) => (output += String(chunk)));
+    child.stderr.on('data', (chunk) => (output += String(chunk)));
+    child.on('error', reject);
+    child.on('close', (status) => resolve({ status, output }));
+  });
+}
+
+test('every bench completes on small input and prints a hash of what it computed', async () => {
+  const { status, output } = await bench('--small');
+  assert.is(status, 0, output);
+  const parts = output.split(/^=== /m).slice(1);
+  assert.ok(parts.length > 0, output);
+  for (const part of parts) assert.match(part, /\b[0-9a-f]{8,64}\b/, part);
+});
+
+test('a name that no bench has is an error', async () => {
+  const { status, output } = await bench('--small', 'no-such-bench');
+  assert.is(status, 1);
+  assert.match(output, /none matches/);
+});
+
+test.run();

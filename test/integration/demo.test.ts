@@ -1,0 +1,121 @@
+/**
+ * The demo as people run it: with its own voices, and with a recorded human as the caller. What the caller heard is then
+ * listened to by PocketSphinx, which shares no code with anything here.
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { bringAsterisk, promptFile } from './human-prompts.ts';
+
+interface Report {
+  readonly ok: boolean;
+  readonly checks: readonly { readonly name: string; readonly ok: boolean; readonly measured: string }[];
+  readonly bargeIns: readonly unknown[];
+  readonly transcript: readonly { readonly by: string; readonly text: string }[];
+}
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'talkspurt-demo-'));
+test.after(() => rmSync(folder, { recursive: true, force: true }));
+
+function demo(out: string, ...args: string[]): Report {
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    ['build/lib/cli.js', 'demo', '--json', '--out', out, ...args],
+    { cwd: root, encoding: 'utf8', timeout: 120_000 },
+  );
+  assert.is(status, 0, `${stdout}\n${stderr}`);
+  const report = JSON.parse(stdout) as Report;
+  assert.ok(report.ok);
+  for (const check of report.checks) assert.ok(check.ok, `${check.name}: ${check.measured}`);
+  return report;
+}
+
+test('a whole call with a barge-in, recorded and drawn', () => {
+  const out = join(folder, 'own');
+  const report = demo(out);
+  assert.ok(report.checks.length > 0 && report.bargeIns.length > 0);
+  assert.equal(JSON.parse(readFileSync(join(out, 'call.json'), 'utf8')), JSON.parse(JSON.stringify(report)));
+  assert.match(readFileSync(join(out, 'timeline.svg'), 'utf8'), /^<svg |^<\?xml /);
+  const wav = readWave(join(out, 'call.wav'));
+  assert.is(wav.channels, 2, 'what the caller said | heard');
+  assert.ok(statSync(join(out, 'call.wav')).size > 10 * 2 * 2 * wav.rateHz, 'more than ten seconds');
+});
+
+test('what the caller heard is what the agent said, to a recogniser that knows nothing of either', () => {
+  if (spawnSync('pocketsphinx_continuous', ['-argfile', '/dev/null']).error !== undefined) {
+    process.stdout.write('skipped: pocketsphinx is not installed (Debian: pocketsphinx pocketsphinx-en-us)\n');
+    return;
+  }
+  const out = join(folder, 'own');
+  const { transcript } = JSON.parse(readFileSync(join(out, 'call.json'), 'utf8')) as Report;
+  const said = wordsOf(
+    transcript
+      .filter(({ by }) => by === 'agent')
+      .map(({ text }) => text)
+      .join(' '),
+  );
+  const heard = new Set(wordsOf(listen(join(out, 'call.wav'))));
+  const found = said.filter((word) => heard.has(word));
+  // The agent was cut off in its longest answer, so not all of it can be there. Words by chance would be a tenth.
+  assert.ok(found.length >= said.length * 0.4, `${found.length} of ${said.length} words: ${found.join(' ')}`);
+});
+
+test('a recorded human is heard and answered', () => {
+  if (bringAsterisk() === null) return;
+  for (const prompt of ['vm-intro', 'conf-invalid']) {
+    const report = demo(join(folder, prompt), '--wav', promptFile(prompt));
+    assert.ok(report.bargeIns.length > 0, prompt);
+  }
+});
+
+/** Longer words only: short ones are found anywhere. */
+function wordsOf(text: string): string[] {
+  return [...new Set(text.toLowerCase().match(/[a-z]{4,}/g))];
+}
+
+interface Wave {
+  readonly channels: number;
+  readonly rateHz: number;
+  readonly samples: Int16Array;
+}
+
+/** Of a plain PCM file with a 44 byte header: what the demo writes. */
+function readWave(path: string): Wave {
+  const bytes = readFileSync(path);
+  assert.is(bytes.toString('latin1', 0, 4) + bytes.toString('latin1', 36, 40), 'RIFFdata');
+  const samples = new Int16Array((bytes.length - 44) >> 1).map((_, index) => bytes.readInt16LE(44 + 2 * index));
+  return { channels: bytes.readUInt16LE(22), rateHz: bytes.readUInt32LE(24), samples };
+}
+
+/** The words in the second channel. The recogniser wants 16 kHz; straight lines between samples serve for that. */
+function listen(path: string): string {
+  const { channels, rateHz, samples } = readWave(path);
+  const length = Math.floor(samples.length / channels);
+  const heard = (index: number): number => samples[Math.min(length - 1, index) * channels + 1] ?? 0;
+  const count = Math.floor((length * 16_000) / rateHz);
+  const pcm = Buffer.alloc(count * 2);
+  for (let n = 0; n < count; n += 1) {
+    const at = (n * rateHz) / 16_000;
+    const part = at - Math.floor(at);
+    pcm.writeInt16LE(Math.round(heard(Math.floor(at)) * (1 - part) + heard(Math.floor(at) + 1) * part), n * 2);
+  }
+  const raw = join(folder, 'heard.raw');
+  writeFileSync(raw, pcm);
+  const { status, stdout } = spawnSync(
+    'pocketsphinx_continuous',
+    ['-infile', raw, '-samprate', '16000', '-logfn', '/dev/null'],
+    {
+      encoding: 'utf8',
+      timeout: 120_000,
+    },
+  );
+  assert.is(status, 0);
+  return stdout;
+}
+
+test.run();

@@ -1,0 +1,50 @@
+/** One of each event, for tests that must not forget one: the compiler refuses the list when a type is missing. */
+import { TalkspurtError } from '../../src/core/errors.ts';
+import type { CallEvent, ProcessEvent, TalkspurtEvent } from '../../src/core/events.ts';
+
+type OneOfEach = { [T in (CallEvent | ProcessEvent)['type']]: Extract<CallEvent | ProcessEvent, { type: T }> };
+
+const PROCESS: ReadonlySet<string> = new Set<ProcessEvent['type']>([
+  'link.up',
+  'link.down',
+  'command',
+  'peer.malformed',
+  'ready',
+  'draining',
+  'stopped',
+]);
+
+/** Personal fields hold `personal`. */
+export function everyEvent(personal = 'x', callId = 'u-1', atMs = 1_000): TalkspurtEvent[] {
+  const error = new TalkspurtError('ERR_TALKSPURT_BACKEND_API', 'refused');
+  const leg = { codec: 'pcmu', sampleRateHz: 8000, ptimeMs: 20 } as const;
+  const events: OneOfEach = {
+    'call.state': { type: 'call.state', state: 'answering', previous: 'new' },
+    'media.opened': { type: 'media.opened', transport: 'unicast', leg, input: leg, output: leg, passThrough: true },
+    'backend.opened': { type: 'backend.opened', backend: 'openai', connectMs: 250 },
+    'turn.state': { type: 'turn.state', state: 'caller-speaking', previous: 'listening' },
+    'speech.started': { type: 'speech.started', by: 'caller', source: 'endpointer' },
+    'speech.stopped': { type: 'speech.stopped', by: 'caller', source: 'endpointer', durationMs: 900 },
+    transcript: { type: 'transcript', by: 'caller', text: personal, final: true },
+    'turn.response-latency': { type: 'turn.response-latency', latencyMs: 640, sinceSpeechMs: 1_140 },
+    'barge-in': { type: 'barge-in', stopMs: 180, playedMs: 2_000, droppedMs: 3_000 },
+    dtmf: { type: 'dtmf', digit: personal, durationMs: 100 },
+    'tool.call': { type: 'tool.call', toolCallId: 't', name: 'f', argumentsJson: `{"a":"${personal}"}` },
+    'media.stalled': { type: 'media.stalled', silentMs: 5_100 },
+    'media.underrun': { type: 'media.underrun', missingMs: 60 },
+    'media.overflow': { type: 'media.overflow', place: 'playout', droppedBytes: 320 },
+    'backend.error': { type: 'backend.error', backend: 'openai', error },
+    'backend.closed': { type: 'backend.closed', backend: 'openai', error },
+    'call.ended': { type: 'call.ended', reason: 'hangup', hangupCause: 16, durationMs: 30_000 },
+    'link.up': { type: 'link.up', link: 'local', switchVersion: '1.10' },
+    'link.down': { type: 'link.down', link: 'local', error, retryInMs: 500 },
+    command: { type: 'command', front: 'fs_cli', verb: 'start', ok: true },
+    'peer.malformed': { type: 'peer.malformed', peer: 'esl', error },
+    ready: { type: 'ready', version: '1.2.3' },
+    draining: { type: 'draining', calls: 2 },
+    stopped: { type: 'stopped' },
+  };
+  return Object.values(events).map((event) =>
+    PROCESS.has(event.type) ? { ...(event as ProcessEvent), atMs } : { ...(event as CallEvent), callId, atMs },
+  );
+}

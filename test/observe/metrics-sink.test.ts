@@ -1,0 +1,119 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { TalkspurtError } from '../../src/core/errors.ts';
+import { LIMITS } from '../../src/limits.ts';
+import type { GatewaySnapshot, SessionSnapshot } from '../../src/observe/health.ts';
+import { MetricsSink } from '../../src/observe/metrics-sink.ts';
+import { everyEvent } from './every-event.ts';
+import { session } from './session-snapshot.ts';
+
+function gateway(sessions: readonly SessionSnapshot[]): GatewaySnapshot {
+  return { sessions, created: 1, destroyed: 0, uptimeMs: 1, version: '1', draining: false, callLimit: 2, links: [] };
+}
+
+async function valueOf(sink: MetricsSink, line: string): Promise<number | undefined> {
+  const { body } = await sink.page();
+  const found = body.split('\n').find((each) => each.startsWith(`${line} `));
+  return found === undefined ? undefined : Number(found.slice(line.length + 1));
+}
+
+test('one of each event is counted where it belongs', async () => {
+  const sink = new MetricsSink({ processMetrics: false });
+  for (const event of everyEvent('PERSONAL')) sink.emit(event);
+  const expected: Record<string, number> = {
+    talkspurt_calls_started_total: 1,
+    'talkspurt_calls_ended_total{reason="hangup",code=""}': 1,
+    'talkspurt_calls{state="answering"}': 1,
+    talkspurt_call_duration_seconds_sum: 30,
+    'talkspurt_media_opened_total{transport="unicast",codec="pcmu",pass_through="true"}': 1,
+    talkspurt_media_stalls_total: 1,
+    talkspurt_media_underruns_total: 1,
+    talkspurt_media_underrun_seconds_total: 0.06,
+    'talkspurt_media_overflow_bytes_total{place="playout"}': 320,
+    'talkspurt_speech_total{by="caller"}': 1,
+    talkspurt_response_latency_seconds_sum: 0.64,
+    talkspurt_response_since_speech_seconds_sum: 1.14,
+    talkspurt_barge_in_stop_seconds_sum: 0.18,
+    talkspurt_dtmf_digits_total: 1,
+    talkspurt_tool_calls_total: 1,
+    'talkspurt_backend_connect_seconds_sum{backend="openai"}': 0.25,
+    'talkspurt_backend_errors_total{backend="openai",code="ERR_TALKSPURT_BACKEND_API"}': 1,
+    'talkspurt_backend_closed_total{backend="openai",code="ERR_TALKSPURT_BACKEND_API"}': 1,
+    'talkspurt_link_up{link="local"}': 0,
+    'talkspurt_link_downs_total{link="local",code="ERR_TALKSPURT_BACKEND_API"}': 1,
+    'talkspurt_commands_total{front="fs_cli",verb="start",ok="true"}': 1,
+    'talkspurt_malformed_total{peer="esl",code="ERR_TALKSPURT_BACKEND_API"}': 1,
+  };
+  for (const [line, value] of Object.entries(expected)) assert.is(await valueOf(sink, line), value, line);
+  assert.not.match((await sink.page()).body, 'PERSONAL');
+});
+
+test('calls at present follow their states down to none', async () => {
+  const sink = new MetricsSink({ processMetrics: false });
+  const life = ['new', 'answering', 'opening', 'talking', 'ending', 'ended'] as const;
+  for (const [index, state] of life.entries()) {
+    const previous = life[index - 1];
+    if (previous !== undefined) sink.emit({ type: 'call.state', state, previous, callId: 'u', atMs: index });
+  }
+  for (const state of ['answering', 'opening', 'talking', 'ending']) {
+    assert.is(await valueOf(sink, `talkspurt_calls{state="${state}"}`), 0, state);
+  }
+  assert.is(await valueOf(sink, 'talkspurt_calls{state="ended"}'), undefined);
+  assert.is(await valueOf(sink, 'talkspurt_calls_started_total'), 1);
+});
+
+test('a peer cannot make the page grow: further values of a label are `other`', async () => {
+  const sink = new MetricsSink({ processMetrics: false });
+  const error = new TalkspurtError('ERR_TALKSPURT_LINK_PROTOCOL', 'bad');
+  for (let i = 0; i < 1_000; i += 1) sink.emit({ type: 'peer.malformed', peer: `peer-${i}`, error, atMs: 0 });
+  const { body } = await sink.page();
+  const lines = body.split('\n').filter((line) => line.startsWith('talkspurt_malformed_total{'));
+  assert.is(lines.length, LIMITS.metricLabelValues + 1);
+  const other = 'talkspurt_malformed_total{peer="other",code="ERR_TALKSPURT_LINK_PROTOCOL"}';
+  assert.is(await valueOf(sink, other), 1_000 - LIMITS.metricLabelValues);
+});
+
+test('frames of sessions are added up once, however often they are read, and not lost when the call ends', async () => {
+  let sessions = [session({ callId: 'a', capturedFrames: 10, lateTicks: 2 })];
+  const sink = new MetricsSink({ processMetrics: false, snapshot: () => gateway(sessions) });
+  const received = 'talkspurt_media_frames_total{direction="received"}';
+  assert.is(await valueOf(sink, received), 10);
+  assert.is(await valueOf(sink, received), 10);
+  sessions = [
+    session({ callId: 'a', capturedFrames: 25, lateTicks: 3 }),
+    session({ callId: 'b', capturedFrames: 5, lateTicks: 0 }),
+  ];
+  assert.is(await valueOf(sink, received), 30);
+  sink.recordSession(session({ callId: 'a', capturedFrames: 40, lateTicks: 7 }));
+  sessions = [];
+  assert.is(await valueOf(sink, received), 45);
+  assert.is(await valueOf(sink, 'talkspurt_media_late_ticks_total'), 7);
+});
+
+test('a new call on the same channel counts from nothing', async () => {
+  const sink = new MetricsSink({ processMetrics: false });
+  sink.recordSession(session({ callId: 'a', sentFrames: 100 }));
+  sink.recordSession(session({ callId: 'a', sentFrames: 3 }));
+  assert.is(await valueOf(sink, 'talkspurt_media_frames_total{direction="sent"}'), 103);
+});
+
+test('gauges of the moment', async () => {
+  const sessions = [session({ playoutMs: 1_500 }), session({ overflows: 1, playoutMs: 500 })];
+  const sink = new MetricsSink({ processMetrics: false, snapshot: () => gateway(sessions) });
+  assert.is(await valueOf(sink, 'talkspurt_calls_by_health{health="HEALTHY"}'), 1);
+  assert.is(await valueOf(sink, 'talkspurt_calls_by_health{health="DEGRADED"}'), 1);
+  assert.is(await valueOf(sink, 'talkspurt_playout_seconds'), 2);
+});
+
+test('two sinks do not share a registry, and the process metrics can be had', async () => {
+  const one = new MetricsSink({ processMetrics: true });
+  const two = new MetricsSink({ processMetrics: false });
+  one.emit({ type: 'draining', calls: 0, atMs: 0 });
+  one.emit({ type: 'command', front: 'library', verb: 'list', ok: true, atMs: 0 });
+  assert.is(await valueOf(two, 'talkspurt_commands_total{front="library",verb="list",ok="true"}'), undefined);
+  const { body, contentType } = await one.page();
+  assert.match(body, /^process_cpu_seconds_total /m);
+  assert.match(contentType, /^text\/plain; version=0\.0\.4/);
+});
+
+test.run();

@@ -22,6 +22,7 @@ import { FreeswitchAdapter } from './switch/freeswitch/freeswitch-adapter.ts';
 import { FrontDoor } from './switch/freeswitch/front-door.ts';
 import { VERSION } from './version.ts';
 
+/** What an embedding program may bring along. */
 export interface RuntimeOptions {
   readonly clock?: Clock;
   /** Are shown every event, after the log and the metrics. */

@@ -24,6 +24,7 @@ export interface GatewayProfile {
   readonly options?: Partial<SessionOptions>;
 }
 
+/** What a gateway is made of; it owns the adapters, not the pool. */
 export interface GatewayOptions {
   readonly clock: Clock;
   readonly events: EventSink;
@@ -40,6 +41,7 @@ export interface GatewayOptions {
 /** Period at which a drain looks whether the last call has gone, ms. */
 const DRAIN_POLL_MS = 100;
 
+/** Calls in, AI voices out. Also what commands act on, and what switches hand calls to. */
 export class Gateway implements CommandTarget, SwitchSink {
   readonly #options: GatewayOptions;
   readonly #scheduler: MediaScheduler;

@@ -51,6 +51,14 @@ export const LIMITS = {
   eslCommandMs: 5_000,
   /** From dialling a switch to a verified login. */
   eslLoginMs: 5_000,
+  /** Silence on an ESL link after which it is asked whether it still answers. */
+  eslPingMs: 10_000,
+  /** Background jobs (bgapi) of one ESL link at once; one more is refused with ERR_TALKSPURT_LINK_TIMEOUT. */
+  eslJobs: 256,
+  /** One background job; then ERR_TALKSPURT_LINK_TIMEOUT, and its result is ignored. */
+  eslJobMs: 60_000,
+  /** A switch that refused our password or address is asked again after this long at the earliest. */
+  linkRefusedRetryMs: 60_000,
   /** Back-off of a switch link. */
   linkBackoffBaseMs: 250,
   linkBackoffCapMs: 15_000,

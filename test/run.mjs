@@ -149,7 +149,7 @@ function report(name, { code, signal, output, lateness, orphans, seconds }) {
       (sum, [, number]) => sum + Number(number),
       0,
     );
-  const reasons = output.match(/^skipped: .*$/gm) ?? [];
+  const reasons = output.match(/^(?:!!! )?skipped: .*$/gm) ?? [];
   const ran = count('Total');
   const held = count('Passed');
   const left = count('Skipped') + reasons.length;

@@ -3,6 +3,7 @@
  * Told `{ call, port }` over IPC it sends to that port; told `report` it says what it counted; told `stop` it leaves.
  * Sends are spread over the ptime as unrelated calls would be.
  */
+import { createHash } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import type { Socket } from 'node:dgram';
 import { performance } from 'node:perf_hooks';
@@ -16,6 +17,8 @@ interface Phone {
   readonly slot: number;
   sent: number;
   received: number;
+  /** Of those received, the ones that are what was sent. */
+  echoed: number;
   wrongSize: number;
   lastAtMs: number;
   /** Gaps between received frames, in whole ms, up to 199. */
@@ -25,6 +28,8 @@ interface Phone {
 export interface PhonesReport {
   readonly sent: number;
   readonly received: number;
+  /** Of those received, the ones that are what was sent. */
+  readonly echoed: number;
   readonly wrongSize: number;
   /** Of each phone's frames, how many came more than 40 ms after the one before. */
   readonly lateGaps: number;
@@ -32,6 +37,8 @@ export interface PhonesReport {
   readonly cpuMs: number;
   /** Frames the phones themselves sent late by over 10 ms: the generator's own fault, not the gateway's. */
   readonly ownLate: number;
+  /** Of the last frame that came back as it was sent. */
+  readonly hash: string;
 }
 
 const phones: Phone[] = [];
@@ -40,6 +47,7 @@ for (let i = 0; i < FRAME_BYTES; i++) frame[i] = 0x80 | ((i * 7) & 0x3f);
 let slotAtMs = performance.now();
 let slot = 0;
 let ownLate = 0;
+let lastEcho: Buffer = Buffer.alloc(0);
 let cpuBase = process.cpuUsage();
 
 function add(call: number, port: number): void {
@@ -50,6 +58,7 @@ function add(call: number, port: number): void {
     slot: call % PTIME_MS,
     sent: 0,
     received: 0,
+    echoed: 0,
     wrongSize: 0,
     lastAtMs: 0,
     gaps: new Uint32Array(200),
@@ -58,6 +67,10 @@ function add(call: number, port: number): void {
     const nowMs = performance.now();
     if (message.length !== FRAME_BYTES) phone.wrongSize += 1;
     phone.received += 1;
+    if (frame.equals(message)) {
+      phone.echoed += 1;
+      lastEcho = message;
+    }
     if (phone.lastAtMs > 0) {
       const bin = Math.min(199, Math.floor(nowMs - phone.lastAtMs));
       phone.gaps[bin] = (phone.gaps[bin] ?? 0) + 1;
@@ -92,13 +105,14 @@ function run(): void {
 
 function report(): PhonesReport {
   const gaps = new Uint32Array(200);
-  const total = { sent: 0, received: 0, wrongSize: 0 };
+  const total = { sent: 0, received: 0, echoed: 0, wrongSize: 0 };
   for (const phone of phones) {
     total.sent += phone.sent;
     total.received += phone.received;
+    total.echoed += phone.echoed;
     total.wrongSize += phone.wrongSize;
     for (let i = 0; i < 200; i++) gaps[i] = (gaps[i] ?? 0) + (phone.gaps[i] ?? 0);
-    phone.sent = phone.received = phone.wrongSize = 0;
+    phone.sent = phone.received = phone.echoed = phone.wrongSize = 0;
     phone.gaps.fill(0);
   }
   const counted = gaps.reduce((sum, value) => sum + value, 0);
@@ -111,7 +125,8 @@ function report(): PhonesReport {
   const lateGaps = gaps.subarray(40).reduce((sum, value) => sum + value, 0);
   const cpu = process.cpuUsage(cpuBase);
   cpuBase = process.cpuUsage();
-  const out = { ...total, lateGaps, gapP99Ms, cpuMs: (cpu.user + cpu.system) / 1000, ownLate };
+  const hash = createHash('sha256').update(lastEcho).digest('hex').slice(0, 16);
+  const out = { ...total, lateGaps, gapP99Ms, cpuMs: (cpu.user + cpu.system) / 1000, ownLate, hash };
   ownLate = 0;
   return out;
 }

@@ -10,6 +10,7 @@ interface CheckArguments {
   readonly online: boolean;
 }
 
+/** The `check` sub-command. */
 export const checkCommand: CommandModule<object, CheckArguments> = {
   command: 'check',
   describe: 'check a configuration and say what it would do; status 2 when it is invalid',

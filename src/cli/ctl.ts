@@ -15,6 +15,7 @@ interface CtlArguments {
 /** Where a password may stand without being seen in a list of processes. */
 const PASSWORD_VARIABLE = 'TALKSPURT_FRONT_DOOR__PASSWORD';
 
+/** The `ctl` sub-command. */
 export const ctlCommand: CommandModule<object, CtlArguments> = {
   command: 'ctl <line>',
   describe: 'send one command to a running talkspurt, such as "uuid_audio_stream global_health"',

@@ -28,6 +28,7 @@ interface DemoArguments {
   readonly json: boolean;
 }
 
+/** The `demo` sub-command. */
 export const demoCommand: CommandModule<object, DemoArguments> = {
   command: 'demo',
   describe: 'run a whole call on an embedded switch and backend',

@@ -9,6 +9,7 @@ interface ServeArguments {
   readonly 'drain-seconds': number;
 }
 
+/** The `serve` sub-command. */
 export const serveCommand: CommandModule<object, ServeArguments> = {
   command: 'serve',
   describe: 'attach to the configured switches and answer commands until stopped',

@@ -17,6 +17,7 @@ export interface StartOptions {
   readonly metadata: string | null;
 }
 
+/** One line of the grammar, understood. */
 export type Command =
   | { readonly verb: 'start'; readonly uuid: string; readonly target: StartTarget; readonly options: StartOptions }
   | { readonly verb: 'stop'; readonly uuid: string; readonly metadata: string | null }
@@ -28,8 +29,11 @@ export const COMMAND_NAME = 'uuid_audio_stream';
 
 /** Verbs that follow a channel's identity, and verbs that stand alone: also what Tab completes. */
 export const CALL_VERBS = ['start', 'stop', 'health'] as const;
+/** Verbs that stand alone: also what Tab completes. */
 export const GLOBAL_VERBS = ['global_health', 'list', 'version', 'help'] as const;
+/** The words for {@link Mix}, in the order of the usage line. */
 export const MIXES: readonly Mix[] = ['mono', 'mixed', 'stereo'];
+/** The words for a rate, in the order of the usage line. */
 export const RATE_WORDS = ['8k', '16k', '24k', '48k'] as const;
 
 /** One line, in the style of FreeSWITCH's modules. */

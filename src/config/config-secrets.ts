@@ -23,6 +23,7 @@ export interface SecretPlace {
   readonly optional?: boolean;
 }
 
+/** Reads secrets from wherever they may stand, and notes what is missing or better kept elsewhere. */
 export class ConfigSecrets {
   readonly issues: ConfigIssue[] = [];
   readonly warnings: string[] = [];

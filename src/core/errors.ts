@@ -47,6 +47,7 @@ export const ERROR_CODES = {
   ERR_TALKSPURT_INTERNAL: false,
 } as const satisfies Record<string, boolean>;
 
+/** A stable name of a fault: API. */
 export type ErrorCode = keyof typeof ERROR_CODES;
 
 /** Facts that go with an error, as fields: never in the message, and never a secret. */

@@ -23,7 +23,9 @@ export interface MediaFormat extends AudioFormat {
   readonly ptimeMs: PtimeMs;
 }
 
+/** Every sampling rate of the chain, rising, in Hz. */
 export const SAMPLE_RATES_HZ: readonly SampleRateHz[] = [8000, 16000, 24000, 48000];
+/** Every packet duration of the chain, rising, in ms. */
 export const PTIMES_MS: readonly PtimeMs[] = [10, 20, 30, 40, 60];
 
 /** Whether `value` is a sampling rate that the chain runs at. */

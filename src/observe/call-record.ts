@@ -42,6 +42,7 @@ type Draft = Writable<Omit<CallRecord, 'backend_errors'>> & {
   startedMs: number;
 };
 
+/** Where records go, and what they may hold. */
 export interface CallRecordSinkOptions {
   readonly clock: Clock;
   /** Keeps what was said. */
@@ -50,6 +51,7 @@ export interface CallRecordSinkOptions {
   onRecord(record: CallRecord): void;
 }
 
+/** Gathers the events of every call until it ends. */
 export class CallRecordSink implements EventSink {
   readonly #options: CallRecordSinkOptions;
   readonly #drafts = new Map<string, Draft>();

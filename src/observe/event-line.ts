@@ -4,6 +4,7 @@ import type { TalkspurtEvent } from '../core/events.ts';
 /** Severity of a line. */
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error';
 
+/** How an event is logged. */
 export interface EventLine {
   readonly level: LogLevel;
   readonly message: string;

@@ -13,6 +13,7 @@ import { eventLine } from './event-line.ts';
 import type { LogLevel } from './event-line.ts';
 import { prettyLine } from './pretty-line.ts';
 
+/** What is logged, how, and where to. */
 export interface LogSinkOptions {
   readonly clock: Clock;
   /** Least severe line that is written. */
@@ -35,6 +36,7 @@ interface Window {
 
 const WINDOW_MS = 1_000;
 
+/** Writes events as log lines. Floods of one kind are thinned and counted. */
 export class LogSink implements EventSink {
   readonly #options: LogSinkOptions;
   readonly #log: Logger;

@@ -5,6 +5,7 @@ import { LIMITS } from '../limits.ts';
 import type { GatewaySnapshot, SessionSnapshot } from './health.ts';
 import { globalHealth } from './health.ts';
 
+/** What is measured besides events. */
 export interface MetricsSinkOptions {
   /** Memory, CPU, garbage collection and event loop of the process as well. */
   readonly processMetrics: boolean;
@@ -34,6 +35,7 @@ const STOP_BUCKETS_S = [0.02, 0.04, 0.06, 0.1, 0.15, 0.2, 0.3, 0.5, 1];
 const DURATION_BUCKETS_S = [5, 15, 30, 60, 120, 300, 600, 1800, 3600];
 const OTHER = 'other';
 
+/** Counts events in a registry of its own. */
 export class MetricsSink implements EventSink {
   readonly #registry = new Registry();
   readonly #options: MetricsSinkOptions;

@@ -7,6 +7,7 @@ import { LIMITS } from '../limits.ts';
 import type { GlobalHealthJson, SessionHealthJson } from './health-schema.ts';
 import type { MetricsPage } from './metrics-sink.ts';
 
+/** Where it listens, and what it reads from. */
 export interface StatusServerOptions {
   readonly host: string;
   /** 0: any free port. */
@@ -26,6 +27,7 @@ interface Answer {
 
 const JSON_TYPE = 'application/json; charset=utf-8';
 
+/** The HTTP server. */
 export class StatusServer {
   readonly #options: StatusServerOptions;
   readonly #server: Server;

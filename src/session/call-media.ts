@@ -25,6 +25,7 @@ export interface CallMediaListener {
   onFault(error: unknown): void;
 }
 
+/** What the media plane is made of; it owns none of it. */
 export interface CallMediaParts {
   readonly transport: MediaTransport;
   readonly dsp: Dsp;
@@ -37,6 +38,7 @@ const ARRIVAL_MARGIN_MS = 2;
 /** How far the tick may be from there before it moves, ms. */
 const ARRIVAL_SLACK_MS = 1.5;
 
+/** One call on the scheduler, and what its ticks work on. */
 export class CallMedia implements MediaPath, Tickable {
   readonly jitter: JitterBuffer;
   readonly dsp: Dsp;

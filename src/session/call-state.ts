@@ -5,6 +5,7 @@
  */
 import type { CallState } from '../core/events.ts';
 
+/** What may happen to a call. */
 export type CallHappening =
   | 'start'
   | 'answered'
@@ -15,8 +16,10 @@ export type CallHappening =
   /** Everything is given back. */
   | 'released';
 
+/** What the session has to do. */
 export type CallEffect = 'answer' | 'open' | 'talk' | 'release' | 'report';
 
+/** Where a happening leads, and what it asks for. */
 export interface CallTransition {
   readonly next: CallState;
   readonly effects: readonly CallEffect[];

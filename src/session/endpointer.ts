@@ -16,6 +16,7 @@ export interface EndpointerOptions {
   readonly stopMs: number;
 }
 
+/** Values for a telephone and a detector tuned for 0.5. */
 export const DEFAULT_ENDPOINTER: EndpointerOptions = {
   speechThreshold: 0.5,
   silenceThreshold: 0.3,
@@ -32,6 +33,7 @@ const WITHDRAW_MS = 80;
 
 type Phase = 'silent' | 'candidate' | 'speaking';
 
+/** One caller's speech. Pure: it is told the time. */
 export class Endpointer {
   readonly #options: EndpointerOptions;
   readonly #ptimeMs: number;

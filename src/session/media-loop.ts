@@ -33,6 +33,7 @@ export interface MediaPath {
   onFaded(nowMs: number): void;
 }
 
+/** One ptime of one call: a frame each way. */
 export function runMediaTick(path: MediaPath, nowMs: number): void {
   // Caller → backend.
   const packet = path.jitter.pop(); // null: lost or late, so capture() conceals it

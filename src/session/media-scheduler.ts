@@ -52,6 +52,7 @@ class Entry implements Ticking {
   }
 }
 
+/** The timer of all calls. It runs only while there is one. */
 export class MediaScheduler {
   readonly #clock: Clock;
   readonly #slots: (Entry | null)[] = Array.from({ length: SLOTS }, () => null);

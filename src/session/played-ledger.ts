@@ -19,6 +19,7 @@ interface Item {
   done: boolean;
 }
 
+/** One call's account of phrases received and heard. */
 export class PlayedLedger {
   readonly #bytesPerMs: number;
   /** Oldest first. */

@@ -8,6 +8,7 @@ import type { AudioFormat } from '../core/media.ts';
 import { bytesPerMs } from '../core/media.ts';
 import { LIMITS } from '../limits.ts';
 
+/** What is handed out, and how much may wait. */
 export interface PlayoutOptions {
   readonly format: AudioFormat;
   /** Duration of a popped frame, ms. */
@@ -23,6 +24,7 @@ export type PlayoutMoment = 'idle' | 'started' | 'speaking' | 'underrun' | 'ende
 
 const FIRST_RING_MS = 2_000;
 
+/** One call's audio to be said. */
 export class Playout {
   readonly #bytesPerMs: number;
   readonly #frameBytes: number;

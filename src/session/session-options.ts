@@ -2,6 +2,7 @@
 import { DEFAULT_ENDPOINTER } from './endpointer.ts';
 import type { EndpointerOptions } from './endpointer.ts';
 
+/** Everything about a call that a profile may set. */
 export interface SessionOptions {
   /** Whether the caller may cut in. */
   readonly bargeIn: boolean;
@@ -22,6 +23,7 @@ export interface SessionOptions {
   readonly maxDurationMs: number;
 }
 
+/** What a call does that no profile says otherwise. */
 export const DEFAULT_SESSION_OPTIONS: SessionOptions = {
   bargeIn: true,
   turnOwner: 'backend',

@@ -6,6 +6,7 @@ import type { CallMedia } from './call-media.ts';
 import type { Ticking } from './media-scheduler.ts';
 import type { TurnKeeper } from './turn-keeper.ts';
 
+/** Where the counters are read from. */
 export interface SnapshotParts {
   readonly callId: string;
   readonly profile: string;

@@ -2,6 +2,7 @@
 import { TalkspurtError } from '../core/errors.ts';
 import type { Session } from './session.ts';
 
+/** The calls of one gateway. */
 export class SessionTable {
   readonly #limit: number;
   readonly #sessions = new Map<string, Session>();

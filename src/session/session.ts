@@ -42,6 +42,7 @@ export interface SessionEnd {
 /** Period of the slow supervision, ms. */
 const SUPERVISE_MS = 100;
 
+/** One call. Made for one leg, started once, ended once. */
 export class Session {
   readonly callId: string;
   readonly profile: string;

@@ -13,6 +13,7 @@ const RESTORE_MS = 80;
 /** Response latencies that are remembered for `health`. */
 const LATENCIES = 64;
 
+/** Whose turn it is in one call, and what follows from it. */
 export class TurnKeeper {
   readonly #media: CallMedia;
   readonly #options: SessionOptions;

@@ -9,6 +9,7 @@
  */
 import type { TurnState } from '../core/events.ts';
 
+/** What may happen to a turn. */
 export type TurnEvent =
   /** The caller may have begun to speak. */
   | 'caller-candidate'
@@ -25,6 +26,7 @@ export type TurnEvent =
   /** The backend gave the answer up before a word of it was heard, or did not answer in time. */
   | 'answer-failed';
 
+/** What the keeper has to do. */
 export type TurnEffect =
   /** Lower / restore the agent's level. */
   | 'duck'
@@ -40,6 +42,7 @@ export type TurnEffect =
   /** Speech that goes on is a new onset. */
   | 'rearm';
 
+/** Where an event leads, and what it asks for. */
 export interface TurnTransition {
   readonly next: TurnState;
   readonly effects: readonly TurnEffect[];

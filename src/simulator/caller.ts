@@ -40,6 +40,7 @@ const HEARD_MS = 100;
 /** Quiet that ends the agent's speech for {@link CallerEvent}s, ms. */
 const SILENT_MS = 500;
 
+/** One caller. Its time begins with the first frame that it is asked for. */
 export class SimulatedCaller implements SimulatedPhone {
   readonly #steps: readonly CallerStep[];
   readonly #onEvent: (event: CallerEvent) => void;

@@ -50,6 +50,7 @@ interface Running extends Application {
 const ENDLESS = Number.POSITIVE_INFINITY;
 const RESPONSE = 'current_application_response';
 
+/** The dialplan of one channel, as it runs. */
 export class ChannelApplications {
   readonly #host: ApplicationHost;
   readonly #stack: Running[] = [];

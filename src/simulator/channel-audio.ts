@@ -9,6 +9,7 @@ import type { SimulatedPhone } from './phone.ts';
 /** Codec names as FreeSWITCH spells them. */
 export type SwitchCodec = 'PCMU' | 'PCMA' | 'L16';
 
+/** What a channel sounds like. */
 export interface ChannelAudioOptions {
   readonly codec: SwitchCodec;
   readonly sampleRateHz: number;

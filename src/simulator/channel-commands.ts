@@ -6,6 +6,7 @@ import type { ChannelApplications } from './channel-applications.ts';
 import { unicastRequest } from './unicast-media.ts';
 import type { UnicastRequest } from './unicast-media.ts';
 
+/** What the commands act on. */
 export interface ChannelCommandHost {
   readonly applications: ChannelApplications;
   hangup(cause: string): void;
@@ -14,6 +15,7 @@ export interface ChannelCommandHost {
   onDone(request: EslRequest): void;
 }
 
+/** The queue of one channel's `sendmsg` commands. */
 export class ChannelCommands {
   readonly #host: ChannelCommandHost;
   #waiting: EslRequest[] = [];

@@ -42,6 +42,7 @@ const CHANNEL_STATES = [
   'CS_DESTROY',
 ] as const;
 
+/** FreeSWITCH's states of a channel. */
 export type ChannelState = (typeof CHANNEL_STATES)[number];
 
 /** The call as a person would put it; FreeSWITCH announces each change as CHANNEL_CALLSTATE. */

@@ -8,6 +8,7 @@ import { causeName } from './hangup-cause.ts';
 /** Times that a channel keeps, as wall time in ms. */
 type Moment = 'createdMs' | 'answeredMs' | 'earlyMediaMs' | 'hangupMs' | 'bridgedMs' | 'transferMs';
 
+/** How a channel comes to be. */
 export interface ChannelLifeOptions {
   readonly uuid: string;
   readonly direction: 'inbound' | 'outbound';
@@ -19,6 +20,7 @@ export interface ChannelLifeOptions {
 
 const HANGUP = stateNumber('CS_HANGUP');
 
+/** Ringing, answered, hung up: one channel's states and variables. */
 export class ChannelLife {
   readonly name: string;
   readonly variables: Map<string, string>;

@@ -19,6 +19,7 @@ export interface ParkLoop {
   unicast: UnicastMedia | null;
 }
 
+/** Unicast of one channel, its fatal mistakes included. */
 export class ChannelUnicast {
   readonly #audio: ChannelAudio;
   readonly #host: UnicastHost;

@@ -80,7 +80,9 @@ export function describeTurn(heard: HeardTurn): string {
 function fill(answer: DialogueAnswer, heard: HeardTurn, output: string | null): string[] {
   const sentences = answer.say.flatMap((sentence) => {
     if (sentence.includes('{measured}')) {
-      return heard.text === null && heard.durationMs > 0 ? [sentence.replaceAll('{measured}', describeTurn(heard))] : [];
+      return heard.text === null && heard.durationMs > 0
+        ? [sentence.replaceAll('{measured}', describeTurn(heard))]
+        : [];
     }
     if (!sentence.includes('{result')) return [sentence];
     // Without a result there is nothing to fill in, and a sentence with a hole in it is not said.

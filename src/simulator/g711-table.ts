@@ -49,5 +49,7 @@ function lawFrom(level: (code: number) => number): G711Law {
   return { decode, encode };
 }
 
+/** The law of North America and Japan. */
 export const MU_LAW: G711Law = lawFrom(muLawLevel);
+/** The law of everywhere else. */
 export const A_LAW: G711Law = lawFrom(aLawLevel);

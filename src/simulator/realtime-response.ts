@@ -32,13 +32,13 @@ export interface ResponseParts {
   readonly thinkMs: number;
   readonly pieceMs: number;
   readonly speedUp: number;
-  say(sentence: string): Promise<Speech>;
+  readonly say: (sentence: string) => Promise<Speech>;
   /** `audioMs`: what the event holds of the answer's audio. */
-  send(event: ServerEvent, audioMs?: number): void;
+  readonly send: (event: ServerEvent, audioMs?: number) => void;
   /** The item as it stands becomes part of the conversation; returns the id of the one before it. */
-  put(item: ConversationItem, audioMs: number): string | null;
+  readonly put: (item: ConversationItem, audioMs: number) => string | null;
   /** It is over; `audioMs` were said. */
-  onDone(audioMs: number): void;
+  readonly onDone: (audioMs: number) => void;
 }
 
 /** Why an answer ends before its time. */

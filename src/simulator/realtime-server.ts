@@ -73,7 +73,9 @@ export class RealtimeServer {
     this.#http = createServer((_request, response) => {
       const message = 'Only the Realtime WebSocket is served here.';
       response.writeHead(404, { 'content-type': 'application/json' });
-      response.end(JSON.stringify({ error: { message, type: 'invalid_request_error', code: 'not_found', param: null } }));
+      response.end(
+        JSON.stringify({ error: { message, type: 'invalid_request_error', code: 'not_found', param: null } }),
+      );
     });
     this.#http.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
   }

@@ -30,8 +30,7 @@ export interface RealtimeSessionHost {
 
 /** What waits for an answer, the newest only. */
 type Unanswered =
-  | { readonly kind: 'turn'; readonly heard: Promise<HeardTurn> }
-  | { readonly kind: 'result'; readonly output: string };
+  { readonly kind: 'turn'; readonly heard: Promise<HeardTurn> } | { readonly kind: 'result'; readonly output: string };
 
 /** The service wants at least so much audio in a commit, ms. */
 const LEAST_COMMIT_MS = 100;

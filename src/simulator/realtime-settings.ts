@@ -140,7 +140,10 @@ export class RealtimeSettings {
       throw new RealtimeRefusal('invalid_value', 'The model of a session cannot be changed.', 'session.model');
     }
     // The schema has just said that it is one; the SDK's type allows less than the service does (null for "off").
-    const merged = merge({ ...this.#session }, withDefaults(checked.data, this.#detection?.type)) as unknown as SessionObject;
+    const merged = merge(
+      { ...this.#session },
+      withDefaults(checked.data, this.#detection?.type),
+    ) as unknown as SessionObject;
     const voice = JSON.stringify(merged.audio?.output?.voice);
     if (this.voiceFixed && voice !== JSON.stringify(this.#session.audio?.output?.voice)) {
       const message = "Cannot update a conversation's voice if assistant audio is present.";

@@ -26,6 +26,7 @@ interface Route {
 
 const MANY_YEARS_MS = '31536000000';
 
+/** One call, as its switch and its phone see it. */
 export class SimulatedChannel {
   readonly uuid: string;
   readonly phone: SimulatedPhone;

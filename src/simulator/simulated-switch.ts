@@ -21,6 +21,7 @@ import { runApi } from './switch-api.ts';
 import type { SwitchApiHost } from './switch-api.ts';
 import type { UnicastRequest } from './unicast-media.ts';
 
+/** Where it listens, and what is behind it. */
 export interface SimulatedSwitchOptions {
   readonly clock: Clock;
   /** Default `ClueCon`, FreeSWITCH's own. */
@@ -43,6 +44,7 @@ const CORE: EventSource = { file: 'switch_channel.c', function: 'switch_channel_
 const SENT_BY_CLIENT: EventSource = { file: 'mod_event_socket.c', function: 'parse_command', line: 2283 };
 const VERSION = '1.11.2-release+talkspurt-simulator';
 
+/** A whole switch on loopback. Closed by `close`, or dead by `crash`. */
 export class SimulatedSwitch {
   readonly #options: SimulatedSwitchOptions;
   readonly #clock: Clock;

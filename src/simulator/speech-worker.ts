@@ -28,7 +28,9 @@ function speak({ text, voice, stretch }: SpeechRequest): Uint8Array<ArrayBuffer>
   const root = new PreopenDirectory('.', new Map());
   const files = [new OpenFile(new File([])), output(), output(), root];
   const pace = ['--setf', `duration_stretch=${stretch}`];
-  const wasi = new WASI(['flite', '-voice', voice, ...pace, '-t', text, '-o', 'speech.wav'], [], files, { debug: false });
+  const wasi = new WASI(['flite', '-voice', voice, ...pace, '-t', text, '-o', 'speech.wav'], [], files, {
+    debug: false,
+  });
   const instance = new WebAssembly.Instance(flite, { wasi_snapshot_preview1: wasi.wasiImport });
   const status = wasi.start(instance as unknown as Parameters<WASI['start']>[0]);
   const made = (root.dir as Directory).contents.get('speech.wav');

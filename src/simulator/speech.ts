@@ -8,6 +8,7 @@ import { readWav, toMono } from './wav.ts';
 /** Voices of Flite: `rms` and `awb` are male, `slt` is female (16 kHz); `kal16` and `kal` (8 kHz) are the plain ones. */
 export type Voice = 'rms' | 'slt' | 'awb' | 'kal' | 'kal16';
 
+/** Every voice there is. */
 export const VOICES: readonly Voice[] = ['rms', 'slt', 'awb', 'kal', 'kal16'];
 
 /** A mono recording. Shared through the cache: not to be changed. */

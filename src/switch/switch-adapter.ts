@@ -45,6 +45,7 @@ export interface SwitchSink {
   onLinkUp(switchName: string): void;
 }
 
+/** One switch, whatever its kind. */
 export interface SwitchAdapter {
   readonly kind: 'freeswitch' | 'asterisk';
   readonly name: string;

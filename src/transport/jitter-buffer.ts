@@ -26,6 +26,7 @@ const WINDOW_POPS = 100;
 /** Consecutive frames from far behind that mean: the sender started over. */
 const RESTART_FRAMES = 3;
 
+/** One direction of one call. Made once, never allocates again. */
 export class JitterBuffer {
   readonly #frameBytes: number;
   readonly #ptimeMs: number;

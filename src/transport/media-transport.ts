@@ -23,6 +23,7 @@ export interface MediaTransportStats {
   readonly unsentFrames: number;
 }
 
+/** One call's audio path to its switch. Closed by whoever opened it. */
 export interface MediaTransport {
   /** `unicast`, `rtp`, … : for health and logs. */
   readonly kind: string;

@@ -16,6 +16,7 @@ import type { AudioFormat, MediaFormat } from '../core/media.ts';
 import { bytesPerMs, frameBytes, frameSamples, isPtimeMs } from '../core/media.ts';
 import type { MediaSink, MediaTransport, MediaTransportStats } from './media-transport.ts';
 
+/** Where to bind, whom to believe, what to expect. */
 export interface UnicastOptions {
   readonly clock: Clock;
   /** Address of ours that the socket is bound to. */
@@ -39,6 +40,7 @@ interface Counters {
 
 const KERNEL_BUFFER_BYTES = 256 * 1024;
 
+/** One call's socket. */
 export class UnicastTransport implements MediaTransport {
   readonly kind = 'unicast';
   readonly #clock: Clock;

@@ -3,13 +3,13 @@
  * listened to by PocketSphinx, which shares no code with anything here.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { bringAsterisk, promptFile } from './human-prompts.ts';
+import { required } from './required.ts';
 
 interface Report {
   readonly ok: boolean;
@@ -47,10 +47,8 @@ test('a whole call with a barge-in, recorded and drawn', () => {
 });
 
 test('what the caller heard is what the agent said, to a recogniser that knows nothing of either', () => {
-  if (spawnSync('pocketsphinx_continuous', ['-argfile', '/dev/null']).error !== undefined) {
-    process.stdout.write('skipped: pocketsphinx is not installed (Debian: pocketsphinx pocketsphinx-en-us)\n');
-    return;
-  }
+  const installed = spawnSync('pocketsphinx_continuous', ['-argfile', '/dev/null']).error === undefined;
+  if (!required(installed, 'pocketsphinx (Debian: pocketsphinx pocketsphinx-en-us)')) return;
   const out = join(folder, 'own');
   const { transcript } = JSON.parse(readFileSync(join(out, 'call.json'), 'utf8')) as Report;
   const said = wordsOf(
@@ -66,9 +64,10 @@ test('what the caller heard is what the agent said, to a recogniser that knows n
 });
 
 test('a recorded human is heard and answered', () => {
-  if (bringAsterisk() === null) return;
+  const sounds = join(root, '.cache/asterisk/root/usr/share/asterisk/sounds/en_US_f_Allison');
+  if (!required(existsSync(sounds), 'recorded prompts (test/integration/asterisk/get-asterisk.sh)')) return;
   for (const prompt of ['vm-intro', 'conf-invalid']) {
-    const report = demo(join(folder, prompt), '--wav', promptFile(prompt));
+    const report = demo(join(folder, prompt), '--wav', join(sounds, `${prompt}.wav`));
     assert.ok(report.bargeIns.length > 0, prompt);
   }
 });

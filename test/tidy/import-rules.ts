@@ -11,7 +11,7 @@ const LAYERS: readonly (readonly string[])[] = [
 
 /** What a switch, a caller and a backend may share with the client code that is judged against them. */
 const SIMULATOR_MAY_USE =
-  /^src\/(core\/|dsp\/|simulator\/|limits\.ts|version\.ts|switch\/freeswitch\/esl-(server[a-z-]*|event[a-z-]*|subscription|dialogue|request-parser)\.ts)/;
+  /^src\/(core\/|dsp\/|simulator\/|limits\.ts|version\.ts|switch\/freeswitch\/(esl-(server[a-z-]*|event[a-z-]*|subscription|dialogue|request-parser)|front-door-completion)\.ts)/;
 
 /** The part of the host that a file of `src/` belongs to: its folder, or the first word of its own name. */
 export function partOf(file: string): string {

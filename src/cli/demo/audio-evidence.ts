@@ -2,9 +2,10 @@
  * Evidence from the audio itself: where a known phrase stands in a recording, and how loud a stretch is. Works on
  * samples only and shares nothing with the path that carried them.
  *
- * How: a coarse search slides the phrase's 10 ms level contour over the recording's, a fine search then takes the
- * normalised cross-correlation of the waveforms around the best places. G.711 and one band-limited resampling leave it
- * near 1; another phrase, or silence, stays below 0.3.
+ * How: a coarse search slides the phrase's 10 ms level contour over the recording's. Around the best places the phrase is
+ * then looked for in pieces of 400 ms, each by the normalised cross-correlation of the waveforms, each free to stand a
+ * little earlier or later than the last: a telephone that drops or repeats a frame shifts what follows. The result is the
+ * mean over the pieces, weighted by their energy. G.711 and one band-limited resampling leave it near 1.
  */
 
 /** Where a phrase was found. */
@@ -17,7 +18,10 @@ export interface PhraseMatch {
 
 const CONTOUR_MS = 10;
 /** How many coarse places are looked at closely. */
-const CANDIDATES = 8;
+const CANDIDATES = 6;
+const PIECE_MS = 400;
+/** How far a piece may stand from where the one before it ended, ms. */
+const SLIP_MS = 45;
 
 /** Root mean square of samples [from, to), as a fraction of full scale. */
 export function rms(samples: Int16Array, from: number, to: number): number {
@@ -58,13 +62,38 @@ export function findPhrase(
   places.sort((a, b) => b.score - a.score);
   let best: PhraseMatch | null = null;
   for (const { at } of places.slice(0, CANDIDATES)) {
-    for (let lag = (at - 1) * step; lag <= (at + 1) * step; lag++) {
-      if (lag < 0 || lag + phrase.length > recording.length) continue;
-      const correlation = correlate(recording, lag, phrase);
-      if (best === null || correlation > best.correlation) best = { atMs: (lag / sampleRateHz) * 1000, correlation };
-    }
+    const found = followPhrase(recording, phrase, sampleRateHz, at * step);
+    if (best === null || found.correlation > best.correlation) best = found;
   }
   return best;
+}
+
+/** The phrase piece by piece from about `start`, samples. */
+function followPhrase(recording: Int16Array, phrase: Int16Array, sampleRateHz: number, start: number): PhraseMatch {
+  const pieceSamples = (sampleRateHz / 1000) * PIECE_MS;
+  const slip = (sampleRateHz / 1000) * SLIP_MS;
+  let shift = 0;
+  let weighted = 0;
+  let energy = 0;
+  let atMs = (start / sampleRateHz) * 1000;
+  for (let from = 0; from < phrase.length; from += pieceSamples) {
+    const piece = phrase.subarray(from, from + pieceSamples);
+    const weight = rms(piece, 0, piece.length) ** 2 * piece.length;
+    let best = -1;
+    let bestShift = shift;
+    for (let lag = shift - slip; lag <= shift + slip; lag++) {
+      const at = start + from + lag;
+      if (at < 0 || at + piece.length > recording.length) continue;
+      const correlation = correlate(recording, at, piece);
+      if (correlation > best) [best, bestShift] = [correlation, lag];
+    }
+    weighted += Math.max(0, best) * weight;
+    energy += weight;
+    // A quiet piece says nothing of where it stands.
+    if (best > 0.5) shift = bestShift;
+    if (from === 0) atMs = ((start + shift) / sampleRateHz) * 1000;
+  }
+  return { atMs, correlation: energy === 0 ? 0 : weighted / energy };
 }
 
 /** When the recording first falls to `floorDbov` at or after `fromMs`, and for how long it stays there; 10 ms steps. */

@@ -10,20 +10,24 @@ export interface Span {
   readonly toMs: number;
 }
 
+/** A stretch in one state of the turn table. */
 export interface TurnSpan extends Span {
   readonly state: TurnState;
 }
 
+/** A stretch in which somebody spoke. */
 export interface SpeechSpan extends Span {
   readonly by: Speaker;
 }
 
+/** What was said, at the time it was known. Personal. */
 export interface TranscriptLine {
   readonly atMs: number;
   readonly by: Speaker;
   readonly text: string;
 }
 
+/** The caller cut in. */
 export interface BargeInMark {
   readonly atMs: number;
   /** From the caller's onset to the last agent frame, ms. */
@@ -32,12 +36,14 @@ export interface BargeInMark {
   readonly droppedMs: number;
 }
 
+/** The agent began to answer. */
 export interface LatencyMark {
   /** When the first agent audio left. */
   readonly atMs: number;
   readonly latencyMs: number;
 }
 
+/** One call on the time line of its recording. */
 export interface CallStory {
   readonly durationMs: number;
   readonly turns: readonly TurnSpan[];

@@ -17,6 +17,7 @@ import { SimulatedSwitch } from '../../simulator/simulated-switch.ts';
 import type { SpeechSynthesizer } from '../../simulator/speech.ts';
 import { askFrontDoor } from '../ctl.ts';
 
+/** What the call is made of, and who is shown what happens in it. */
 export interface DemoCallOptions {
   readonly clock: Clock;
   readonly speech: SpeechSynthesizer;
@@ -49,6 +50,7 @@ const TICK_MS = 100;
 /** The whole call; a script that hangs ends here. */
 const CALL_LIMIT_MS = 180_000;
 
+/** Runs one call to its end and frees everything. @throws what setting it up throws; ERR_TALKSPURT_SWITCH_COMMAND when it cannot be started */
 export async function runDemoCall(options: DemoCallOptions): Promise<DemoCallResult> {
   const { clock, speech, hearing } = options;
   const password = randomBytes(12).toString('hex');

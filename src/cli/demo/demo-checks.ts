@@ -6,6 +6,7 @@ import { findPhrase, levelDbov, quietAfter } from './audio-evidence.ts';
 import type { CallStory } from './call-story.ts';
 import type { DemoCheck } from './demo-report.ts';
 
+/** What the checks look at. */
 export interface CheckInput {
   readonly story: CallStory;
   readonly recording: CallerRecording;
@@ -24,6 +25,7 @@ const STOP_MS = 500;
 /** …and how long the silence must last to be one, ms. */
 const SILENT_FOR_MS = 300;
 
+/** Every claim with what was measured for it. */
 export async function checkDemo(input: CheckInput): Promise<DemoCheck[]> {
   const { story, recording } = input;
   const { said, heard, sampleRateHz } = recording;

@@ -12,6 +12,7 @@ const TIMEOUT_MS = 20_000;
 const CUT_IN_AFTER_MS = 11_000;
 /** The answers of the dialogue that the caller asks for: a long one, and the goodbye. */
 export const QUESTION = 0;
+/** The last answer of the dialogue: the goodbye. */
 export const GOODBYE = FERRY_OFFICE.answers.length - 1;
 
 /**

@@ -12,6 +12,7 @@ export interface Screen {
   write(text: string): unknown;
 }
 
+/** How loud the two are. */
 export interface LiveLevels {
   /** dBov, −127..0. */
   readonly callerDbov: number;
@@ -22,6 +23,7 @@ const METER_WIDTH = 14;
 /** The quietest level that shows on the meter. */
 const METER_FLOOR_DBOV = -60;
 
+/** Draws on one screen. */
 export class LiveView {
   readonly #screen: Screen;
   #state: CallState = 'new';

@@ -2,6 +2,7 @@
 import type { Speaker, TurnState } from '../../core/events.ts';
 import type { CallStory } from './call-story.ts';
 
+/** What is drawn. */
 export interface TimelineInput {
   readonly title: string;
   readonly subtitle: string;

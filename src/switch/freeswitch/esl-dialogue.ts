@@ -27,6 +27,7 @@ export interface EslHost {
   jobDone(job: EslJob): void;
 }
 
+/** A command that runs in the background. */
 export interface EslJob {
   readonly jobUuid: string;
   readonly command: string;

@@ -9,6 +9,7 @@ const LINE_BYTES = 64;
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 
+/** One connection's watch. */
 export class EslFrameLimit {
   #headerBytes = 0;
   #bodyBytes = 0;

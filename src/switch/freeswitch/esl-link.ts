@@ -13,6 +13,7 @@ export interface EslEvent {
   readonly headers: Readonly<Record<string, string | undefined>>;
 }
 
+/** What a link tells its adapter. */
 export interface EslLinkListener {
   /** Logged in, verified by a command, and subscribed. `version` is what the switch says of itself. */
   onUp(version: string): void;
@@ -30,6 +31,7 @@ export interface UnicastAddresses {
   readonly native: boolean;
 }
 
+/** One link to one switch. */
 export interface EslLink {
   readonly name: string;
   readonly up: boolean;

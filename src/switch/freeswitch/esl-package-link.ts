@@ -14,6 +14,7 @@ import type { EslEvent, EslLink, EslLinkListener, UnicastAddresses } from './esl
 import { redeemPermit } from './unicast-guard.ts';
 import type { UnicastPermit } from './unicast-guard.ts';
 
+/** Which switch, and how to get in. */
 export interface EslPackageLinkOptions {
   readonly name: string;
   readonly host: string;
@@ -49,6 +50,7 @@ interface Connection {
   readonly lose: (error: TalkspurtError) => void;
 }
 
+/** The `esl` package behind the port. */
 export class EslPackageLink implements EslLink {
   readonly name: string;
   readonly #options: EslPackageLinkOptions;
@@ -66,7 +68,8 @@ export class EslPackageLink implements EslLink {
     this.name = options.name;
     this.#options = options;
     this.#clock = options.clock;
-    const { linkBackoffBaseMs: baseMs, linkBackoffCapMs: capMs } = LIMITS;
+    const baseMs = LIMITS.linkBackoffBaseMs;
+    const capMs = LIMITS.linkBackoffCapMs;
     this.#backoff = new Backoff({ baseMs, capMs, random: () => options.clock.random() });
   }
 

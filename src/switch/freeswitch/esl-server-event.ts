@@ -11,6 +11,7 @@ export interface EslServerEvent {
   readonly body?: string;
 }
 
+/** How a client wants its events. */
 export type EslEventFormat = 'plain' | 'json' | 'xml';
 
 /** The value of a header, whatever the case of its name. */

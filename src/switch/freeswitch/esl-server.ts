@@ -11,6 +11,7 @@ import { DISCONNECT_NOTICE, EslServerConnection } from './esl-server-connection.
 import type { EslRequest } from './esl-request-parser.ts';
 import type { EslServerEvent } from './esl-server-event.ts';
 
+/** Where it listens, who may come in, and who answers. */
 export interface EslServerOptions {
   readonly host: string;
   /** 0: any free port; see {@link EslServer.port}. */

@@ -10,6 +10,7 @@ import type { EslEvent, EslLink } from './esl-link.ts';
 import { FreeswitchLeg } from './freeswitch-leg.ts';
 import type { UnicastMediaOptions } from './freeswitch-leg.ts';
 
+/** Where the audio of this switch comes in. */
 export interface FreeswitchMediaOptions {
   /** Address of ours that sockets are bound to; default 127.0.0.1. */
   readonly bindHost?: string;
@@ -20,6 +21,7 @@ export interface FreeswitchMediaOptions {
   readonly portRange?: { readonly from: number; readonly to: number };
 }
 
+/** Which switch, how to get in, and how its audio is taken. */
 export interface FreeswitchAdapterOptions {
   readonly name: string;
   readonly host: string;
@@ -35,6 +37,7 @@ export interface FreeswitchAdapterOptions {
 /** FreeSWITCH's own UUIDs, and what `origination_uuid` may be set to without doing harm on a command line. */
 const UUID = /^[A-Za-z0-9][A-Za-z0-9_.@-]{0,127}$/;
 
+/** Holds legs of one FreeSWITCH. */
 export class FreeswitchAdapter implements SwitchAdapter {
   readonly kind = 'freeswitch';
   readonly name: string;

@@ -25,6 +25,7 @@ export interface UnicastMediaOptions {
   readonly portRange?: { readonly from: number; readonly to: number };
 }
 
+/** What the adapter knows of the channel. */
 export interface FreeswitchLegParts {
   readonly uuid: string;
   readonly switchName: string;
@@ -44,6 +45,7 @@ const HANGUPS = new Set(['CHANNEL_HANGUP', 'CHANNEL_HANGUP_COMPLETE', 'CHANNEL_D
 /** DTMF durations are told in samples of an 8 kHz clock. */
 const DTMF_SAMPLES_PER_MS = 8;
 
+/** Held from attach to release; the channel itself belongs to the switch. */
 export class FreeswitchLeg implements CallLeg {
   readonly id: string;
   readonly switchName: string;

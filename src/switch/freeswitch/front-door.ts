@@ -17,6 +17,7 @@ import type { EslIdentity } from './esl-event-factory.ts';
 import { EslServer } from './esl-server.ts';
 import { completionReply, completionText, listedWords } from './front-door-completion.ts';
 
+/** Where it listens, who may come in, and who answers. */
 export interface FrontDoorOptions {
   readonly host: string;
   /** 0: any free port. */
@@ -39,6 +40,7 @@ export interface FrontDoorOptions {
 const NO_WORDS: CompletionWords = { channels: () => [], profiles: () => [] };
 const JOB_SOURCE = { file: 'mod_commands.c', function: 'bgapi_exec', line: 4866 };
 
+/** The server. `listen`, then `close`. */
 export class FrontDoor {
   readonly #options: FrontDoorOptions;
   readonly #factory: EslEventFactory;

@@ -9,8 +9,10 @@
  */
 import { TalkspurtError } from '../../core/errors.ts';
 
+/** How near a channel is to taking unicast. */
 export type UnicastState = 'idle' | 'answered' | 'parked' | 'ready' | 'sent' | 'spent' | 'gone';
 
+/** What may happen to it. */
 export type UnicastHappening =
   /** The channel is answered. */
   | 'answered'

@@ -1,0 +1,99 @@
+/** What a bench and its processes say to one another over IPC: `open` so many more calls, `report` since the last time. */
+import { fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** How a gateway under load is started: as arguments of its process, in JSON. */
+export interface HostOptions {
+  /** Where the Realtime server listens. */
+  readonly backendPort: number;
+  /** The most calls that will be opened. */
+  readonly calls: number;
+}
+
+/** What a gateway counted since it was last asked. */
+export interface HostReport {
+  readonly calls: number;
+  readonly ticks: number;
+  /** Ticks that began more than half a ptime late. */
+  readonly lateTicks: number;
+  readonly cpuMs: number;
+  readonly wallMs: number;
+  readonly residentBytes: number;
+  /** Frames of the caller that were lost or came too late. */
+  readonly lostFrames: number;
+  /** Ticks without agent audio while the agent speaks. */
+  readonly underrunTicks: number;
+}
+
+/** A process of the bench. */
+export class LoadProcess {
+  readonly #child: ChildProcess;
+  readonly #onMessage: (message: Record<string, unknown>) => void;
+  readonly #waiting: { key: string; resolve: (value: unknown) => void; reject: (error: Error) => void }[] = [];
+  #stopped = false;
+
+  private constructor(
+    file: string,
+    options: object | undefined,
+    onMessage: (message: Record<string, unknown>) => void,
+    execArgv: readonly string[],
+  ) {
+    const path = join(dirname(fileURLToPath(import.meta.url)), file);
+    const argument = options === undefined ? [] : [JSON.stringify(options)];
+    this.#child = fork(path, argument, { execArgv: ['--import', 'tsx', ...execArgv] });
+    this.#onMessage = onMessage;
+    this.#child.on('message', (message) => this.#receive(message as Record<string, unknown>));
+    this.#child.on('exit', (status) => {
+      if (!this.#stopped) this.#fail(new Error(`${file} ended with status ${String(status)}`));
+    });
+  }
+
+  /** Starts `file` of this folder; messages that nobody waits for go to `onMessage`. */
+  static start(
+    file: string,
+    options?: object,
+    onMessage: (message: Record<string, unknown>) => void = () => undefined,
+    execArgv: readonly string[] = [],
+  ): LoadProcess {
+    return new LoadProcess(file, options, onMessage, execArgv);
+  }
+
+  tell(message: object): void {
+    this.#child.send(message);
+  }
+
+  /** The value of the next message that has `key`. */
+  async next<T>(key: string): Promise<T> {
+    return (await new Promise((resolve, reject) => this.#waiting.push({ key, resolve, reject }))) as T;
+  }
+
+  async report<T>(): Promise<T> {
+    const report = this.next<T>('report');
+    this.tell({ ask: 'report' });
+    return await report;
+  }
+
+  /** Ends the process and waits for it. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    if (this.#child.exitCode !== null || !this.#child.connected) return;
+    const exited = once(this.#child, 'exit');
+    this.tell({ ask: 'stop' });
+    await exited;
+  }
+
+  #receive(message: Record<string, unknown>): void {
+    const index = this.#waiting.findIndex(({ key }) => key in message);
+    const [waiting] = index < 0 ? [] : this.#waiting.splice(index, 1);
+    if (waiting === undefined) this.#onMessage(message);
+    else waiting.resolve(message[waiting.key]);
+  }
+
+  #fail(error: Error): void {
+    for (const waiting of this.#waiting.splice(0)) waiting.reject(error);
+    this.#onMessage({ failed: error });
+  }
+}

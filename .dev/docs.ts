@@ -158,7 +158,7 @@ function typeOf(node: SchemaNode): string {
   if (node.anyOf !== undefined) return node.anyOf.map((branch) => branch.type ?? 'null').join(' or ');
   const type: unknown = node.type;
   if (Array.isArray(type)) return type.join(' or ');
-  if (type === 'array') return `list of ${node.items?.type ?? 'values'}`;
+  if (type === 'array') return `list of ${String(node.items?.type ?? 'values')}`;
   return typeof type === 'string' ? type : '';
 }
 

@@ -113,7 +113,7 @@ function onConnection(socket: WebSocket): void {
   socket.send(JSON.stringify({ type: 'session.created', event_id: 'e', session }));
   let conversing = false;
   socket.on('message', (data: Buffer) => {
-    const text = data.latin1Slice(0, data.length);
+    const text = data.toString('latin1');
     if (text.includes('"input_audio_buffer.append"')) {
       const from = text.indexOf(HEAD) + HEAD.length;
       hear.arrived(Buffer.from(text.slice(from, text.indexOf('"', from)), 'base64'));

@@ -88,6 +88,12 @@ export const LIMITS = {
   commandMetadataBytes: 8_192,
   /** Park, read codec and first datagram after a start; then ERR_TALKSPURT_UNICAST_SILENT. */
   unicastFirstDatagramMs: 2_000,
+  /** Datagrams of a wrong size with no right one between them; then the path is lost with ERR_TALKSPURT_MEDIA_FORMAT. */
+  unicastWrongSizes: 25,
+  /** How long a released channel is still watched because a unicast of ours may wait in it; then it is let go. */
+  unicastLingerMs: 60_000,
+  /** Frames without media from the far end that count as lost (and are concealed); from then on they are silence. */
+  unicastConcealedFrames: 3,
   mediaOpenMs: 8_000,
   /** No frame from the switch for this long in a talking call: ERR_TALKSPURT_MEDIA_STALLED. */
   mediaStalledMs: 5_000,

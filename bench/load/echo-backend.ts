@@ -19,7 +19,7 @@ server.on('connection', (socket: WebSocket) => {
   const say = (event: object): void => socket.send(JSON.stringify({ event_id: 'e', ...event }));
   say({ type: 'session.created', session: { type: 'realtime', id: 'sess_bench', model: 'bench' } });
   socket.on('message', (data: Buffer) => {
-    const text = data.latin1Slice(0, data.length);
+    const text = data.toString('latin1');
     if (text.includes('"input_audio_buffer.append"')) {
       if (!speaking) {
         speaking = true;

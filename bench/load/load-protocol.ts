@@ -2,6 +2,7 @@
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -21,11 +22,19 @@ export interface HostReport {
   readonly lateTicks: number;
   readonly cpuMs: number;
   readonly wallMs: number;
+  /** Time in which it could have run and the machine had no core for it; 0 where the system does not tell. */
+  readonly waitedMs: number;
   readonly residentBytes: number;
   /** Frames of the caller that were lost or came too late. */
   readonly lostFrames: number;
   /** Ticks without agent audio while the agent speaks. */
   readonly underrunTicks: number;
+}
+
+/** Time that this process's main thread has waited for a core since it began, ms; Linux tells, others do not. */
+export function waitedForCoreMs(): number {
+  const file = '/proc/self/schedstat';
+  return existsSync(file) ? Number(readFileSync(file, 'utf8').split(' ')[1]) / 1e6 : 0;
 }
 
 /** A process of the bench. */
@@ -34,6 +43,7 @@ export class LoadProcess {
   readonly #onMessage: (message: Record<string, unknown>) => void;
   readonly #waiting: { key: string; resolve: (value: unknown) => void; reject: (error: Error) => void }[] = [];
   #stopped = false;
+  #failure: Error | null = null;
 
   private constructor(
     file: string,
@@ -62,12 +72,13 @@ export class LoadProcess {
   }
 
   tell(message: object): void {
-    this.#child.send(message);
+    if (this.#child.connected) this.#child.send(message);
   }
 
-  /** The value of the next message that has `key`. */
+  /** The value of the next message that has `key`. Rejects when the process ends before. */
   async next<T>(key: string): Promise<T> {
-    return (await new Promise((resolve, reject) => this.#waiting.push({ key, resolve, reject }))) as T;
+    if (this.#failure !== null) throw this.#failure;
+    return (await new Promise<unknown>((resolve, reject) => this.#waiting.push({ key, resolve, reject }))) as T;
   }
 
   async report<T>(): Promise<T> {
@@ -93,7 +104,7 @@ export class LoadProcess {
   }
 
   #fail(error: Error): void {
+    this.#failure = error;
     for (const waiting of this.#waiting.splice(0)) waiting.reject(error);
-    this.#onMessage({ failed: error });
   }
 }

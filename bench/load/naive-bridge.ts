@@ -1,11 +1,13 @@
 /**
  * The same job as `session-host.ts` done the obvious way, for comparison: a timer a call, packages from npm for G.711,
- * JSON and base64 as strings, linear audio on the wire. No jitter buffer, no detector, no barge-in.
+ * JSON and base64 as strings, and the API's linear audio at 24 kHz by straight-line interpolation. No filter, no jitter
+ * buffer, no detector, no barge-in: it does less, and worse.
  */
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import * as alawmulaw from 'alawmulaw';
 import { WebSocket } from 'ws';
+import { waitedForCoreMs } from './load-protocol.ts';
 import type { HostOptions, HostReport } from './load-protocol.ts';
 
 const PTIME_MS = 20;
@@ -39,8 +41,8 @@ async function openCall(call: number): Promise<void> {
     const event = JSON.parse(data.toString()) as { type: string; delta?: string };
     if (event.type !== 'response.output_audio.delta' || event.delta === undefined) return;
     const bytes = Buffer.from(event.delta, 'base64');
-    const pcm = new Int16Array(bytes.length / 2);
-    for (let n = 0; n < pcm.length; n += 1) pcm[n] = bytes.readInt16LE(2 * n);
+    const pcm = new Int16Array(bytes.length / 6);
+    for (let n = 0; n < pcm.length; n += 1) pcm[n] = bytes.readInt16LE(6 * n);
     if (said.push(pcm) > QUEUE_FRAMES) said.shift();
   });
   await once(ws, 'open');
@@ -54,7 +56,7 @@ async function openCall(call: number): Promise<void> {
     const frame = heard.shift();
     if (frame === undefined) lostFrames += 1;
     else {
-      const pcm = mulaw.decode(frame);
+      const pcm = threefold(mulaw.decode(frame));
       const audio = Buffer.from(pcm.buffer, pcm.byteOffset, pcm.byteLength).toString('base64');
       ws.send(JSON.stringify({ type: 'input_audio_buffer.append', audio }));
     }
@@ -62,6 +64,19 @@ async function openCall(call: number): Promise<void> {
     if (answer === undefined) underrunTicks += 1;
     else socket.send(mulaw.encode(answer), phonePort, '127.0.0.1');
   }, PTIME_MS);
+}
+
+/** 8 kHz → 24 kHz along straight lines. */
+function threefold(pcm: Int16Array): Int16Array {
+  const out = new Int16Array(3 * pcm.length);
+  for (let n = 0; n < pcm.length; n += 1) {
+    const here = pcm[n] ?? 0;
+    const step = ((pcm[n + 1] ?? here) - here) / 3;
+    out[3 * n] = here;
+    out[3 * n + 1] = here + step;
+    out[3 * n + 2] = here + 2 * step;
+  }
+  return out;
 }
 
 async function open(count: number): Promise<void> {
@@ -74,6 +89,7 @@ async function open(count: number): Promise<void> {
 
 let lastCpu = process.cpuUsage();
 let lastReportMs = performance.now();
+let lastWaitedMs = waitedForCoreMs();
 
 function report(): HostReport {
   const cpu = process.cpuUsage(lastCpu);
@@ -81,10 +97,12 @@ function report(): HostReport {
   const cpuMs = (cpu.user + cpu.system) / 1000;
   const wallMs = nowMs - lastReportMs;
   const residentBytes = process.memoryUsage.rss();
-  const result: HostReport = { calls, ticks, lateTicks, lostFrames, underrunTicks, cpuMs, wallMs, residentBytes };
+  const counts = { ticks, lateTicks, lostFrames, underrunTicks };
+  const result = { calls, ...counts, cpuMs, wallMs, waitedMs: waitedForCoreMs() - lastWaitedMs, residentBytes };
   ticks = lateTicks = lostFrames = underrunTicks = 0;
   lastCpu = process.cpuUsage();
   lastReportMs = nowMs;
+  lastWaitedMs = waitedForCoreMs();
   return result;
 }
 

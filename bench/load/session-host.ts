@@ -9,6 +9,7 @@ import { MediaScheduler } from '../../src/session/media-scheduler.ts';
 import { Session } from '../../src/session/session.ts';
 import type { CallLeg } from '../../src/switch/switch-adapter.ts';
 import { UnicastTransport } from '../../src/transport/unicast-transport.ts';
+import { waitedForCoreMs } from './load-protocol.ts';
 import type { HostOptions, HostReport } from './load-protocol.ts';
 
 const { backendPort, calls } = JSON.parse(process.argv[2] ?? '{}') as HostOptions;
@@ -72,6 +73,7 @@ async function open(count: number): Promise<void> {
 let last = { ticks: 0, lateTicks: 0, lostFrames: 0, underrunTicks: 0 };
 let lastCpu = process.cpuUsage();
 let lastMs = clock.nowMs();
+let lastWaitedMs = waitedForCoreMs();
 
 function report(): HostReport {
   const now = { ticks: 0, lateTicks: 0, lostFrames: 0, underrunTicks: 0 };
@@ -92,11 +94,13 @@ function report(): HostReport {
     underrunTicks: now.underrunTicks - last.underrunTicks,
     cpuMs: (cpu.user + cpu.system) / 1000,
     wallMs: nowMs - lastMs,
+    waitedMs: waitedForCoreMs() - lastWaitedMs,
     residentBytes: process.memoryUsage.rss(),
   };
   last = now;
   lastCpu = process.cpuUsage();
   lastMs = clock.nowMs();
+  lastWaitedMs = waitedForCoreMs();
   return result;
 }
 

@@ -7,7 +7,7 @@ import type { AudioFormat, MediaFormat } from '../core/media.ts';
 import { LIMITS } from '../limits.ts';
 import type { CallHealth, CallStateWord, GlobalHealthJson, SessionHealthJson } from './health-schema.ts';
 
-export type { CallHealth, GlobalHealthJson, SessionHealthJson } from './health-schema.ts';
+export type { GlobalHealthJson, SessionHealthJson } from './health-schema.ts';
 
 /** What a session measures of itself, without any judgement. Counters since the call's start; ages in ms. */
 export interface SessionSnapshot {

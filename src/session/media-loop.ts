@@ -46,7 +46,8 @@ export function runMediaTick(path: MediaPath, nowMs: number): void {
   // Backend → caller.
   const said = path.playout.pop(); // null: nothing to say, so render() sends silence
   const moment = path.playout.moment;
-  if (said !== null) path.ledger.played(path.playout.lastBytes);
+  // Also the last fraction of a millisecond of a phrase, which is not worth a frame.
+  path.ledger.played(path.playout.lastBytes);
   const wire = path.dsp.render(said);
   path.transport.send(wire, moment === 'started');
   if (moment === 'underrun') path.underrunTicks += 1;

@@ -62,6 +62,8 @@ export class MediaScheduler {
   /** The clock's time of step 0; step n is due n ms later. */
   #originMs = 0;
   #step = 0;
+  /** Counts the stops, so that a round that is under way when one comes ends there. */
+  #stops = 0;
 
   constructor(options: { clock: Clock }) {
     this.#clock = options.clock;
@@ -93,6 +95,7 @@ export class MediaScheduler {
     this.#timer = null;
     this.#slots.fill(null);
     this.#count = 0;
+    this.#stops += 1;
   }
 
   #insert(entry: Entry): void {
@@ -114,9 +117,11 @@ export class MediaScheduler {
     const nowMs = this.#clock.nowMs();
     const nowStep = Math.floor(nowMs - this.#originMs);
     if (nowStep - this.#step > CATCH_UP_MS) this.#leaveOut(nowStep);
+    const stops = this.#stops;
     while (this.#step < nowStep) {
       this.#step += 1;
       this.#runSlot(this.#step % SLOTS);
+      if (stops !== this.#stops) return;
     }
     if (this.#count > 0) this.#arm();
   }
@@ -124,12 +129,14 @@ export class MediaScheduler {
   #runSlot(slot: number): void {
     let entry = this.#slots[slot] ?? null;
     this.#slots[slot] = null;
+    const stops = this.#stops;
     while (entry !== null) {
       const following: Entry | null = entry.next;
       if (entry.removed) {
         this.#count -= 1;
       } else {
         this.#tick(entry);
+        if (stops !== this.#stops) return;
         this.#insert(entry);
       }
       entry = following;

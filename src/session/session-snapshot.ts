@@ -1,6 +1,6 @@
 /** A session's counters, gathered from its parts; whatever is not there yet counts as nothing. */
 import type { BackendStream } from '../backend/backend.ts';
-import type { CallState } from '../core/events.ts';
+import type { CallState, EndReason } from '../core/events.ts';
 import type { SessionSnapshot } from '../observe/health.ts';
 import type { CallMedia } from './call-media.ts';
 import type { Ticking } from './media-scheduler.ts';
@@ -16,6 +16,8 @@ export interface SnapshotParts {
   readonly createdMs: number;
   readonly nowMs: number;
   readonly overflows: number;
+  /** Why the call is ending or has ended; null before. */
+  readonly endReason: EndReason | null;
   readonly media: CallMedia | null;
   readonly turns: TurnKeeper | null;
   readonly stream: BackendStream | null;
@@ -53,9 +55,11 @@ export function snapshotOf(parts: SnapshotParts): SessionSnapshot {
     playoutBytes: media?.playout.waitingBytes ?? 0,
     playoutCapacityBytes: media?.playout.capacityBytes ?? 0,
     playoutMs: media?.playout.waitingMs ?? 0,
+    playoutPhrases: media?.ledger.unheard().length ?? 0,
     underrunTicks: media?.underrunTicks ?? 0,
     speakingTicks: media?.speakingTicks ?? 0,
     overflows: parts.overflows,
+    endReason: parts.endReason,
     turns: turns?.turns ?? 0,
     bargeIns: turns?.bargeIns ?? 0,
     reconnects: 0,

@@ -68,6 +68,9 @@ export class Session {
   #stallReported = false;
   #underrunsReported = 0;
   #overflows = 0;
+  #overflowItem = '';
+  #mediaSinceMs = 0;
+  #reported = false;
 
   constructor(parts: SessionParts) {
     this.#parts = parts;
@@ -93,7 +96,9 @@ export class Session {
     if (!this.#happen('start'))
       throw new TalkspurtError('ERR_TALKSPURT_ALREADY_RUNNING', 'this call was started before');
     try {
-      await this.#open();
+      // A peer that heeds no signal must not hold up what is over.
+      const over = this.ended.then(() => Promise.reject(this.#end?.error ?? this.#gone()));
+      await Promise.race([this.#open(), over]);
     } catch (error) {
       const failure = asTalkspurtError(error);
       await this.#finish({ reason: reasonOf(failure), error: failure }, this.#options.hangupOnBackendFailure);
@@ -128,6 +133,7 @@ export class Session {
       createdMs: this.#createdMs,
       nowMs: this.#clock.nowMs(),
       overflows: this.#overflows,
+      endReason: this.#end?.reason ?? null,
       media: this.#media,
       turns: this.#turns,
       stream: this.#stream,
@@ -140,11 +146,11 @@ export class Session {
     const { signal } = this.#lifeline;
     leg.listen(this.#legListener());
     await leg.answer(signal);
-    this.#alive();
+    if (this.#tooLate) throw this.#end?.error ?? this.#gone();
     this.#happen('answered');
 
     const transport = await leg.openMedia(signal);
-    await this.#keep(transport);
+    if (this.#tooLate) await this.#discard(transport);
     this.#transport = transport;
     const { format } = transport;
     const dsp = dspPool.acquire({ leg: format, backendInput: format, backendOutput: format });
@@ -158,13 +164,14 @@ export class Session {
     this.#media = media;
     this.#turns = new TurnKeeper(media, this.#options, (event, atMs) => this.#emit(event, atMs));
     transport.start(media.sink((error) => this.#over({ reason: 'media-failed', error })));
+    this.#mediaSinceMs = this.#clock.nowMs();
     this.#ticking = scheduler.add(media);
     this.#supervision = this.#clock.every(SUPERVISE_MS, () => this.#supervise());
 
     const dialledMs = this.#clock.nowMs();
     const call = { callId: this.callId, leg: media.leg, from: leg.from, to: leg.to, variables: leg.variables };
     const stream = await backend.open(call, this.#backendSink(), signal);
-    await this.#keep(stream);
+    if (this.#tooLate) await this.#discard(stream);
     this.#stream = stream;
     this.#emit({ type: 'backend.opened', backend: backend.name, connectMs: this.#clock.nowMs() - dialledMs });
     media.connect(stream);
@@ -217,7 +224,9 @@ export class Session {
         const droppedBytes = this.#turns?.onAudio(audio, itemId) ?? 0;
         if (droppedBytes === 0) return;
         // Once a phrase is too long every further piece of it is: say so for the first.
-        if (this.#overflows++ === 0) this.#emit({ type: 'media.overflow', place: 'playout', droppedBytes });
+        this.#overflows += 1;
+        if (itemId !== this.#overflowItem) this.#emit({ type: 'media.overflow', place: 'playout', droppedBytes });
+        this.#overflowItem = itemId;
       },
       onAudioDone: (itemId) => this.#turns?.onAudioDone(itemId),
       onResponseStarted: () => this.#turns?.onResponseStarted(),
@@ -261,7 +270,7 @@ export class Session {
     const dryTicks = media.underrunTicks - this.#underrunsReported;
     if (dryTicks > 0) this.#emit({ type: 'media.underrun', missingMs: dryTicks * media.ptimeMs });
     this.#underrunsReported = media.underrunTicks;
-    const silentMs = nowMs - media.lastFrameMs;
+    const silentMs = nowMs - (Number.isNaN(media.lastFrameMs) ? this.#mediaSinceMs : media.lastFrameMs);
     if (silentMs > LIMITS.mediaStalledMs && !this.#stallReported) this.#emit({ type: 'media.stalled', silentMs });
     this.#stallReported = silentMs > LIMITS.mediaStalledMs;
   }
@@ -276,7 +285,8 @@ export class Session {
       this.#end = end;
       this.#hangup = hangup;
       this.#lifeline.abort(end.error ?? this.#gone());
-      await this.#release();
+      const failure = await this.#release();
+      const error = end.error ?? failure;
       this.#happen('released');
       const durationMs = this.#clock.nowMs() - this.#createdMs;
       const hangupCause = this.#legGone ? this.#hangupCause : hangup ? hangupCauseOf(end.reason) : 0;
@@ -285,36 +295,47 @@ export class Session {
         reason: end.reason,
         hangupCause,
         durationMs,
-        ...(end.error === undefined ? {} : { error: end.error }),
+        ...(error === undefined ? {} : { error }),
       });
+      this.#reported = true;
       this.#resolveEnded(end);
     }
     await this.ended;
   }
 
-  /** Gives everything back: ticks first, then the peers, each whatever becomes of the others, under one deadline. */
-  async #release(): Promise<void> {
+  /**
+   * Gives everything back: ticks first, then the peers, each whatever becomes of the others, under one deadline. Returns
+   * what went wrong with it; what is not done by the deadline is left to itself.
+   */
+  async #release(): Promise<TalkspurtError | undefined> {
     this.#ticking?.remove();
     this.#supervision?.cancel();
     const media = this.#media;
     media?.disconnect();
     const { leg, dspPool } = this.#parts;
-    const letGo = this.#legGone
-      ? leg.release()
-      : this.#hangup
-        ? leg.hangup(hangupCauseOf(this.#end?.reason ?? 'stopped'))
-        : leg.release();
+    const letGo = async (): Promise<void> => {
+      if (this.#hangup && !this.#legGone) await leg.hangup(hangupCauseOf(this.#end?.reason ?? 'stopped'));
+      else await leg.release();
+    };
+    const closeTransport = async (): Promise<void> => this.#transport?.close();
+    const closeStream = async (): Promise<void> => this.#stream?.close();
     // The switch is told to stop before its packets lose their port.
-    const switchSide = letGo.finally(() => this.#transport?.close());
+    const all = Promise.allSettled([letGo().finally(closeTransport), closeStream()]);
     let deadline: Timer | undefined;
-    const late = new Promise<'late'>((resolve) => {
-      deadline = this.#clock.after(LIMITS.callEndMs, () => resolve('late'));
+    const late = new Promise<null>((resolve) => {
+      deadline = this.#clock.after(LIMITS.callEndMs, () => resolve(null));
     });
-    const all = Promise.allSettled([switchSide, this.#stream?.close()]);
-    const outcome = await Promise.race([all, late]);
+    const outcomes = await Promise.race([all, late]);
     deadline?.cancel();
-    if (outcome === 'late') await this.#transport?.close();
+    // The leg may be what hangs: the port is freed without it.
+    if (outcomes === null) void Promise.allSettled([closeTransport()]);
     if (media !== null) dspPool.release(media.dsp);
+    if (outcomes === null) {
+      const message = `switch or backend did not let go of the call within ${LIMITS.callEndMs} ms`;
+      return new TalkspurtError('ERR_TALKSPURT_LINK_TIMEOUT', message);
+    }
+    const refused = outcomes.find((outcome) => outcome.status === 'rejected');
+    return refused === undefined ? undefined : asTalkspurtError(refused.reason);
   }
 
   #happen(happening: CallHappening): boolean {
@@ -327,19 +348,23 @@ export class Session {
   }
 
   #emit(event: CallEvent, atMs = this.#clock.nowMs()): void {
+    // After its end nothing is said of a call: a late peer would only confuse who counts calls.
+    if (this.#reported) return;
     this.#parts.events.emit({ ...event, callId: this.callId, atMs });
   }
 
-  /** @throws why the call ended, when it did while something was awaited */
-  #alive(): void {
-    if (this.#state === 'ending' || this.#state === 'ended') throw this.#end?.error ?? this.#gone();
+  /**
+   * Whether the call ended while something was awaited. Asked in the same turn of the event loop in which its answer is
+   * acted on: a promise in between would be room for a hang-up.
+   */
+  get #tooLate(): boolean {
+    return this.#state === 'ending' || this.#state === 'ended';
   }
 
-  /** What came up only after the call had ended is closed again. @throws why it ended */
-  async #keep(late: { close(): Promise<void> }): Promise<void> {
-    if (this.#state !== 'ending' && this.#state !== 'ended') return;
+  /** Closes what came up only after the call had ended. @throws why it ended */
+  async #discard(late: { close(): Promise<void> }): Promise<never> {
     await late.close();
-    this.#alive();
+    throw this.#end?.error ?? this.#gone();
   }
 
   #gone(): TalkspurtError {

@@ -63,9 +63,7 @@ export class TurnKeeper {
       this.#callerSinceMs = this.#media.endpointer.onsetMs;
       this.#emit({ type: 'speech.started', by: 'caller', source: 'endpointer' }, this.#callerSinceMs);
     } else if (edge === 'stopped') {
-      const endedMs = this.#media.endpointer.lastSpeechMs;
-      const durationMs = Math.max(0, endedMs - this.#callerSinceMs);
-      this.#emit({ type: 'speech.stopped', by: 'caller', source: 'endpointer', durationMs }, endedMs);
+      this.#callerStopped();
     }
     if (cuttingIn && !this.#options.bargeIn) return;
     if (edge === 'candidate') this.#happen('caller-candidate', nowMs);
@@ -100,6 +98,8 @@ export class TurnKeeper {
   onFaded(nowMs: number): void {
     const media = this.#media;
     media.fading = false;
+    // Not when its very last frame had left in the tick before: then its end is told already.
+    const agentHeard = media.playout.speaking;
     const position = media.ledger.position();
     this.#forgetUnheard();
     const droppedMs = media.playout.clear();
@@ -107,7 +107,7 @@ export class TurnKeeper {
     media.stream?.cancelResponse(position?.itemId ?? null, position?.playedMs ?? 0);
     this.#responding = false;
     this.#bargeIns += 1;
-    this.#agentStopped(nowMs);
+    if (agentHeard) this.#agentStopped(nowMs);
     const stopMs = Math.max(0, nowMs - media.endpointer.onsetMs);
     this.#emit({ type: 'barge-in', stopMs, playedMs: position?.playedMs ?? 0, droppedMs }, nowMs);
   }
@@ -195,6 +195,8 @@ export class TurnKeeper {
         this.#reportLatency(nowMs);
         break;
       case 'rearm':
+        // Its end will not be seen any more: say that it ended.
+        if (media.endpointer.speaking) this.#callerStopped();
         media.endpointer.rearm();
         break;
     }
@@ -210,6 +212,12 @@ export class TurnKeeper {
     if (this.#latencies.length > LATENCIES) this.#latencies.shift();
     const sinceSpeechMs = Math.max(0, nowMs - lastSpeechMs);
     this.#emit({ type: 'turn.response-latency', latencyMs, sinceSpeechMs }, nowMs);
+  }
+
+  #callerStopped(): void {
+    const endedMs = this.#media.endpointer.lastSpeechMs;
+    const durationMs = Math.max(0, endedMs - this.#callerSinceMs);
+    this.#emit({ type: 'speech.stopped', by: 'caller', source: 'endpointer', durationMs }, endedMs);
   }
 
   #agentStopped(nowMs: number): void {

@@ -3,70 +3,82 @@
  * what was said and what was heard on one time line. It has no timer: the switch's media clock drives it frame by frame.
  */
 import { LIMITS } from '../limits.ts';
+import { CallerEar } from './caller-ear.ts';
+import type { SpeechSpan } from './caller-ear.ts';
+import { SampleTrack } from './sample-track.ts';
+import type { CallerStep } from './caller-script.ts';
 import type { SimulatedPhone } from './phone.ts';
 import { resampleSinc } from './sinc-resample.ts';
 
-/** One thing that the caller does; the next one begins when it is done. */
-export type CallerStep =
-  /** Plays a recording. `text` is what it says, for those who watch. */
-  | { readonly say: Int16Array; readonly sampleRateHz: number; readonly text: string }
-  /** Waits until the agent is heard (100 ms of it), or has been silent for `quietMs` after being heard. */
-  | { readonly waitForAgent: 'starts'; readonly timeoutMs: number }
-  | { readonly waitForAgent: 'stops'; readonly quietMs: number; readonly timeoutMs: number }
-  | { readonly silenceMs: number }
-  | { readonly press: string }
-  | { readonly hangup: true };
+export type { CallerStep } from './caller-script.ts';
 
-/** What the caller did, at a time on its own time line (ms since its first frame). */
+/** What the caller did or noticed, at a time on its own time line (ms since its first frame). */
 export type CallerEvent =
   | { readonly type: 'saying'; readonly atMs: number; readonly text: string }
   | { readonly type: 'said'; readonly atMs: number; readonly text: string }
   | { readonly type: 'agent-heard'; readonly atMs: number }
   | { readonly type: 'agent-silent'; readonly atMs: number }
-  | { readonly type: 'timed-out'; readonly atMs: number; readonly waitedFor: 'starts' | 'stops' }
+  | { readonly type: 'timed-out'; readonly atMs: number; readonly waitedFor: 'starts' | 'stops' | 'interrupt' }
   | { readonly type: 'pressed'; readonly atMs: number; readonly digits: string }
   | { readonly type: 'hung-up'; readonly atMs: number };
 
-/** Both directions, sample-aligned on the time line. */
+/** Both directions, sample-aligned on the time line and of one length. */
 export interface CallerRecording {
   readonly sampleRateHz: number;
   readonly said: Int16Array;
   readonly heard: Int16Array;
 }
 
-/** A frame at or above this is the agent, dBov. */
-const HEARD_DBOV = -45;
-const HEARD_MS = 100;
-/** Quiet that ends the agent's speech for {@link CallerEvent}s, ms. */
-const SILENT_MS = 500;
+export interface SimulatedCallerOptions {
+  readonly script: readonly CallerStep[];
+  /** Told from within the media clock: not to take long. */
+  readonly onEvent?: (event: CallerEvent) => void;
+  /** The leg's rate, for which the recordings are made ready beforehand. Default 8000. */
+  readonly sampleRateHz?: number;
+}
 
-/** One caller. Its time begins with the first frame that it is asked for. */
+/** A recording at the leg's rate. */
+interface Line {
+  readonly samples: Int16Array;
+  readonly sampleRateHz: number;
+  /** Where its last word ends, ms from its beginning. */
+  readonly wordsMs: number;
+}
+
+const DEFAULT_QUIET_MS = 700;
+/** Below this a recording's end is silence, in full-scale units of 16 bits. */
+const WORDS_FLOOR = 300;
+
 export class SimulatedCaller implements SimulatedPhone {
   readonly #steps: readonly CallerStep[];
-  readonly #onEvent: (event: CallerEvent) => void;
+  readonly #tell: (event: CallerEvent) => void;
+  readonly #lines = new Map<CallerStep, Line>();
+  readonly #ear = new CallerEar();
+  readonly #said = new SampleTrack();
+  readonly #heard = new SampleTrack();
   #step = 0;
   #stepMs = 0;
   #begun = false;
-  #playing: Int16Array = new Int16Array(0);
+  #playing: Int16Array | null = null;
   #playedSamples = 0;
   #pressed = '';
   #hungUp = false;
   #hangupCause: number | null = null;
   #atMs = 0;
-  #rateHz = 8000;
-  #loudMs = 0;
-  #quietMs = 0;
-  #agentHeard = false;
-  /** Since the caller last began to speak. */
-  #heardSinceSpeaking = false;
-  readonly #said = new Recording();
-  readonly #heard = new Recording();
+  #rateHz: number;
+  #frameSamples = 0;
+  /** When the caller last began to speak, and when those words end. */
+  #spokeFromMs = 0;
+  #spokeToMs = 0;
 
-  constructor(options: { script: readonly CallerStep[]; onEvent?: (event: CallerEvent) => void }) {
+  constructor(options: SimulatedCallerOptions) {
     this.#steps = options.script;
-    this.#onEvent = options.onEvent ?? ((): void => undefined);
+    this.#tell = options.onEvent ?? ((): void => undefined);
+    this.#rateHz = options.sampleRateHz ?? 8000;
+    for (const step of options.script) if ('say' in step) this.#lines.set(step, lineOf(step, this.#rateHz));
   }
 
+  /** True once the script has hung up. */
   get hungUp(): boolean {
     return this.#hungUp;
   }
@@ -81,42 +93,51 @@ export class SimulatedCaller implements SimulatedPhone {
     return this.#atMs;
   }
 
+  /** Whether every step is done. */
+  get finished(): boolean {
+    return this.#step >= this.#steps.length;
+  }
+
+  /** When the agent was heard, by level. */
+  get agentSpans(): readonly SpeechSpan[] {
+    return this.#ear.spans;
+  }
+
   /** A copy of what was recorded so far; at most LIMITS.recordingMs. */
   recording(): CallerRecording {
-    return { sampleRateHz: this.#rateHz, said: this.#said.samples(), heard: this.#heard.samples() };
+    // What has been said in a ptime is there before what is heard in it.
+    this.#heard.add(NOTHING, this.#said.length, this.#limit);
+    const heard = new Int16Array(this.#said.length);
+    heard.set(this.#heard.samples().subarray(0, heard.length));
+    return { sampleRateHz: this.#rateHz, said: this.#said.samples(), heard };
   }
 
   speak(frame: Int16Array, sampleRateHz: number): boolean {
     this.#rateHz = sampleRateHz;
+    this.#frameSamples = frame.length;
     const frameMs = (frame.length / sampleRateHz) * 1000;
     // A step that takes no time makes room for the next in the same frame.
-    while (this.#step < this.#steps.length && this.#done(frameMs)) this.#next();
-    this.#fill(frame);
-    this.#said.add(frame, this.#limit());
+    while (this.#isDone(frameMs)) this.#next();
+    if (this.#playing !== null) {
+      frame.set(this.#playing.subarray(this.#playedSamples, this.#playedSamples + frame.length));
+      this.#playedSamples += frame.length;
+    }
+    this.#said.add(frame, 0, this.#limit);
     this.#stepMs += frameMs;
     this.#atMs += frameMs;
     return true;
   }
 
   hear(frame: Int16Array | null, sampleRateHz: number): void {
-    // What was not sent is heard as silence for as long as the frame that was said beside it.
-    const heard = frame ?? new Int16Array(Math.max(0, this.#said.length - this.#heard.length));
-    this.#heard.add(heard, this.#limit());
-    const frameMs = (heard.length / sampleRateHz) * 1000;
-    if (levelOf(heard) >= HEARD_DBOV) {
-      this.#loudMs += frameMs;
-      this.#quietMs = 0;
-      if (!this.#agentHeard && this.#loudMs >= HEARD_MS) {
-        this.#agentHeard = true;
-        this.#tell({ type: 'agent-heard', atMs: this.#atMs - this.#loudMs });
-      }
-    } else {
-      this.#quietMs += frameMs;
-      if (this.#quietMs < SILENT_MS) return;
-      this.#loudMs = 0;
-      if (this.#agentHeard) this.#tell({ type: 'agent-silent', atMs: this.#atMs - this.#quietMs });
-      this.#agentHeard = false;
-    }
+    // It belongs to the ptime that was last spoken in; where nothing was sent there is silence of the same length.
+    const heard = frame ?? NOTHING;
+    this.#heard.add(heard, this.#said.length - (frame?.length ?? 0), this.#limit);
+    const frameMs = ((frame?.length ?? this.#frameSamples) / sampleRateHz) * 1000;
+    const edge = this.#ear.hear(heard, this.#atMs, frameMs);
+    if (edge === null) return;
+    const span = this.#ear.last;
+    if (edge === 'starts') this.#tell({ type: 'agent-heard', atMs: span?.fromMs ?? this.#atMs });
+    else this.#tell({ type: 'agent-silent', atMs: span?.toMs ?? this.#atMs });
   }
 
   takeDigits(): string {
@@ -129,32 +150,44 @@ export class SimulatedCaller implements SimulatedPhone {
     this.#hangupCause = hangupCause;
   }
 
+  get #limit(): number {
+    return (LIMITS.recordingMs / 1000) * this.#rateHz;
+  }
+
   /** Whether the step at hand is over; begins it first. */
-  #done(frameMs: number): boolean {
+  #isDone(frameMs: number): boolean {
     const step = this.#steps[this.#step];
     if (step === undefined) return false;
     if (!this.#begun) this.#begin(step);
-    if ('say' in step) return this.#playedSamples >= this.#playing.length;
+    if ('say' in step) return this.#playedSamples >= (this.#playing?.length ?? 0);
     if ('silenceMs' in step) return this.#stepMs + frameMs / 2 >= step.silenceMs;
-    if (!('waitForAgent' in step)) return true;
-    const met = step.waitForAgent === 'starts' ? this.#agentHeard : this.#stoppedFor(step.quietMs);
-    if (met) return true;
+    if (!('timeoutMs' in step)) return true;
+    if (this.#isMet(step)) return true;
     if (this.#stepMs < step.timeoutMs) return false;
-    this.#tell({ type: 'timed-out', atMs: this.#atMs, waitedFor: step.waitForAgent });
+    const waitedFor = 'waitForAgent' in step ? step.waitForAgent : 'interrupt';
+    this.#tell({ type: 'timed-out', atMs: this.#atMs, waitedFor });
     return true;
   }
 
-  /** The agent had been heard, since this step began or before it, and has been quiet for so long. */
-  #stoppedFor(quietMs: number): boolean {
-    return this.#quietMs >= quietMs && this.#quietMs < this.#atMs && this.#heardSinceSpeaking;
+  #isMet(wait: Extract<CallerStep, { timeoutMs: number }>): boolean {
+    const span = this.#ear.last;
+    if (span === null) return false;
+    if ('interruptAfterMs' in wait) return span.open && this.#atMs - span.fromMs >= wait.interruptAfterMs;
+    if (wait.waitForAgent === 'starts') return span.fromMs >= this.#spokeToMs;
+    return span.toMs > this.#spokeFromMs && this.#atMs - span.toMs >= (wait.quietMs ?? DEFAULT_QUIET_MS);
   }
 
   #begin(step: CallerStep): void {
     this.#begun = true;
     if ('say' in step) {
-      this.#playing = resampleSinc(step.say, step.sampleRateHz, this.#rateHz);
+      let line = this.#lines.get(step);
+      // A leg of another rate than was announced: made anew, once.
+      if (line?.sampleRateHz !== this.#rateHz) line = lineOf(step, this.#rateHz);
+      this.#lines.set(step, line);
+      this.#playing = line.samples;
       this.#playedSamples = 0;
-      this.#heardSinceSpeaking = false;
+      this.#spokeFromMs = this.#atMs;
+      this.#spokeToMs = this.#atMs + line.wordsMs;
       this.#tell({ type: 'saying', atMs: this.#atMs, text: step.text });
     } else if ('press' in step) {
       this.#pressed += step.press;
@@ -167,56 +200,20 @@ export class SimulatedCaller implements SimulatedPhone {
 
   #next(): void {
     const step = this.#steps[this.#step];
-    if (step !== undefined && 'say' in step) this.#tell({ type: 'said', atMs: this.#atMs, text: step.text });
+    if (step !== undefined && 'say' in step) {
+      this.#playing = null;
+      this.#tell({ type: 'said', atMs: this.#atMs, text: step.text });
+    }
     this.#step += 1;
     this.#stepMs = 0;
     this.#begun = false;
   }
-
-  #fill(frame: Int16Array): void {
-    if (this.#agentHeard) this.#heardSinceSpeaking = true;
-    const step = this.#steps[this.#step];
-    if (step === undefined || !('say' in step)) return;
-    const rest = this.#playing.subarray(this.#playedSamples, this.#playedSamples + frame.length);
-    frame.set(rest);
-    this.#playedSamples += frame.length;
-  }
-
-  #tell(event: CallerEvent): void {
-    this.#onEvent(event);
-  }
-
-  #limit(): number {
-    return (LIMITS.recordingMs / 1000) * this.#rateHz;
-  }
 }
 
-/** Samples that grow in large steps. */
-class Recording {
-  #store = new Int16Array(16_000);
-  length = 0;
+const NOTHING = new Int16Array(0);
 
-  /** What goes beyond `limit` samples is left out. */
-  add(frame: Int16Array, limit: number): void {
-    if (this.length + frame.length > limit) return;
-    if (this.length + frame.length > this.#store.length) {
-      const bigger = new Int16Array(Math.max(this.#store.length * 2, this.length + frame.length));
-      bigger.set(this.#store.subarray(0, this.length));
-      this.#store = bigger;
-    }
-    this.#store.set(frame, this.length);
-    this.length += frame.length;
-  }
-
-  samples(): Int16Array {
-    return this.#store.slice(0, this.length);
-  }
-}
-
-/** RFC 6464 level of a frame, dBov. */
-function levelOf(frame: Int16Array): number {
-  if (frame.length === 0) return -127;
-  let sum = 0;
-  for (const sample of frame) sum += sample * sample;
-  return sum === 0 ? -127 : 10 * Math.log10(sum / frame.length / 32768 ** 2);
+function lineOf(step: Extract<CallerStep, { say: Int16Array }>, sampleRateHz: number): Line {
+  const samples = resampleSinc(step.say, step.sampleRateHz, sampleRateHz);
+  const last = samples.findLastIndex((sample) => Math.abs(sample) > WORDS_FLOOR);
+  return { samples, sampleRateHz, wordsMs: ((last + 1) / sampleRateHz) * 1000 };
 }

@@ -3,7 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import type { DspPool } from '../dsp/dsp.ts';
 import type { Dialogue } from './dialogue.ts';
 import type { Hearing } from './hearing.ts';
-import type { SpeechSynthesizer, Voice } from './speech.ts';
+import type { SpeechSource, Voice } from './speech.ts';
 
 /** What goes wrong on purpose. */
 export type RealtimeFault =
@@ -28,7 +28,7 @@ export type MalformedFrame = 'json' | 'base64' | 'binary' | 'no-type' | 'unknown
 export interface RealtimeBehaviour {
   readonly clock: Clock;
   readonly dspPool: DspPool;
-  readonly speech: SpeechSynthesizer;
+  readonly speech: SpeechSource;
   readonly hearing: Hearing | null;
   readonly dialogue: Dialogue;
   readonly voice: Voice;

@@ -32,7 +32,7 @@ export function parseClientEvent(text: string): Fields {
   if (!('type' in event)) {
     throw new RealtimeRefusal('missing_required_parameter', "Missing required parameter: 'type'.", 'type');
   }
-  return event as Fields;
+  return event;
 }
 
 /** Strict, as the service is: `Buffer.from` would read anything. */

@@ -47,6 +47,11 @@ export class RealtimeEcho {
     return false;
   }
 
+  /** Holds nothing that has to be freed. */
+  close(): void {
+    this.#begun = false;
+  }
+
   #setUp(text: string): void {
     try {
       const event = parseClientEvent(text);

@@ -39,7 +39,7 @@ export function refusalOf(error: z.ZodError, root: string): RealtimeRefusal {
         return new RealtimeRefusal('missing_required_parameter', `Missing required parameter: '${param}'.`, param);
       }
       const known = issue.values.map((value) => `'${String(value)}'`).join(', ');
-      const given = typeof issue.input === 'object' ? kindOf(issue.input) : `'${String(issue.input)}'`;
+      const given = typeof issue.input === 'string' ? `'${issue.input.slice(0, 64)}'` : kindOf(issue.input);
       return new RealtimeRefusal('invalid_value', `Invalid value: ${given}. Supported values are: ${known}.`, param);
     }
     case 'too_big':

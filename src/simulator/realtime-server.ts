@@ -17,12 +17,12 @@ import { RealtimeEcho } from './realtime-echo.ts';
 import { RealtimeSession } from './realtime-session.ts';
 import { judgeUpgrade, refuseUpgrade } from './realtime-upgrade.ts';
 import { RealtimeWire } from './realtime-wire.ts';
-import type { SpeechSynthesizer, Voice } from './speech.ts';
+import type { SpeechSource, Voice } from './speech.ts';
 
 export interface RealtimeServerOptions {
   readonly clock: Clock;
   /** The agent's voices. Stays the caller's: it is not closed with the server. */
-  readonly speech: SpeechSynthesizer;
+  readonly speech: SpeechSource;
   /** Understands the caller; null or absent: the dialogue goes by turns. */
   readonly hearing?: Hearing | null;
   readonly dialogue?: Dialogue;
@@ -147,6 +147,9 @@ export class RealtimeServer {
   /** Ends every session and the listener. Twice is harmless. */
   async close(): Promise<void> {
     this.dropConnections();
+    // Not when each socket says that it is closed, but now: who has closed the server owns no timer of its any more.
+    for (const session of this.#sessions) session.close();
+    this.#sessions.clear();
     this.#sockets.close();
     if (!this.#http.listening) return;
     await new Promise<void>((resolve) => {

@@ -187,7 +187,8 @@ export class RealtimeSession {
     this.#send({ type: 'input_audio_buffer.committed', item_id: itemId, previous_item_id });
     const item: ConversationItem = {
       ...{ id: itemId, object: 'realtime.item', type: 'message', role: 'user', status: 'completed' },
-      content: [{ type: 'input_audio' }],
+      // Null until it has been transcribed: the service says so, the SDK's type does not.
+      content: [{ type: 'input_audio', transcript: null as unknown as string }],
     };
     this.#add(item, (samples.length / sampleRateHz) * 1000);
     this.#host.count('turns', 1);

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { parentPort } from 'node:worker_threads';
-import { ConsoleStdout, Directory, File, OpenFile, PreopenDirectory, WASI } from '@bjorn3/browser_wasi_shim';
+import { ConsoleStdout, File, OpenFile, PreopenDirectory, WASI } from '@bjorn3/browser_wasi_shim';
 
 /** What the worker is asked. */
 export interface SpeechRequest {
@@ -33,7 +33,7 @@ function speak({ text, voice, stretch }: SpeechRequest): Uint8Array<ArrayBuffer>
   });
   const instance = new WebAssembly.Instance(flite, { wasi_snapshot_preview1: wasi.wasiImport });
   const status = wasi.start(instance as unknown as Parameters<WASI['start']>[0]);
-  const made = (root.dir as Directory).contents.get('speech.wav');
+  const made = root.dir.contents.get('speech.wav');
   if (status !== 0 || !(made instanceof File)) throw new Error(`flite ended with ${status}: ${complaints.join(' ')}`);
   // A copy of its own length: the program's file grows in larger steps, and this one is handed over, not cloned.
   return new Uint8Array(made.data);

@@ -17,13 +17,19 @@ export interface Speech {
   readonly sampleRateHz: number;
 }
 
+/** Whoever can say a text; {@link SpeechSynthesizer} is one. */
+export interface SpeechSource {
+  /** `speed` is times the ordinary one. What is returned is not changed by either side. */
+  synthesize(text: string, voice: Voice, speed?: number): Promise<Speech>;
+}
+
 interface Waiting {
   readonly resolve: (speech: Speech) => void;
   readonly reject: (error: TalkspurtError) => void;
 }
 
 /** Owns one worker, started by the first text. It keeps the process up only while a text is being spoken. */
-export class SpeechSynthesizer {
+export class SpeechSynthesizer implements SpeechSource {
   readonly #waiting = new Map<number, Waiting>();
   /** Least recently used first. */
   readonly #cache = new Map<string, Promise<Speech>>();
@@ -37,7 +43,7 @@ export class SpeechSynthesizer {
    */
   async synthesize(text: string, voice: Voice, speed = 1): Promise<Speech> {
     if (this.#closed) throw failure('the synthesiser is closed');
-    if (!VOICES.includes(voice)) throw failure(`there is no voice ${String(voice)}: use ${VOICES.join(', ')}`);
+    if (!VOICES.includes(voice)) throw failure(`there is no voice ${voice}: use ${VOICES.join(', ')}`);
     if (!(speed >= 0.25 && speed <= 1.5)) throw failure(`a speed of ${speed} is not 0.25 to 1.5`);
     if (text.length > LIMITS.speechCharacters) {
       throw failure(`a text has at most ${LIMITS.speechCharacters} characters: split it into sentences`);

@@ -4,7 +4,7 @@
  * What does it do? `push` puts a frame into the slot of its sequence number; `pop` takes the next one in order.
  * How does it work? Slots are made once. A gap with later frames behind it is a lost frame; an empty buffer is a late one,
  *   and the next number is waited for: a late frame so deepens the buffer by itself. When the buffer has been deeper than
- *   its target for a whole window (sender's clock faster than ours, or a burst), the oldest frame is given up.
+ *   its target for a whole window (sender's clock faster than ours, or a burst), the oldest frames are given up.
  *   The target follows the interarrival jitter of RFC 3550 §6.4.1.
  * How do I use it? Not for: audio that waits to be *sent* (that is the playout).
  */
@@ -21,7 +21,7 @@ export interface JitterBufferOptions {
 }
 
 const EMPTY = -1;
-/** Pops after which a buffer that was never shallower than its target gives up a frame. */
+/** Pops after which a buffer that was never shallower than its target gives up what is too much. */
 const WINDOW_POPS = 100;
 /** Consecutive frames from far behind that mean: the sender started over. */
 const RESTART_FRAMES = 3;
@@ -162,12 +162,12 @@ export class JitterBuffer {
     this.#transitMs = Number.NaN;
   }
 
-  /** Once a window: one frame is given up when there was always one too many. */
+  /** Once a window: the frames that were always too many are given up, together: one gap is heard less than several. */
   #settle(depth: number): void {
     if (depth < this.#windowMinimum) this.#windowMinimum = depth;
     this.#windowPops += 1;
     if (this.#windowPops < WINDOW_POPS) return;
-    if (this.#windowMinimum > this.targetFrames) {
+    for (let excess = this.#windowMinimum - this.targetFrames; excess > 0; excess -= 1) {
       const index = this.#next & this.#mask;
       if (this.#numbers[index] === this.#next) this.#dropped += 1;
       else this.#lost += 1;

@@ -12,8 +12,9 @@ import { createSocket } from 'node:dgram';
 import type { RemoteInfo, Socket } from 'node:dgram';
 import type { Clock, Timer } from '../core/clock.ts';
 import { TalkspurtError } from '../core/errors.ts';
-import type { AudioFormat, MediaFormat } from '../core/media.ts';
+import type { AudioFormat, MediaFormat, PtimeMs } from '../core/media.ts';
 import { bytesPerMs, frameBytes, frameSamples, isPtimeMs } from '../core/media.ts';
+import { LIMITS } from '../limits.ts';
 import type { MediaSink, MediaTransport, MediaTransportStats } from './media-transport.ts';
 
 /** Where to bind, whom to believe, what to expect. */
@@ -28,7 +29,7 @@ export interface UnicastOptions {
   /** What the channel carries: G.711 in native mode, otherwise L16 at the read rate. */
   readonly audio: AudioFormat;
   /** The channel's packet duration, or null: it is learned from the first datagram. */
-  readonly ptimeMs: number | null;
+  readonly ptimeMs: PtimeMs | null;
 }
 
 interface Counters {
@@ -39,6 +40,10 @@ interface Counters {
 }
 
 const KERNEL_BUFFER_BYTES = 256 * 1024;
+const IDLE_BYTE = 0xff;
+const USUAL_PTIME_MS = 20;
+/** One byte of silence: ITU-T G.711's positive zero, or L16's zero. */
+const SILENCE = { pcmu: 0xff, pcma: 0xd5, l16: 0 } as const;
 
 /** One call's socket. */
 export class UnicastTransport implements MediaTransport {
@@ -48,7 +53,8 @@ export class UnicastTransport implements MediaTransport {
   readonly #socket: Socket;
   readonly #counters: Counters = { receivedFrames: 0, sentFrames: 0, rejectedPackets: 0, unsentFrames: 0 };
   readonly #onSent = (error: Error | null): void => {
-    if (error !== null) this.#counters.unsentFrames += 1;
+    if (error === null) this.#counters.sentFrames += 1;
+    else this.#counters.unsentFrames += 1;
   };
   #format: MediaFormat | null = null;
   #frameBytes = 0;
@@ -57,9 +63,14 @@ export class UnicastTransport implements MediaTransport {
   #sequenceNumber = 0;
   #timestamp = 0;
   #idleFrames = 0;
+  #idleRun = 0;
+  #wrongSizes = 0;
+  #peerPort = 0;
+  #silence = new Uint8Array(0);
   #connected = false;
   #closed = false;
   #onFirst: (() => void) | null = null;
+  #onRefused: ((error: TalkspurtError) => void) | null = null;
 
   private constructor(options: UnicastOptions) {
     this.#options = options;
@@ -148,6 +159,7 @@ export class UnicastTransport implements MediaTransport {
       await new Promise<void>((resolve, reject) => {
         if (this.#connected) return resolve();
         this.#onFirst = resolve;
+        this.#onRefused = reject;
         onAbort = () => reject(signal.reason as Error);
         if (signal.aborted) return onAbort();
         signal.addEventListener('abort', onAbort, { once: true });
@@ -157,6 +169,7 @@ export class UnicastTransport implements MediaTransport {
     } finally {
       timer?.cancel();
       this.#onFirst = null;
+      this.#onRefused = null;
       if (onAbort !== undefined) signal.removeEventListener('abort', onAbort);
     }
   }
@@ -171,7 +184,6 @@ export class UnicastTransport implements MediaTransport {
       return;
     }
     this.#socket.send(payload, this.#onSent);
-    this.#counters.sentFrames += 1;
   }
 
   playedFrames(): null {
@@ -194,39 +206,65 @@ export class UnicastTransport implements MediaTransport {
       this.#learn(datagram, from);
       return;
     }
-    if (datagram.length === this.#frameBytes) {
-      this.#counters.receivedFrames += 1;
-      this.#sequenceNumber = (this.#sequenceNumber + 1) & 0xffff;
-      this.#timestamp = (this.#timestamp + this.#frameSamples) >>> 0;
-      this.#sink?.onFrame(datagram, this.#sequenceNumber, this.#timestamp, this.#clock.nowMs());
-    } else if (this.#isIdle(datagram)) {
-      // Time passes for the jitter measure, but no frame is missing.
-      this.#timestamp = (this.#timestamp + this.#frameSamples) >>> 0;
-      this.#idleFrames += 1;
-    } else {
+    // Until the kernel does it for us: only the one sender, port and all.
+    if (!this.#connected && (from.port !== this.#peerPort || from.address !== this.#options.sourceHost)) {
       this.#counters.rejectedPackets += 1;
+      return;
     }
+    if (datagram.length === this.#frameBytes) {
+      this.#idleRun = 0;
+      this.#deliver(datagram);
+    } else if (this.#isIdle(datagram)) {
+      this.#idle();
+    } else {
+      this.#wrongSize();
+    }
+  }
+
+  #deliver(frame: Uint8Array | null): void {
+    this.#wrongSizes = 0;
+    this.#sequenceNumber = (this.#sequenceNumber + 1) & 0xffff;
+    this.#timestamp = (this.#timestamp + this.#frameSamples) >>> 0;
+    if (frame === null) return;
+    this.#counters.receivedFrames += 1;
+    this.#sink?.onFrame(frame, this.#sequenceNumber, this.#timestamp, this.#clock.nowMs());
+  }
+
+  /** The far end sends nothing: a gap at first, which is concealed; then silence, because the path itself is alive. */
+  #idle(): void {
+    this.#idleFrames += 1;
+    this.#idleRun += 1;
+    this.#deliver(this.#idleRun <= LIMITS.unicastConcealedFrames ? null : this.#silence);
+  }
+
+  #wrongSize(): void {
+    this.#counters.rejectedPackets += 1;
+    this.#wrongSizes += 1;
+    if (this.#wrongSizes !== LIMITS.unicastWrongSizes) return;
+    const message = 'the packets of the channel changed their size: it was given another codec or ptime';
+    this.#sink?.onLost(new TalkspurtError('ERR_TALKSPURT_MEDIA_FORMAT', message));
   }
 
   /** The first datagram of the right sender: its port and its size are what we are told of the path. */
   #learn(datagram: Buffer, from: RemoteInfo): void {
-    const { audio, sourceHost, ptimeMs } = this.#options;
-    const wanted = ptimeMs ?? this.#ptimeOf(datagram);
-    if (from.address !== sourceHost || datagram.length === 0 || !isPtimeMs(wanted)) {
+    const { audio, sourceHost } = this.#options;
+    if (from.address !== sourceHost || datagram.length === 0) {
       this.#counters.rejectedPackets += 1;
       return;
     }
-    const format: MediaFormat = { ...audio, ptimeMs: wanted };
-    if (
-      datagram.length !== frameBytes(format) &&
-      !(audio.codec !== 'l16' && datagram.length === 2 * frameSamples(format))
-    ) {
+    const ptimeMs = this.#ptimeOf(datagram);
+    if (ptimeMs === null) {
       this.#counters.rejectedPackets += 1;
+      const message = `the switch sends packets of ${datagram.length} bytes of ${audio.codec}/${audio.sampleRateHz}: take a mono codec of 10 to 60 ms`;
+      this.#onRefused?.(new TalkspurtError('ERR_TALKSPURT_MEDIA_FORMAT', message));
       return;
     }
+    const format: MediaFormat = { ...audio, ptimeMs };
     this.#format = format;
     this.#frameBytes = frameBytes(format);
     this.#frameSamples = frameSamples(format);
+    this.#silence = new Uint8Array(this.#frameBytes).fill(SILENCE[audio.codec]);
+    this.#peerPort = from.port;
     this.#socket.connect(from.port, from.address, () => {
       if (this.#closed) return;
       this.#connected = true;
@@ -234,15 +272,27 @@ export class UnicastTransport implements MediaTransport {
     });
   }
 
-  /** In native mode a silent far end is told by L16 frames of one repeated byte: twice the size of audio. */
-  #ptimeOf(datagram: Buffer): number {
-    const ms = datagram.length / bytesPerMs(this.#options.audio);
-    return this.#options.audio.codec !== 'l16' && ms > 20 && datagram.every((byte) => byte === datagram[0])
-      ? ms / 2
-      : ms;
+  /**
+   * A packet's duration, or null. FreeSWITCH fills the packet of a far end that sends nothing with 255 and gives it the size
+   * of L16, in native mode too: there twice what audio has, which is then ambiguous without what the channel says.
+   */
+  #ptimeOf(datagram: Buffer): PtimeMs | null {
+    const { audio, ptimeMs: told } = this.#options;
+    const asAudio = datagram.length / bytesPerMs(audio);
+    if (audio.codec === 'l16') {
+      // Two channels, interleaved, look like twice the time.
+      if (told !== null && asAudio === told * 2) return null;
+      return isPtimeMs(asAudio) ? asAudio : null;
+    }
+    const asIdle = datagram.every((byte) => byte === IDLE_BYTE) ? asAudio / 2 : 0;
+    if (told !== null && (told === asAudio || told === asIdle)) return told;
+    if (isPtimeMs(asIdle) && (asIdle === USUAL_PTIME_MS || asAudio !== USUAL_PTIME_MS)) return asIdle;
+    return isPtimeMs(asAudio) ? asAudio : null;
   }
 
   #isIdle(datagram: Buffer): boolean {
-    return this.#options.audio.codec !== 'l16' && datagram.length === 2 * this.#frameSamples;
+    return (
+      this.#options.audio.codec !== 'l16' && datagram.length === 2 * this.#frameSamples && datagram[0] === IDLE_BYTE
+    );
   }
 }

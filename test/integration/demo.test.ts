@@ -66,10 +66,8 @@ test('what the caller heard is what the agent said, to a recogniser that knows n
 test('a recorded human is heard and answered', () => {
   const sounds = join(root, '.cache/asterisk/root/usr/share/asterisk/sounds/en_US_f_Allison');
   if (!required(existsSync(sounds), 'recorded prompts (test/integration/asterisk/get-asterisk.sh)')) return;
-  for (const prompt of ['vm-intro', 'conf-invalid']) {
-    const report = demo(join(folder, prompt), '--wav', join(sounds, `${prompt}.wav`));
-    assert.ok(report.bargeIns.length > 0, prompt);
-  }
+  const report = demo(join(folder, 'human'), '--wav', join(sounds, 'vm-intro.wav'));
+  assert.ok(report.bargeIns.length > 0);
 });
 
 /** Longer words only: short ones are found anywhere. */

@@ -11,6 +11,7 @@ export interface EslEvent {
   /** `Unique-ID`, or empty. */
   readonly uuid: string;
   readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly body: string;
 }
 
 /** What a link tells its adapter. */
@@ -20,6 +21,8 @@ export interface EslLinkListener {
   /** Lost or refused. `retryInMs` is when it is dialled again. */
   onDown(error: TalkspurtError, retryInMs: number): void;
   onEvent(event: EslEvent): void;
+  /** An event that is not one, or an `onEvent` that threw. The link stays up. */
+  onFault?(error: TalkspurtError): void;
 }
 
 /** Where unicast is to go. `local` is the switch's side, `remote` is ours. */
@@ -43,13 +46,24 @@ export interface EslLink {
    * ERR_TALKSPURT_COMMAND_SYNTAX for line breaks
    */
   api(command: string): Promise<string>;
+  /**
+   * The same in the background, for what may take its time: up to `LIMITS.eslJobMs`, and the link is free meanwhile.
+   * @throws as `api`, but a job that is late does not drop the link
+   */
+  bgapi(command: string): Promise<string>;
+  /**
+   * `sendmsg` to a channel; resolves to the reply text, long before it is carried out.
+   * @throws ERR_TALKSPURT_UNICAST_GUARD for unicast however it is spelled: it needs a permit; otherwise as `api`
+   */
+  sendMessage(uuid: string, headers: Readonly<Record<string, string>>): Promise<string>;
   /** From now on events of this channel are delivered. Renewed after every reconnect. @throws as `api` */
   watch(uuid: string): Promise<void>;
   /** …and no longer. Never rejects: a link that is down watches nothing. */
   unwatch(uuid: string): Promise<void>;
   /**
-   * Sends the one message that can kill the switch. There is no other way to send it: `api` and `watch` cannot carry it,
-   * and a permit is only ever made by a `UnicastGuard`. @throws ERR_TALKSPURT_UNICAST_GUARD for a spent permit, and as `api`
+   * Sends the one message that can kill the switch. There is no other way to send it: nothing else here carries it, and a
+   * permit is only ever made by a `UnicastGuard`. It is tested and used up when the message is written, not when it queues.
+   * @throws ERR_TALKSPURT_UNICAST_GUARD for a spent permit, and as `api`
    */
   activateUnicast(permit: UnicastPermit, addresses: UnicastAddresses): Promise<void>;
   /** Hangs up the connection and stops dialling. Twice is harmless. */

@@ -2,9 +2,11 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import type { Clock } from '../../core/clock.ts';
-import { TalkspurtError } from '../../core/errors.ts';
+import { TalkspurtError, asTalkspurtError } from '../../core/errors.ts';
 import type { EventSink } from '../../core/events.ts';
 import type { CallLeg, SwitchAdapter, SwitchSink } from '../switch-adapter.ts';
+import { isChannelId, operatorLine } from './esl-command-text.ts';
+import { parseJsonHeaders } from './esl-event.ts';
 import { EslPackageLink } from './esl-package-link.ts';
 import type { EslEvent, EslLink } from './esl-link.ts';
 import { FreeswitchLeg } from './freeswitch-leg.ts';
@@ -34,8 +36,10 @@ export interface FreeswitchAdapterOptions {
   readonly link?: EslLink;
 }
 
-/** FreeSWITCH's own UUIDs, and what `origination_uuid` may be set to without doing harm on a command line. */
-const UUID = /^[A-Za-z0-9][A-Za-z0-9_.@-]{0,127}$/;
+type Headers = Readonly<Record<string, string | undefined>>;
+
+/** Events of a channel between the moment it is watched and the moment it is a leg; later ones would be a flood. */
+const EARLY_EVENTS = 64;
 
 /** Holds legs of one FreeSWITCH. */
 export class FreeswitchAdapter implements SwitchAdapter {
@@ -44,6 +48,8 @@ export class FreeswitchAdapter implements SwitchAdapter {
   readonly #options: FreeswitchAdapterOptions;
   readonly #link: EslLink;
   readonly #legs = new Map<string, FreeswitchLeg>();
+  /** Channels that are being attached, with what has happened to them meanwhile. */
+  readonly #attaching = new Map<string, EslEvent[]>();
   #sink: SwitchSink | null = null;
   #switchHost: string | null = null;
 
@@ -68,24 +74,57 @@ export class FreeswitchAdapter implements SwitchAdapter {
     await this.#link.start({
       onUp: (version) => this.#up(version),
       onDown: (error, retryInMs) => {
+        for (const leg of this.#legs.values()) leg.onBlind();
         this.#emit({ type: 'link.down', link: this.name, error, retryInMs });
         this.#sink?.onLinkDown(this.name);
       },
       onEvent: (event) => this.#route(event),
+      onFault: (error) => this.#emit({ type: 'peer.malformed', peer: this.name, error }),
     });
   }
 
-  async attach(channelId: string): Promise<CallLeg> {
-    if (!UUID.test(channelId)) {
+  async attach(channelId: string, signal?: AbortSignal): Promise<CallLeg> {
+    if (!isChannelId(channelId)) {
       throw new TalkspurtError('ERR_TALKSPURT_UNKNOWN_CALL', 'this is not the UUID of a channel: see show channels');
     }
-    if (this.#legs.has(channelId)) {
+    if (this.#legs.has(channelId) || this.#attaching.has(channelId)) {
       throw new TalkspurtError('ERR_TALKSPURT_ALREADY_RUNNING', 'this channel is already held: stop it first');
     }
-    const media = await this.#mediaOptions();
-    const channel = await this.#dump(channelId);
-    const leg = new FreeswitchLeg({
-      uuid: channelId,
+    const early: EslEvent[] = [];
+    this.#attaching.set(channelId, early);
+    try {
+      const media = await this.#mediaOptions();
+      // Watched before it is looked at: what happens to it from then on is known.
+      await this.#link.watch(channelId);
+      const leg = this.#makeLeg(channelId, await this.#dump(channelId), media);
+      signal?.throwIfAborted();
+      this.#legs.set(channelId, leg);
+      for (const event of early) leg.onEvent(event);
+      return leg;
+    } catch (error) {
+      await this.#link.unwatch(channelId);
+      throw asTalkspurtError(error, 'ERR_TALKSPURT_LINK_DOWN');
+    } finally {
+      this.#attaching.delete(channelId);
+    }
+  }
+
+  /** In the background: a command that takes its time (originate) holds up nobody's call. */
+  async command(line: string): Promise<string> {
+    return await this.#link.bgapi(operatorLine(line));
+  }
+
+  /** Lets go of every leg and ends the link. */
+  async stop(): Promise<void> {
+    this.#sink = null;
+    await Promise.allSettled([...this.#legs.values()].map((leg) => leg.release()));
+    await this.#link.close();
+    this.#legs.clear();
+  }
+
+  #makeLeg(uuid: string, channel: Headers, media: UnicastMediaOptions): FreeswitchLeg {
+    const leg: FreeswitchLeg = new FreeswitchLeg({
+      uuid,
       switchName: this.name,
       from: channel['Caller-Caller-ID-Number'] ?? '',
       to: channel['Caller-Destination-Number'] ?? '',
@@ -95,54 +134,20 @@ export class FreeswitchAdapter implements SwitchAdapter {
       clock: this.#options.clock,
       media,
       onReleased: async () => {
-        if (this.#legs.get(channelId) === leg) this.#legs.delete(channelId);
-        await this.#link.unwatch(channelId);
+        if (this.#legs.get(uuid) !== leg) return;
+        this.#legs.delete(uuid);
+        await this.#link.unwatch(uuid);
       },
     });
-    this.#legs.set(channelId, leg);
-    try {
-      await this.#link.watch(channelId);
-    } catch (error) {
-      this.#legs.delete(channelId);
-      throw error;
-    }
     return leg;
   }
 
-  async command(line: string): Promise<string> {
-    return await this.#link.api(line);
-  }
-
-  async stop(): Promise<void> {
-    this.#sink = null;
-    await this.#link.close();
-    this.#legs.clear();
-  }
-
-  /** The channel's data. @throws ERR_TALKSPURT_UNKNOWN_CALL */
-  async #dump(uuid: string): Promise<Readonly<Record<string, string | undefined>>> {
+  /** The channel's data. @throws ERR_TALKSPURT_UNKNOWN_CALL, ERR_TALKSPURT_LINK_* */
+  async #dump(uuid: string): Promise<Headers> {
     const reply = await this.#link.api(`uuid_dump ${uuid} json`);
-    if (reply.startsWith('-')) {
-      throw new TalkspurtError(
-        'ERR_TALKSPURT_UNKNOWN_CALL',
-        `there is no such channel on ${this.name}: see show channels`,
-      );
-    }
-    try {
-      const parsed: unknown = JSON.parse(reply);
-      if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed))
-        return parsed as Record<string, string>;
-    } catch (cause) {
-      throw new TalkspurtError(
-        'ERR_TALKSPURT_LINK_PROTOCOL',
-        `${this.name} described the channel in something else than JSON`,
-        { cause },
-      );
-    }
-    throw new TalkspurtError(
-      'ERR_TALKSPURT_LINK_PROTOCOL',
-      `${this.name} described the channel in something else than an object`,
-    );
+    if (!reply.startsWith('-')) return parseJsonHeaders(reply);
+    const message = `there is no such channel on ${this.name}: see show channels`;
+    throw new TalkspurtError('ERR_TALKSPURT_UNKNOWN_CALL', message);
   }
 
   /** Unicast compares addresses of datagrams: a name has to be looked up once. */
@@ -163,7 +168,9 @@ export class FreeswitchAdapter implements SwitchAdapter {
   }
 
   #route(event: EslEvent): void {
-    this.#legs.get(event.uuid)?.onEvent(event);
+    const early = this.#attaching.get(event.uuid);
+    if (early === undefined) this.#legs.get(event.uuid)?.onEvent(event);
+    else if (early.length < EARLY_EVENTS) early.push(event);
   }
 
   #up(version: string): void {
@@ -186,7 +193,8 @@ export class FreeswitchAdapter implements SwitchAdapter {
   #emit(
     event:
       | { type: 'link.up'; link: string; switchVersion: string }
-      | { type: 'link.down'; link: string; error: TalkspurtError; retryInMs: number },
+      | { type: 'link.down'; link: string; error: TalkspurtError; retryInMs: number }
+      | { type: 'peer.malformed'; peer: string; error: TalkspurtError },
   ): void {
     this.#options.events.emit({ ...event, atMs: this.#options.clock.nowMs() });
   }
@@ -194,7 +202,7 @@ export class FreeswitchAdapter implements SwitchAdapter {
 
 const VARIABLE_PREFIX = 'variable_';
 
-function variablesOf(channel: Readonly<Record<string, string | undefined>>): ReadonlyMap<string, string> {
+function variablesOf(channel: Headers): ReadonlyMap<string, string> {
   const variables = new Map<string, string>();
   for (const [name, value] of Object.entries(channel)) {
     if (name.startsWith(VARIABLE_PREFIX) && typeof value === 'string')

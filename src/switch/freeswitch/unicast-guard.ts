@@ -1,70 +1,92 @@
 /**
- * What stands between us and a dead FreeSWITCH. Its `unicast` message crashes the whole process when it is sent to a channel
- * without a read codec, or twice while a channel is parked; beside a playback or a bridge it is lost without a word. So:
- * a permit to send it exists only in one state of this machine, is good for one use, and is void when that state is left.
+ * Unicast, sent at the wrong moment, ends the whole FreeSWITCH: on a channel without a read codec (segmentation fault),
+ * or twice in one park (assertion). This state machine is the only way to it: a link starts unicast for a
+ * {@link UnicastPermit} only, only a guard makes one, and only for the park that it has watched from its beginning.
  *
- *   idle ──answered──▶ answered ──parked──▶ parked ──codec──▶ ready ──permit()──▶ sent ──disturbed──▶ spent
- *                          ▲                  │                │                   │                  │
- *                          └──── disturbed ───┴────────────────┘                   └──── parked ◀─────┘ (after our re-park)
+ *     unanswered ─answer→ answered ─repark→ parking ─park→ parked ─codec→ ready ─permit→ permitted ─redeem→ activating
+ *                            ▲                                │             │               │                 │ done
+ *                            └──────────── disturb ───────────┴─────────────┴───────────────┘                 ▼
+ *     parking ◀─────repark───── spent ◀────────disturb──────── active ◀────────────flow──────────────── activated
+ *
+ * One guard is one channel, for as long as we hold it.
  */
+import { randomUUID } from 'node:crypto';
 import { TalkspurtError } from '../../core/errors.ts';
 
-/** How near a channel is to taking unicast. */
-export type UnicastState = 'idle' | 'answered' | 'parked' | 'ready' | 'sent' | 'spent' | 'gone';
-
-/** What may happen to it. */
-export type UnicastHappening =
-  /** The channel is answered. */
+/** Where the channel stands. */
+export type UnicastState =
+  | 'unanswered'
   | 'answered'
-  /** CHANNEL_PARK after a re-park of ours: a fresh park loop. */
+  /** We have sent the channel to park, and wait for the CHANNEL_PARK of exactly that. */
+  | 'parking'
   | 'parked'
-  /** The read codec is known. */
-  | 'codec'
-  /** The message is being sent. */
-  | 'sent'
-  /** A playback, bridge or transfer took the channel out of the park loop. */
-  | 'disturbed'
-  | 'hangup';
+  /** Parked, and the read codec is known. */
+  | 'ready'
+  /** A permit is out. */
+  | 'permitted'
+  /**
+   * Unicast was written to the switch, which keeps it until the channel's thread takes it. Another park now could end up
+   * with two of them: nothing is allowed before it is known to be carried out.
+   */
+  | 'activating'
+  /** Carried out, with success or without; no datagram came yet. */
+  | 'activated'
+  | 'active'
+  /** Unicast was had in this park: only another park allows another one. */
+  | 'spent'
+  | 'gone';
 
-/** State × happening → next state; null: means nothing in this state. Every pair is written down. */
-export const UNICAST_TABLE: Readonly<Record<UnicastState, Readonly<Record<UnicastHappening, UnicastState | null>>>> = {
-  idle: { answered: 'answered', parked: null, codec: null, sent: null, disturbed: null, hangup: 'gone' },
-  answered: { answered: null, parked: 'parked', codec: null, sent: null, disturbed: null, hangup: 'gone' },
-  parked: { answered: null, parked: null, codec: 'ready', sent: null, disturbed: 'answered', hangup: 'gone' },
-  ready: { answered: null, parked: null, codec: null, sent: 'sent', disturbed: 'answered', hangup: 'gone' },
-  sent: { answered: null, parked: null, codec: null, sent: null, disturbed: 'spent', hangup: 'gone' },
-  spent: { answered: null, parked: 'parked', codec: null, sent: null, disturbed: null, hangup: 'gone' },
-  gone: { answered: null, parked: null, codec: null, sent: null, disturbed: null, hangup: null },
+/** What happens to it: steps of ours, and what the switch reports. */
+export type UnicastInput =
+  'answer' | 'repark' | 'park' | 'codec' | 'permit' | 'redeem' | 'done' | 'flow' | 'disturb' | 'hangup';
+
+/** What is not in the table is refused (our own steps) or changes nothing (what the switch reports). */
+export const UNICAST_TABLE: Readonly<Record<UnicastState, Readonly<Partial<Record<UnicastInput, UnicastState>>>>> = {
+  unanswered: { answer: 'answered', hangup: 'gone' },
+  answered: { repark: 'parking', hangup: 'gone' },
+  parking: { repark: 'parking', park: 'parked', hangup: 'gone' },
+  parked: { repark: 'parking', codec: 'ready', disturb: 'answered', hangup: 'gone' },
+  ready: { repark: 'parking', permit: 'permitted', disturb: 'answered', hangup: 'gone' },
+  permitted: { repark: 'parking', redeem: 'activating', disturb: 'answered', hangup: 'gone' },
+  activating: { done: 'activated', flow: 'active', hangup: 'gone' },
+  activated: { repark: 'parking', flow: 'active', disturb: 'spent', hangup: 'gone' },
+  active: { repark: 'parking', disturb: 'spent', hangup: 'gone' },
+  spent: { repark: 'parking', hangup: 'gone' },
+  gone: {},
 };
 
-/** Leave to send one `unicast` message to one channel. Opaque: only a guard makes one, and only `redeem` uses it. */
-export interface UnicastPermit {
+/** Leave for one unicast on one channel. Only {@link UnicastGuard.permit} makes one that is worth anything. */
+export class UnicastPermit {
   readonly uuid: string;
+
+  constructor(uuid: string) {
+    this.uuid = uuid;
+  }
 }
 
-/** Permits that are good, and whose they are. Not exported: what is not in here is no permit. */
-const minted = new WeakMap<UnicastPermit, UnicastGuard>();
+/** Permits that a guard made, and the guard's own step that uses one up. Not exported: what is not in it is a forgery. */
+const REDEEM = new WeakMap<UnicastPermit, () => void>();
 
-/** Uses a permit up, right before the message is written. @throws ERR_TALKSPURT_UNICAST_GUARD */
+/**
+ * Uses a permit up, at the moment when unicast is written to the switch; returns the channel that it is for.
+ * @throws ERR_TALKSPURT_UNICAST_GUARD when no guard made it, it was used, or the channel has left that park
+ */
 export function redeemPermit(permit: UnicastPermit): string {
-  const guard = minted.get(permit);
-  minted.delete(permit);
-  if (guard === undefined) throw refusal('this permit was not made by a guard, or was used before');
-  guard.happen('sent');
-  if (guard.state !== 'sent') throw refusal(`the channel is no longer ready but ${guard.state}`);
-  return guard.uuid;
+  const redeem = REDEEM.get(permit);
+  if (redeem === undefined) throw refusal('the permit is not one, or was used before');
+  REDEEM.delete(permit);
+  redeem();
+  return permit.uuid;
 }
-
-/** Values of `read_codec` that mean: none. */
-const NO_CODEC = new Set(['', '_undef_', 'undefined', 'none']);
 
 /** One channel's guard. */
 export class UnicastGuard {
   readonly uuid: string;
-  #state: UnicastState = 'idle';
-  /** A park loop that is our own re-park's: other CHANNEL_PARK events may belong to an older one. */
-  #reparking = false;
-  #playing = false;
+  #state: UnicastState = 'unanswered';
+  /** Marks the park that we asked for last. */
+  #parkToken = '';
+  /** The only permit that counts. */
+  #permit: UnicastPermit | null = null;
 
   constructor(uuid: string) {
     this.uuid = uuid;
@@ -74,65 +96,113 @@ export class UnicastGuard {
     return this.#state;
   }
 
-  /** Takes in what the switch reported; what means nothing in this state is left out. */
-  happen(happening: UnicastHappening): void {
-    this.#state = UNICAST_TABLE[this.#state][happening] ?? this.#state;
+  /** The mark of the park that was asked for last, or empty: a channel variable, so that its events carry it. */
+  get parkToken(): string {
+    return this.#parkToken;
   }
 
-  /** We are about to re-park the channel: the next CHANNEL_PARK is a fresh loop, and whatever was sent before is over. */
-  reparking(): void {
-    if (this.#state === 'gone') throw refusal('the channel is gone');
-    if (this.#state === 'idle') throw refusal('the channel is not answered');
-    this.happen('disturbed');
-    this.#reparking = true;
-    this.#playing = false;
+  /** The channel is answered. */
+  answered(): void {
+    this.#report('answer');
   }
 
-  /** CHANNEL_PARK came. */
-  onPark(): void {
-    if (!this.#reparking) return;
-    this.#reparking = false;
-    this.happen('parked');
+  /**
+   * We are about to send the channel to park, which also ends any unicast that it has; returns the new park's mark.
+   * @throws ERR_TALKSPURT_UNICAST_GUARD before the channel is answered, while unicast is on its way, and after the end
+   */
+  repark(): string {
+    this.#step('repark');
+    this.#parkToken = randomUUID();
+    return this.#parkToken;
   }
 
-  /** A playback began or ended, or the channel was bridged or left the park loop. */
-  onDisturbed(kind: 'playback' | 'bridge' | 'unpark'): void {
-    // Our own re-park ends an earlier park loop first.
-    if (kind === 'unpark' && this.#reparking) return;
-    if (kind !== 'unpark') this.#playing = true;
-    this.happen('disturbed');
+  /** CHANNEL_PARK came with this mark; one of an earlier or of somebody else's park is not the one waited for. */
+  parked(token: string): void {
+    if (token === this.#parkToken && token !== '') this.#report('park');
   }
 
-  /** The read codec as `uuid_getvar` answers it. Returns whether there is one. */
-  onCodec(codec: string): boolean {
-    if (NO_CODEC.has(codec.trim().toLowerCase()) || codec.startsWith('-')) return false;
-    this.happen('codec');
-    return true;
+  /**
+   * The value of the channel's `read_codec`.
+   * @throws ERR_TALKSPURT_UNICAST_GUARD when there is none, or the channel is not in our park
+   */
+  codecKnown(readCodec: string): void {
+    const codec = readCodec.trim();
+    if (codec === '' || codec === '_undef_' || codec.startsWith('-')) {
+      throw refusal('the channel has no read codec yet', { state: this.#state });
+    }
+    this.#step('codec');
   }
 
-  /** @throws ERR_TALKSPURT_UNICAST_GUARD naming what is missing */
+  /** Leave to start unicast now. @throws ERR_TALKSPURT_UNICAST_GUARD unless parked with a codec, once per park */
   permit(): UnicastPermit {
-    if (this.#state !== 'ready' || this.#playing)
-      throw refusal(this.#playing ? 'something is played to it' : MISSING[this.#state]);
-    const permit = Object.freeze({ uuid: this.uuid });
-    minted.set(permit, this);
+    this.#step('permit');
+    const permit = new UnicastPermit(this.uuid);
+    this.#permit = permit;
+    REDEEM.set(permit, () => this.#redeem(permit));
     return permit;
+  }
+
+  /** Whether a unicast that was written may still wait in the switch. */
+  get pending(): boolean {
+    return this.#state === 'activating';
+  }
+
+  /** The switch has carried the unicast out (PRIVATE_COMMAND), or has refused it. */
+  carriedOut(): void {
+    this.#report('done');
+  }
+
+  /** The first datagram came. */
+  flowing(): void {
+    this.#report('flow');
+  }
+
+  /** A playback, a bridge, a transfer, an end of the park, or a time in which we could not see. */
+  disturbed(): void {
+    this.#report('disturb');
+  }
+
+  /** The channel is gone. */
+  hungUp(): void {
+    this.#report('hangup');
+  }
+
+  #redeem(permit: UnicastPermit): void {
+    if (permit !== this.#permit) throw refusal('the permit is of an earlier park', { state: this.#state });
+    this.#step('redeem');
+  }
+
+  /** Our own step: has to be allowed. */
+  #step(input: UnicastInput): void {
+    const next = UNICAST_TABLE[this.#state][input];
+    if (next === undefined) throw refusal(REASONS[this.#state] ?? 'it is not its turn', { state: this.#state, input });
+    this.#enter(next);
+  }
+
+  /** What the switch reports: counts where the table knows it. */
+  #report(input: UnicastInput): void {
+    const next = UNICAST_TABLE[this.#state][input];
+    if (next !== undefined) this.#enter(next);
+  }
+
+  #enter(next: UnicastState): void {
+    this.#state = next;
+    if (next !== 'permitted') this.#permit = null;
   }
 }
 
-const MISSING: Readonly<Record<UnicastState, string>> = {
-  idle: 'the channel is not answered: answer it first',
-  answered: 'the channel is not parked: park it first',
-  parked: 'the channel has no read codec yet: wait for its media',
-  ready: 'something is played to the channel',
-  sent: 'unicast was sent in this park: park the channel anew first',
-  spent: 'unicast was ended in this park: park the channel anew first',
+const REASONS: Readonly<Partial<Record<UnicastState, string>>> = {
+  unanswered: 'the channel is not answered',
+  answered: 'the channel is not in a park of ours',
+  parking: 'the channel is not parked yet',
+  parked: 'the read codec of the channel is not known',
+  activating: 'one is on its way to this channel',
+  activated: 'this park has had its unicast',
+  active: 'this park has had its unicast',
+  spent: 'this park has had its unicast',
   gone: 'the channel is gone',
 };
 
-function refusal(fault: string): TalkspurtError {
-  return new TalkspurtError(
-    'ERR_TALKSPURT_UNICAST_GUARD',
-    `unicast is not sent, because it could end the whole switch: ${fault}`,
-  );
+function refusal(reason: string, details: { state?: UnicastState; input?: UnicastInput } = {}): TalkspurtError {
+  return new TalkspurtError('ERR_TALKSPURT_UNICAST_GUARD', `no unicast: ${reason}`, { details });
 }

@@ -1,0 +1,99 @@
+/** The examples run as they stand, from the built package, against the simulated switch; the README shows one of them. */
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { SystemClock } from '../src/core/clock.ts';
+import type { SimulatedPhone } from '../src/simulator/phone.ts';
+import { SimulatedSwitch } from '../src/simulator/simulated-switch.ts';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** Speaks a square wave of `amplitude`, and hangs up once it has heard something as loud as half of that for a while. */
+class ListeningPhone implements SimulatedPhone {
+  readonly #amplitude: number;
+  hungUp = false;
+  loudFrames = 0;
+
+  constructor(amplitude: number) {
+    this.#amplitude = amplitude;
+  }
+
+  speak(frame: Int16Array): boolean {
+    for (let n = 0; n < frame.length; n += 1) frame[n] = n % 16 < 8 ? this.#amplitude : -this.#amplitude;
+    return true;
+  }
+
+  hear(frame: Int16Array | null): void {
+    if (frame?.some((sample) => Math.abs(sample) > 1000) !== true) return;
+    this.loudFrames += 1;
+    this.hungUp = this.loudFrames >= 20;
+  }
+
+  takeDigits(): string {
+    return '';
+  }
+
+  onHangup(): void {
+    this.hungUp = true;
+  }
+}
+
+async function example(name: string, args: readonly string[] = [], env: Record<string, string> = {}): Promise<string> {
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    ['--import', 'tsx', join(root, 'examples', name), ...args],
+    { cwd: root, env: { ...process.env, ...env }, timeout: 40_000 },
+  );
+  return stdout;
+}
+
+/** Runs an example on a call of the simulated switch. */
+async function onCall(name: string, phone: ListeningPhone): Promise<string> {
+  const simulated = new SimulatedSwitch({ clock: new SystemClock(), password: 'of the test' });
+  await simulated.listen();
+  try {
+    const { uuid } = simulated.createCall({ phone });
+    return await example(name, [uuid], {
+      TALKSPURT_SWITCHES__LOCAL__PORT: String(simulated.port),
+      TALKSPURT_SWITCHES__LOCAL__PASSWORD: 'of the test',
+      TALKSPURT_STATUS: 'false',
+      TALKSPURT_LIMITS__CALLS: '4',
+    });
+  } finally {
+    await simulated.close();
+  }
+}
+
+test('library.ts: the agent greets the caller, who then hangs up', async () => {
+  const phone = new ListeningPhone(0);
+  const output = await onCall('library.ts', phone);
+  assert.match(output, /talking: unicast – ended: hangup/);
+  assert.ok(phone.loudFrames >= 20, `${phone.loudFrames} frames heard`);
+});
+
+test('own-backend.ts: the caller hears itself', async () => {
+  const phone = new ListeningPhone(4000);
+  const output = await onCall('own-backend.ts', phone);
+  assert.match(output, /ended: hangup; \d{2,} frames said back/);
+  assert.ok(phone.loudFrames >= 20, `${phone.loudFrames} frames heard`);
+});
+
+test('dsp.ts: arrays in and out', async () => {
+  const output = await example('dsp.ts');
+  assert.match(output, /24000 samples → 8000 samples → 8000 bytes of µ-law/);
+  assert.match(output, /level -20\.0 dBov before, -(20\.0|19\.9|20\.1) dBov after/);
+  assert.match(output, /speech in 0 of 100/);
+});
+
+test('the README shows library.ts as it is, in ten lines of code', () => {
+  const source = readFileSync(join(root, 'examples/library.ts'), 'utf8');
+  const readme = readFileSync(join(root, 'README.md'), 'utf8');
+  assert.ok(readme.includes(`\`\`\`ts\n${source}\`\`\``), 'README.md holds examples/library.ts');
+  assert.ok(source.split('\n').filter((line) => line.trim() !== '').length <= 10);
+});
+
+test.run();

@@ -1,0 +1,122 @@
+/** A TCP peer that says bytes as a FreeSWITCH 1.11.2 was recorded to say them, and misbehaves on demand. Shares no code with the client. */
+import { createServer } from 'node:net';
+import type { AddressInfo, Server, Socket } from 'node:net';
+
+export const RECORDED = {
+  greeting: 'Content-Type: auth/request\n\n',
+  accepted: 'Content-Type: command/reply\nReply-Text: +OK accepted\n\n',
+  refused:
+    'Content-Type: command/reply\nReply-Text: -ERR invalid\n\n' +
+    'Content-Type: text/disconnect-notice\nContent-Length: 67\n\n' +
+    'Disconnected, goodbye.\nSee you at ClueCon! http://www.cluecon.com/\n',
+  denied:
+    'Content-Type: text/rude-rejection\nContent-Length: 24\n\nAccess Denied, go away.\n' +
+    'Content-Type: text/disconnect-notice\nContent-Length: 67\n\n' +
+    'Disconnected, goodbye.\nSee you at ClueCon! http://www.cluecon.com/\n',
+} as const;
+
+/** A body as `api` answers it: no line break after it. */
+export function apiResponse(body: string): string {
+  return `Content-Type: api/response\nContent-Length: ${Buffer.byteLength(body)}\n\n${body}`;
+}
+
+export function reply(text: string): string {
+  return `Content-Type: command/reply\nReply-Text: ${text}\n\n`;
+}
+
+/** Content-Length before Content-Type, as recorded. */
+export function jsonEvent(headers: Readonly<Record<string, unknown>>): string {
+  const body = JSON.stringify(headers);
+  return `Content-Length: ${Buffer.byteLength(body)}\nContent-Type: text/event-json\n\n${body}`;
+}
+
+/** Answers one request; null: says nothing. */
+export type Answer = (request: string, peer: Peer) => string | null;
+
+export interface Peer {
+  readonly socket: Socket;
+  say(text: string): void;
+}
+
+export class ScriptedSwitch {
+  readonly requests: string[] = [];
+  connections = 0;
+  greeting: string | null = RECORDED.greeting;
+  /** What is answered before the usual answers are thought of; undefined leaves it to them. */
+  answer: (request: string, peer: Peer) => string | null | undefined = () => undefined;
+  /** Every byte in a segment of its own. */
+  byteByByte = false;
+  /** Ends the connection after the greeting. */
+  hangUpAfterGreeting = false;
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+
+  constructor() {
+    this.#server = createServer((socket) => this.#serve(socket));
+  }
+
+  async listen(): Promise<number> {
+    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  get open(): number {
+    return this.#sockets.size;
+  }
+
+  say(text: string): void {
+    for (const socket of this.#sockets) this.#write(socket, text);
+  }
+
+  drop(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  async close(): Promise<void> {
+    this.drop();
+    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+  }
+
+  #serve(socket: Socket): void {
+    this.connections += 1;
+    this.#sockets.add(socket);
+    socket.setNoDelay(true);
+    socket.on('close', () => this.#sockets.delete(socket));
+    socket.on('error', () => this.#sockets.delete(socket));
+    if (this.greeting !== null) this.#write(socket, this.greeting);
+    if (this.hangUpAfterGreeting) socket.end();
+    let text = '';
+    socket.on('data', (chunk: Buffer) => {
+      text += chunk.toString('utf8');
+      for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
+        const request = text.slice(0, end);
+        text = text.slice(end + 2);
+        this.requests.push(request);
+        const said = this.answer(request, { socket, say: (more) => this.#write(socket, more) });
+        const usual = said === undefined ? usualAnswer(request) : said;
+        if (usual !== null) this.#write(socket, usual);
+      }
+    });
+  }
+
+  #write(socket: Socket, text: string): void {
+    if (socket.destroyed || !socket.writable) return;
+    if (!this.byteByByte) socket.write(text);
+    else for (const byte of Buffer.from(text)) socket.write(Buffer.from([byte]));
+  }
+}
+
+function usualAnswer(request: string): string {
+  if (request === 'auth ClueCon') return RECORDED.accepted;
+  if (request.startsWith('auth ')) return RECORDED.refused;
+  if (request === 'api version')
+    return apiResponse('FreeSWITCH Version 1.11.2-release (git a7cb8a0 2025-01-01 00:00:00Z 64bit)\n');
+  if (request === 'api switchname') return apiResponse('labfs');
+  if (request.startsWith('event json ')) return reply('+OK event listener enabled json');
+  if (request.startsWith('filter ')) return reply('+OK filter added. [x]=[y]');
+  if (request.startsWith('bgapi ')) return reply(`+OK Job-UUID: ${/Job-UUID: (.*)/.exec(request)?.[1] ?? ''}`);
+  if (request.startsWith('sendmsg ')) return reply('+OK');
+  if (request.startsWith('api nosuchapi')) return apiResponse('-ERR nosuchapi Command not found!\n');
+  if (request.startsWith('api echo ')) return apiResponse(request.slice('api echo '.length));
+  return apiResponse('+OK\n');
+}

@@ -43,7 +43,7 @@ interface Load {
 /** Prints a table for each of the two, then the ratio. `small` is for a check that it runs. */
 export async function run({ small }: { small: boolean }): Promise<void> {
   const plan = (steps: readonly number[]): Plan =>
-    small ? { steps: [4, 8], settleMs: 300, windowMs: 700 } : { steps, settleMs: 2_000, windowMs: 6_000 };
+    small ? { steps: [4, 8], settleMs: 300, windowMs: 700 } : { steps, settleMs: 4_000, windowMs: 6_000 };
   const ours = await ramp('talkspurt', 'session-host.ts', plan([100, 200, 300, ...every(25, 325, 700)]));
   const naive = await ramp('an ordinary bridge of npm packages', 'naive-bridge.ts', plan(every(25, 50, 500)));
   if (small) {
@@ -71,7 +71,9 @@ async function ramp(title: string, file: string, plan: Plan): Promise<Step> {
   let held: Step = { calls: 0, latePct: 0, cpuPct: 0, held: true };
   try {
     await host.next('ready');
-    console.log(`${title}\n  calls  late %  CPU %  µs/frame  echoed %  lost  wrong size  gap p99   MB  waited %  generators %`);
+    console.log(
+      `${title}\n  calls  late %  CPU %  µs/frame  echoed %  lost  wrong size  gap p99   MB  waited %  generators %`,
+    );
     for (const calls of plan.steps) {
       const opened = host.next('opened');
       host.tell({ open: calls - held.calls });

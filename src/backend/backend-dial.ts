@@ -1,10 +1,25 @@
 /** The first moments of a backend's WebSocket: from dialling to the end of the handshake, or to nothing left open. */
 import { WebSocket } from 'ws';
 import type { ClientOptions } from 'ws';
+import type { Clock } from '../core/clock.ts';
 import { TalkspurtError } from '../core/errors.ts';
 import { LIMITS } from '../limits.ts';
-import type { BackendSocketOptions } from './backend-socket.ts';
 import { readRefusal, refusalByStatus } from './upgrade-refusal.ts';
+
+/** What a {@link BackendSocket} is dialled with. */
+export interface BackendSocketOptions {
+  /** Whole, with its query. Holds no secret: it is shown in errors as far as host and path go. */
+  readonly url: URL;
+  /** Secrets travel here. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The backend's configured name, for messages. */
+  readonly backend: string;
+  /** Texts that must not come back in an error, whatever the peer says. */
+  readonly secrets: readonly string[];
+  readonly clock: Clock;
+  /** From dialling to the end of the WebSocket handshake. Default `LIMITS.backendOpenMs`. */
+  readonly handshakeMs?: number | undefined;
+}
 
 /**
  * Dials and hands the open socket to `adopt` within the event that opens it, so that no message slips by.

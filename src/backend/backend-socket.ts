@@ -10,21 +10,7 @@ import { LIMITS } from '../limits.ts';
 import { nonZeroMask } from './frame-mask.ts';
 import { peerText } from './peer-text.ts';
 import { dialBackend } from './backend-dial.ts';
-
-/** What a {@link BackendSocket} is dialled with. */
-export interface BackendSocketOptions {
-  /** Whole, with its query. Holds no secret: it is shown in errors as far as host and path go. */
-  readonly url: URL;
-  /** Secrets travel here. */
-  readonly headers: Readonly<Record<string, string>>;
-  /** The backend's configured name, for messages. */
-  readonly backend: string;
-  /** Texts that must not come back in an error, whatever the peer says. */
-  readonly secrets: readonly string[];
-  readonly clock: Clock;
-  /** From dialling to the end of the WebSocket handshake. Default `LIMITS.backendOpenMs`. */
-  readonly handshakeMs?: number | undefined;
-}
+import type { BackendSocketOptions } from './backend-dial.ts';
 
 /** Who listens to a {@link BackendSocket}. */
 export interface BackendSocketListener {

@@ -8,6 +8,7 @@ export interface SpeechSpan {
   readonly open: boolean;
 }
 
+/** What counts as speech. */
 export interface CallerEarOptions {
   /** A frame at or above this is speech, dBov. Default −45. */
   readonly floorDbov?: number;
@@ -20,6 +21,7 @@ export interface CallerEarOptions {
 /** Spans that are remembered; the oldest is forgotten. */
 const SPANS = 1_000;
 
+/** Fed with every frame that is heard; knows of each stretch of speech when it began and ended. */
 export class CallerEar {
   readonly #floorPower: number;
   readonly #onsetMs: number;

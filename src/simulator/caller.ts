@@ -29,6 +29,7 @@ export interface CallerRecording {
   readonly heard: Int16Array;
 }
 
+/** What a caller is made of. */
 export interface SimulatedCallerOptions {
   readonly script: readonly CallerStep[];
   /** Told from within the media clock: not to take long. */
@@ -49,6 +50,7 @@ const DEFAULT_QUIET_MS = 700;
 /** Below this a recording's end is silence, in full-scale units of 16 bits. */
 const WORDS_FLOOR = 300;
 
+/** One call, from the first frame that the switch asks for to the hang-up; a second call needs a second caller. */
 export class SimulatedCaller implements SimulatedPhone {
   readonly #steps: readonly CallerStep[];
   readonly #tell: (event: CallerEvent) => void;

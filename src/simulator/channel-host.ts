@@ -5,7 +5,6 @@ import type { Application } from './channel-applications.ts';
 import type { SwitchCodec } from './channel-audio.ts';
 import type { PhoneBufferOptions } from './phone-buffer.ts';
 import type { SimulatedPhone } from './phone.ts';
-import type { SimulatedChannel } from './simulated-channel.ts';
 import type { UnicastRequest } from './unicast-media.ts';
 
 /** A call as a test or the demo asks for it. */
@@ -29,17 +28,17 @@ export interface CallOptions {
 }
 
 /** What a channel needs of its switch. */
-export interface ChannelHost {
+export interface ChannelHost<Channel> {
   readonly clock: Clock;
   /** Runs `run` every ptime until the returned function is called. */
   everyPtime(ptimeMs: number, run: () => void): () => void;
-  fire(channel: SimulatedChannel, name: string, headers: readonly (readonly [string, string])[]): void;
-  fireCommand(channel: SimulatedChannel, request: EslRequest): void;
+  fire(channel: Channel, name: string, headers: readonly (readonly [string, string])[]): void;
+  fireCommand(channel: Channel, request: EslRequest): void;
   /** The script of an extension, or null when the dialplan has none such. */
   extension(number: string): readonly Application[] | null;
   crash(reason: string): void;
   onUnicastFailure(request: UnicastRequest): void;
   /** A unicast that is asked for now fails as a taken port would: `+OK`, and nothing flows. */
   unicastFails(): boolean;
-  onDestroyed(channel: SimulatedChannel): void;
+  onDestroyed(channel: Channel): void;
 }

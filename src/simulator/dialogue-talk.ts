@@ -17,6 +17,7 @@ export type AgentTurn =
   | { readonly sentences: readonly string[]; readonly call?: undefined }
   | { readonly call: DialogueCall; readonly sentences?: undefined };
 
+/** Keeps the place in the script; one for each session. */
 export class DialogueTalk {
   readonly #dialogue: Dialogue;
   readonly #byTurn: readonly DialogueAnswer[];

@@ -19,11 +19,13 @@ export interface DialogueAnswer {
   readonly byTurn?: boolean | undefined;
 }
 
+/** A call of a function of the client's. */
 export interface DialogueCall {
   readonly name: string;
   readonly arguments: Readonly<Record<string, string | number | boolean>>;
 }
 
+/** All that an agent has to say. */
 export interface Dialogue {
   /** Said when the client asks for an answer before anybody has spoken. */
   readonly greeting: readonly string[];

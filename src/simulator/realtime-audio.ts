@@ -23,6 +23,7 @@ const FRAME_MS = 20;
 /** Speech that counts as a beginning, ms. */
 const ONSET_MS = 60;
 
+/** Finds the turns in one client's audio and keeps the one at hand. */
 export class RealtimeAudio {
   readonly #pool: DspPool;
   readonly #onEdge: (edge: HeardEdge) => void;

@@ -22,6 +22,7 @@ export type RealtimeFault =
   /** Before every piece of audio there comes a frame that is not what it should be. */
   | { readonly kind: 'malformed'; readonly frame: MalformedFrame };
 
+/** What is wrong with a malformed frame: its JSON, its audio, its kind, its fields. */
 export type MalformedFrame = 'json' | 'base64' | 'binary' | 'no-type' | 'unknown-type' | 'wrong-types';
 
 /** What a session of the embedded backend is made of. */

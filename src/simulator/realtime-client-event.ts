@@ -1,6 +1,7 @@
 /** What clients of the embedded backend send, before its meaning is looked at. */
 import { RealtimeRefusal } from './realtime-refusal.ts';
 
+/** An object of JSON whose fields nobody has looked at. */
 export type Fields = Readonly<Record<string, unknown>>;
 
 const CLIENT_EVENTS = [

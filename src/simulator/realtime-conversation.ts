@@ -26,8 +26,9 @@ export interface InputTokens {
   readonly text: number;
 }
 
-/** Spoken by the caller and by the agent, ms a token. */
+/** Speech of the caller's that is one token, ms. */
 const CALLER_TOKEN_MS = 100;
+/** Speech of the agent's that is one token, ms. */
 export const AGENT_TOKEN_MS = 50;
 const TOKEN_CHARACTERS = 4;
 
@@ -37,6 +38,7 @@ const CONTENT_OF_ROLE = {
   assistant: ['output_text', 'output_audio'],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
 
+/** Items in order, each with the duration of its audio; audio itself is not kept. */
 export class RealtimeConversation {
   readonly id = newId('conv');
   /** In the order of the conversation; the oldest is forgotten beyond LIMITS.simulatedItems. */

@@ -12,6 +12,7 @@ const AUDIO = '"audio":"';
 /** An append begins with its type or its id; its type is in here. */
 const HEAD_BYTES = 200;
 
+/** One client of a server in echo mode. */
 export class RealtimeEcho {
   readonly #settings: RealtimeSettings;
   readonly #send: (event: ServerEvent) => void;

@@ -52,6 +52,7 @@ type Status = NonNullable<RealtimeResponse['status']>;
 /** Characters of text that count as one token. */
 const TOKEN_CHARACTERS = 4;
 
+/** Given once: `start`, then events until `onDone`, which comes exactly once. */
 export class RealtimeResponseRun {
   readonly id = newId('resp');
   readonly itemId = newId('item');

@@ -153,6 +153,7 @@ export const ItemSchema = z.discriminatedUnion('type', [
   z.strictObject({ ...itemShared, type: z.literal('function_call_output'), call_id: CallId, output: z.string() }),
 ]);
 
-export type SessionUpdate = z.infer<typeof SessionUpdateSchema>;
+/** The wishes of one `response.create`. */
 export type ResponseCreate = z.infer<typeof ResponseCreateSchema>;
+/** An item as a client makes it. */
 export type CreatedItem = z.infer<typeof ItemSchema>;

@@ -19,6 +19,7 @@ import { judgeUpgrade, refuseUpgrade } from './realtime-upgrade.ts';
 import { RealtimeWire } from './realtime-wire.ts';
 import type { SpeechSource, Voice } from './speech.ts';
 
+/** What the agent is made of, and how it behaves. */
 export interface RealtimeServerOptions {
   readonly clock: Clock;
   /** The agent's voices. Stays the caller's: it is not closed with the server. */
@@ -46,6 +47,7 @@ export interface RealtimeServerOptions {
   readonly fault?: RealtimeFault | null;
 }
 
+/** Listens between {@link RealtimeServer.listen} and {@link RealtimeServer.close}; owns its sessions, not its voices. */
 export class RealtimeServer {
   readonly #options: RealtimeServerOptions;
   readonly #http: Server;

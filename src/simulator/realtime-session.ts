@@ -35,6 +35,7 @@ type Unanswered =
 /** The service wants at least so much audio in a commit, ms. */
 const LEAST_COMMIT_MS = 100;
 
+/** From `session.created` to `close`; owns a signal chain, an answer and two timers. */
 export class RealtimeSession {
   readonly #behaviour: RealtimeBehaviour;
   readonly #host: RealtimeSessionHost;

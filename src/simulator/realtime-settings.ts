@@ -41,6 +41,7 @@ const SEMANTIC_VAD = {
 /** The words are not looked at here, so eagerness is only how much silence ends a turn, ms. */
 const EAGERNESS_MS = { low: 1200, medium: 700, auto: 700, high: 350 } as const;
 
+/** One session's settings: whole at any time, changed only by updates that pass every check. */
 export class RealtimeSettings {
   #session: SessionObject;
   /** Once audio has been spoken the voice stays. */

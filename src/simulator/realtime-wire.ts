@@ -9,6 +9,7 @@ import { newId } from './realtime-event.ts';
 /** A closing frame has room for 123 bytes of reason. */
 const REASON_BYTES = 123;
 
+/** Sends until the socket is gone; owns the timers of what is late. */
 export class RealtimeWire {
   readonly #socket: WebSocket;
   readonly #clock: Clock;

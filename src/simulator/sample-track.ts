@@ -3,6 +3,7 @@
 /** Samples of one piece of the store: ten seconds at 8 kHz. */
 const PIECE = 80_000;
 
+/** Grows by pieces, so that a long call is never copied while it goes on. */
 export class SampleTrack {
   readonly #pieces: Int16Array[] = [];
   #length = 0;

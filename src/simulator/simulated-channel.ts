@@ -31,7 +31,7 @@ export class SimulatedChannel {
   readonly uuid: string;
   readonly phone: SimulatedPhone;
   readonly ptimeMs: number;
-  readonly #host: ChannelHost;
+  readonly #host: ChannelHost<SimulatedChannel>;
   readonly #life: ChannelLife;
   readonly #audio: ChannelAudio;
   readonly #unicast: ChannelUnicast;
@@ -45,7 +45,7 @@ export class SimulatedChannel {
   /** Digits that clients had the switch send to the phone. */
   sentDigits = '';
 
-  constructor(uuid: string, options: CallOptions, host: ChannelHost) {
+  constructor(uuid: string, options: CallOptions, host: ChannelHost<SimulatedChannel>) {
     const { phone, codec = 'PCMU', sampleRateHz = 8000, ptimeMs = 20, phoneBuffer: buffer = {} } = options;
     this.uuid = uuid;
     this.phone = phone;

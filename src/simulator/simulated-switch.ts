@@ -55,7 +55,7 @@ export class SimulatedSwitch {
   /** Hung up, but with unicast threads that still hold a port. */
   readonly #haunted = new Set<SimulatedChannel>();
   readonly #apiHost: SwitchApiHost;
-  readonly #channelHost: ChannelHost;
+  readonly #channelHost: ChannelHost<SimulatedChannel>;
   readonly #globals = new Map<string, string>();
   readonly #closing = new AbortController();
   #crashed: string | null = null;
@@ -265,7 +265,7 @@ export class SimulatedSwitch {
     };
   }
 
-  #makeChannelHost(): ChannelHost {
+  #makeChannelHost(): ChannelHost<SimulatedChannel> {
     return {
       clock: this.#clock,
       unicastFails: () => this.#unicastFails,

@@ -49,7 +49,10 @@ test('members share out the slots of their ptime', () => {
   media.join(20, () => at[0]!.push(clock.nowMs()));
   media.join(20, () => at[1]!.push(clock.nowMs()));
   clock.advance(60);
-  assert.equal(at, [[20, 40, 60], [10, 30, 50]]);
+  assert.equal(at, [
+    [20, 40, 60],
+    [10, 30, 50],
+  ]);
 });
 
 test('joining and leaving inside a tick', () => {

@@ -4,7 +4,7 @@ import type { AudioFormat } from '../../src/core/media.ts';
 import { RealtimeServer } from '../../src/simulator/realtime-server.ts';
 import type { RealtimeServerOptions } from '../../src/simulator/realtime-server.ts';
 import { resampleSinc } from '../../src/simulator/sinc-resample.ts';
-import { SpeechSynthesizer } from '../../src/simulator/speech.ts';
+import type { SpeechSynthesizer } from '../../src/simulator/speech.ts';
 import { fromLinear } from '../../src/simulator/wire-audio.ts';
 
 /** A server that thinks and speaks fast, so that no test waits for real time. */

@@ -2,7 +2,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { AudioFormat } from '../../src/core/media.ts';
-import { WasmDspPool } from '../../src/dsp/dsp-pool.ts';
+import type { WasmDspPool } from '../../src/dsp/dsp-pool.ts';
 import { SpeechSynthesizer } from '../../src/simulator/speech.ts';
 import { SessionBench, makePool, tone } from './realtime-bench.ts';
 import { PCMA, PCMU, PCM_24K } from './realtime-peer.ts';

@@ -11,7 +11,7 @@ test('events become spans on the time line of the recording', () => {
     { type: 'speech.started', by: 'caller', source: 'endpointer', ...at(5100) },
     { type: 'speech.stopped', by: 'caller', source: 'endpointer', durationMs: 900, ...at(6000) },
     { type: 'turn.state', state: 'thinking', previous: 'caller-speaking', ...at(6000) },
-    { type: 'turn.response-latency', latencyMs: 300, ...at(6300) },
+    { type: 'turn.response-latency', latencyMs: 300, sinceSpeechMs: 900, ...at(6300) },
     { type: 'turn.state', state: 'agent-speaking', previous: 'thinking', ...at(6300) },
     { type: 'transcript', by: 'agent', text: 'par', final: false, ...at(6310) },
     { type: 'transcript', by: 'agent', text: 'partial no more', final: true, ...at(6500) },

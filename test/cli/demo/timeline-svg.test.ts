@@ -13,7 +13,14 @@ const story: CallStory = {
   digits: [],
 };
 const said = Int16Array.from({ length: 32_000 }, (_, i) => 8000 * Math.sin(i / 5));
-const input = { title: 'a call', subtitle: 'two parties', story, said, heard: new Int16Array(32_000), sampleRateHz: 8000 };
+const input = {
+  title: 'a call',
+  subtitle: 'two parties',
+  story,
+  said,
+  heard: new Int16Array(32_000),
+  sampleRateHz: 8000,
+};
 
 test('the drawing is well-formed XML whatever was said', () => {
   const svg = drawTimeline(input);
@@ -37,7 +44,15 @@ test('marks stand at their times', () => {
 });
 
 test('an empty call is a drawing too', () => {
-  const nothing: CallStory = { durationMs: 0, turns: [], speech: [], transcript: [], bargeIns: [], latencies: [], digits: [] };
+  const nothing: CallStory = {
+    durationMs: 0,
+    turns: [],
+    speech: [],
+    transcript: [],
+    bargeIns: [],
+    latencies: [],
+    digits: [],
+  };
   const svg = drawTimeline({ ...input, story: nothing, said: new Int16Array(0), heard: new Int16Array(0) });
   assert.ok(svg.startsWith('<svg '));
   assert.not.match(svg, /NaN|Infinity/);

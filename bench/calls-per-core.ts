@@ -8,7 +8,8 @@
  * *waited*: time in which the gateway could have run and the machine had no core for it (Linux). *generators*: what the
  * phones and the Realtime server need of a core. `!` marks a window in which the gateway waited for over 2 % of the time,
  * or the phones themselves sent late: the machine was the limit, not the gateway. A window that fails is measured again,
- * twice at the most. On a busy machine, Linux: `chrt -r 1 npm run bench -- calls-per-core`.
+ * twice at the most. On a busy machine, Linux: `chrt -r 1 npm run bench -- calls-per-core`;
+ * a virtual machine that shares its cores may still stand still for longer than a tick may be late.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PhonesReport } from './load/phones.ts';

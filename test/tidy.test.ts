@@ -37,7 +37,7 @@ test('a source file has at most 400 lines', () => {
 });
 
 test('files are named in kebab-case, for the one thing they hold', () => {
-  const name = /^[a-z0-9]+(-[a-z0-9]+)*(\.(test|d))?\.[a-z0-9]+$/;
+  const name = /^[a-z0-9]+(-[a-z0-9]+)*(\.(test|d|contract))?\.[a-z0-9]+$/;
   const vague = /(^|-)(utils?|helpers?|common|managers?|types|misc)(-|\.)/;
   const files = [...SOURCES, ...CORE, ...TESTS, ...OTHERS, ...PAGES.filter((page) => page.startsWith('docs/'))];
   none(

@@ -4,7 +4,7 @@
  */
 import { WebSocket } from 'ws';
 import type { ClientOptions } from 'ws';
-import type { Clock, Timer } from '../core/clock.ts';
+import type { Timer } from '../core/clock.ts';
 import { TalkspurtError, asTalkspurtError } from '../core/errors.ts';
 import { LIMITS } from '../limits.ts';
 import { nonZeroMask } from './frame-mask.ts';

@@ -56,10 +56,11 @@ export async function askFrontDoor(ask: {
     password: ask.password,
     clock: new SystemClock(),
   });
-  let failure: TalkspurtError | null = null;
+  const failures: TalkspurtError[] = [];
   try {
-    await link.start({ onUp: () => undefined, onDown: (error) => (failure ??= error), onEvent: () => undefined });
-    if (failure !== null) throw failure;
+    await link.start({ onUp: () => undefined, onDown: (error) => failures.push(error), onEvent: () => undefined });
+    const [failure] = failures;
+    if (failure !== undefined) throw failure;
     return await link.api(ask.line);
   } finally {
     await link.close();

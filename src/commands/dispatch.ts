@@ -5,7 +5,7 @@ import { USAGE } from './command.ts';
 import type { Command, StartOptions, StartTarget } from './command.ts';
 import { parseCommand } from './parse-command.ts';
 
-export type { Mix, StartOptions, StartTarget } from './command.ts';
+export type { StartOptions, StartTarget } from './command.ts';
 
 /** A call as `list` shows it. */
 export interface CallSummary {

@@ -12,7 +12,8 @@ export type CallState = 'new' | 'answering' | 'opening' | 'talking' | 'ending' |
 export type TurnState = 'listening' | 'caller-speaking' | 'thinking' | 'agent-speaking' | 'yielding';
 
 /** Why a call ended, from our side of it. */
-export type EndReason = 'hangup' | 'stopped' | 'backend-failed' | 'media-failed' | 'link-lost' | 'drained' | 'error' | 'expired';
+export type EndReason =
+  'hangup' | 'stopped' | 'backend-failed' | 'media-failed' | 'link-lost' | 'drained' | 'error' | 'expired';
 
 /** Who spoke. */
 export type Speaker = 'caller' | 'agent';
@@ -21,7 +22,14 @@ export type Speaker = 'caller' | 'agent';
 export type CallEvent =
   | { type: 'call.state'; state: CallState; previous: CallState }
   | { type: 'call.ended'; reason: EndReason; hangupCause: number; error?: TalkspurtError; durationMs: number }
-  | { type: 'media.opened'; transport: string; leg: MediaFormat; input: AudioFormat; output: AudioFormat; passThrough: boolean }
+  | {
+      type: 'media.opened';
+      transport: string;
+      leg: MediaFormat;
+      input: AudioFormat;
+      output: AudioFormat;
+      passThrough: boolean;
+    }
   | { type: 'media.stalled'; silentMs: number }
   | { type: 'media.underrun'; missingMs: number }
   | { type: 'media.overflow'; place: 'jitter' | 'playout' | 'backend'; droppedBytes: number }

@@ -78,7 +78,7 @@ const SAMPLES_MAX = 28_800_000;
  */
 export async function loadDsp(source?: DspSource): Promise<DspLibrary> {
   const bytes = source === undefined || source instanceof URL ? await readBinary(source ?? ownBinary()) : source;
-  const { exports } = await instantiate<RawExports>(bytes as ArrayBuffer);
+  const { exports } = await instantiate<RawExports>(bytes);
   return new LoadedLibrary(exports);
 }
 

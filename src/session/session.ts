@@ -190,6 +190,7 @@ export class Session {
   #legListener(): LegListener {
     return {
       onHangup: (hangupCause) => {
+        if (this.#legGone) return;
         this.#legGone = true;
         this.#hangupCause = hangupCause;
         this.#over({ reason: 'hangup' });
@@ -318,9 +319,16 @@ export class Session {
       else await leg.release();
     };
     const closeTransport = async (): Promise<void> => this.#transport?.close();
+    const letGoAndClose = async (): Promise<void> => {
+      try {
+        await letGo();
+      } finally {
+        await closeTransport();
+      }
+    };
     const closeStream = async (): Promise<void> => this.#stream?.close();
     // The switch is told to stop before its packets lose their port.
-    const all = Promise.allSettled([letGo().finally(closeTransport), closeStream()]);
+    const all = Promise.allSettled([letGoAndClose(), closeStream()]);
     let deadline: Timer | undefined;
     const late = new Promise<null>((resolve) => {
       deadline = this.#clock.after(LIMITS.callEndMs, () => resolve(null));

@@ -112,7 +112,7 @@ export class ChannelApplications {
 
   /** `uuid_break`: ends the innermost playback. */
   breakPlayback(): void {
-    if (this.#stack.at(-1)?.playedFrames == null) return;
+    if (typeof this.#stack.at(-1)?.playedFrames !== 'number') return;
     this.#end('PLAYBACK_INTERRUPTED');
     this.#advance();
   }

@@ -1,5 +1,4 @@
 /** The audio of one simulated channel: the codec between phone and switch, and what the phone has yet to hear. */
-import type { Codec } from '../core/media.ts';
 import { A_LAW, MU_LAW } from './g711-table.ts';
 import type { G711Law } from './g711-table.ts';
 import { PhoneBuffer } from './phone-buffer.ts';
@@ -147,9 +146,4 @@ export class ChannelAudio {
       return ((this.#noise >> 8) & 0x3fff) - 0x2000;
     });
   }
-}
-
-/** The spelling of the rest of talkspurt. */
-export function mediaCodec(codec: SwitchCodec): Codec {
-  return codec.toLowerCase() as Codec;
 }

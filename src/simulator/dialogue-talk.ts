@@ -89,7 +89,8 @@ function fill(answer: DialogueAnswer, heard: HeardTurn, output: string | null): 
     // Without a result there is nothing to fill in, and a sentence with a hole in it is not said.
     return output === null ? [] : [sentence.replace(/\{result(?:\.(\w+))?\}/g, (_, name) => pick(output, name))];
   });
-  return sentences.length > 0 ? sentences : [describeTurn(heard)];
+  if (sentences.length > 0) return sentences;
+  return [heard.durationMs > 0 ? describeTurn(heard) : 'I am sorry, I do not know that.'];
 }
 
 function pick(output: string, name: unknown): string {

@@ -201,7 +201,16 @@ export class RealtimeServer {
       },
     });
     this.#sessions.add(session);
-    socket.on('message', (data: Buffer) => session.receive(data.toString('utf8')));
+    socket.on('message', (data: Buffer) => {
+      try {
+        session.receive(data.toString('utf8'));
+      } catch (error) {
+        // A fault of the server's own ends this session, as it does at the service, and no other.
+        const message = `The server had an error while processing your request: ${String(error)}`;
+        wire.send({ type: 'error', error: { type: 'server_error', code: null, message, param: null } }, 0);
+        socket.close(1011);
+      }
+    });
     socket.on('close', () => {
       this.#sessions.delete(session);
       session.close();

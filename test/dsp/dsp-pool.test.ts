@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { hasCode } from '../../src/core/errors.ts';
 import type { Dsp, DspOptions } from '../../src/dsp/dsp.ts';
 import { WasmDspPool } from '../../src/dsp/dsp-pool.ts';
-import { WasmDsp } from '../../src/dsp/wasm-dsp.ts';
+import type { WasmDsp } from '../../src/dsp/wasm-dsp.ts';
 import { sine, toBytes } from './wire.ts';
 
 const OPTIONS: DspOptions = {

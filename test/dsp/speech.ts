@@ -19,7 +19,7 @@ export function say(text: string, voice: 'rms' | 'slt' | 'awb'): Int16Array {
     { debug: false },
   );
   const instance = new WebAssembly.Instance(flite, { wasi_snapshot_preview1: wasi.wasiImport });
-  wasi.start(instance as unknown as Parameters<typeof wasi.start>[0]);
+  wasi.start(instance as never);
   const file = folder.dir.contents.get('said.wav');
   if (!(file instanceof File)) throw new Error('the synthesiser said nothing');
   // Canonical 44-byte header, 16 kHz, mono, 16 bits.

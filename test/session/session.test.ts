@@ -196,18 +196,13 @@ test('the caller goes on before the answer is heard: the answer is called off', 
   assert.is(rig.session.snapshot().turn, 'caller-speaking');
 });
 
-test('an answer that does not come is reported once, and the call goes on', async () => {
+test('an answer that does not come gives the turn back, and the call goes on', async () => {
   const rig = await CallRig.talking();
   await rig.run(300, SPEECH);
   await rig.run(LIMITS.backendResponseMs + 1_000);
-  const errors = rig.events.of('backend.error');
-  assert.equal(
-    errors.map(({ error }) => error.code),
-    ['ERR_TALKSPURT_BACKEND_TIMEOUT'],
-  );
   assert.is(rig.session.snapshot().turn, 'listening');
-  await rig.run(LIMITS.backendResponseMs);
-  assert.is(rig.events.of('backend.error').length, 1);
+  // The stream reports what is overdue: it alone knows what it asked for.
+  assert.is(rig.events.of('backend.error').length, 0);
   rig.answer('late', 100);
   await rig.run(200);
   assert.is(rig.session.snapshot().turn, 'listening');

@@ -6,6 +6,9 @@ import type { SessionEnd, SessionOptions } from '../../src/session/session.ts';
 import { FakeClock, settle } from './fake-clock.ts';
 import { FakeBackend, FakeDspPool, FakeLeg, FakeStream, RecordingEvents } from './fake-peers.ts';
 
+/** How long before its tick a packet comes, ms. */
+const BEFORE_TICK_MS = 2;
+
 export class CallRig {
   readonly clock = new FakeClock();
   readonly leg: FakeLeg;
@@ -57,13 +60,17 @@ export class CallRig {
     return rig;
   }
 
-  /** `ms` pass, in which the caller's packets come and `probability` is what the detector says of them. */
+  /**
+   * `ms` pass, in which the caller's packets come and `probability` is what the detector says of them. They come just
+   * before the tick, where the tick follows them to: the call's phase stays as it is.
+   */
   async run(ms: number, probability = 0): Promise<void> {
     const { ptimeMs } = this.leg.transport.format;
     for (let passedMs = 0; passedMs < ms; passedMs += ptimeMs) {
       this.pool.dsp.speechProbability = probability;
+      this.clock.advance(ptimeMs - BEFORE_TICK_MS);
       if (this.callerSends) this.leg.transport.receive(this.clock.nowMs());
-      this.clock.advance(ptimeMs);
+      this.clock.advance(BEFORE_TICK_MS);
     }
     await settle();
   }

@@ -1,11 +1,12 @@
 /** The embedded backend against clients that its writers did not write: OpenAI's own SDK and its agents SDK. */
 import { connect } from 'node:net';
-import { RealtimeAgent, RealtimeSession, OpenAIRealtimeWebSocket } from '@openai/agents-realtime';
+import { OpenAIRealtimeWebSocket, RealtimeAgent, RealtimeSession, tool } from '@openai/agents-realtime';
 import OpenAI from 'openai';
 import { OpenAIRealtimeWS } from 'openai/realtime/ws';
 import type { RealtimeServerEvent } from 'openai/resources/realtime/realtime';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { z } from 'zod';
 import { FERRY_OFFICE } from '../../src/simulator/dialogue.ts';
 import type { Dialogue } from '../../src/simulator/dialogue.ts';
 import { SpeechSynthesizer } from '../../src/simulator/speech.ts';
@@ -171,6 +172,41 @@ test('the agents SDK talks, barges in with its own cancel and truncate, and is n
   session.close();
   await server.close();
   assert.is(server.stats.sessions, 0);
+});
+
+test('the agents SDK carries out a function and has its result spoken', async () => {
+  const dialogue: Dialogue = {
+    greeting: ['Hello.'],
+    answers: [{ say: ['It leaves at {result.hour}.'], call: { name: 'next_ferry', arguments: { day: 'today' } } }],
+  };
+  const server = await startServer(speech, { dialogue });
+  const transport = new OpenAIRealtimeWebSocket({ url: `${server.url}/realtime?model=m`, useInsecureApiKey: true });
+  const log = new Log();
+  transport.on('*', (event) => log.add(event as RealtimeServerEvent));
+  const asked: unknown[] = [];
+  const nextFerry = tool({
+    name: 'next_ferry',
+    description: 'When the next ferry leaves.',
+    parameters: z.object({ day: z.string() }),
+    execute: ({ day }) => {
+      asked.push(day);
+      return JSON.stringify({ hour: 'nine' });
+    },
+  });
+  const agent = new RealtimeAgent({ name: 'office', tools: [nextFerry] });
+  const session = new RealtimeSession(agent, { transport, model: 'm' });
+  const faults: unknown[] = [];
+  session.on('error', (error) => faults.push(error));
+  const ready = log.next('session.updated');
+  await session.connect({ apiKey: 'sk-test' });
+  await ready;
+  const spoken = log.next('response.output_audio_transcript.done');
+  session.sendMessage('When does it leave?');
+  assert.is((await spoken).transcript, 'It leaves at nine.');
+  assert.equal(asked, ['today']);
+  assert.equal(faults, []);
+  session.close();
+  await server.close();
 });
 
 test.run();

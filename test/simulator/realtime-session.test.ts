@@ -1,4 +1,5 @@
 /** The wire of the embedded backend, event by event, as the service's documentation and recorded errors have it. */
+import fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { AudioFormat } from '../../src/core/media.ts';
@@ -461,6 +462,40 @@ test('a voice that fails makes a failed response, and the session goes on', asyn
   bench.send({ type: 'response.create' });
   await bench.clock.advance(2000);
   assert.is(bench.of('response.done').length, 2);
+});
+
+test('whatever a client sends, it is answered or done, and the session goes on', async () => {
+  const bench = start();
+  bench.send({ type: 'response.create' });
+  await bench.clock.advance(160);
+  const itemId = bench.of('response.output_item.added')[0]?.item.id ?? '';
+  const anything = fc.oneof(fc.jsonValue({ maxDepth: 3 }), fc.constantFrom(itemId, 'item_x', 'root', 0, -1, 1e9, null));
+  const types = fc.constantFrom(
+    'session.update',
+    'input_audio_buffer.append',
+    'input_audio_buffer.commit',
+    'conversation.item.create',
+    'conversation.item.truncate',
+    'conversation.item.delete',
+    'conversation.item.retrieve',
+    'response.create',
+    'response.cancel',
+  );
+  const names = 'session audio item item_id previous_item_id content_index audio_end_ms response response_id event_id';
+  const fields = fc.dictionary(fc.constantFrom(...names.split(' ')), anything);
+  fc.assert(
+    fc.property(types, fields, (type, event) => {
+      const answers = bench.send({ ...event, type });
+      assert.ok(answers.length > 0 || type === 'input_audio_buffer.append' || bench.ended !== null);
+    }),
+    { numRuns: 2000 },
+  );
+  fc.assert(
+    fc.property(fc.string(), (text) => {
+      assert.is(bench.send(text)[0]?.type, 'error');
+    }),
+    { numRuns: 300 },
+  );
 });
 
 test('closed in the middle of an answer, nothing more is sent', async () => {

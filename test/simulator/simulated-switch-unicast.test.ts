@@ -182,7 +182,7 @@ test('a phone with a prefill waits for it again after every gap', () =>
   }));
 
 for (const [what, stop] of [
-  ['a playback', (uuid: string) => ['playback', `${uuid}`, 'silence_stream://100'] as const],
+  ['a playback', (uuid: string) => ['playback', uuid, 'silence_stream://100'] as const],
   ['a playback of a file that is not there', (uuid: string) => ['playback', uuid, '/nosuch.wav'] as const],
   ['gentones', (uuid: string) => ['gentones', uuid, '%(100,0,440)'] as const],
 ] as const) {

@@ -1,6 +1,6 @@
 /**
  * The port of an Event Socket link: one control connection to one FreeSWITCH that logs in, stays up, and never lies about
- * being up. Every implementation passes the same contract suite (test/switch/freeswitch/esl-link.contract.ts).
+ * being up. Every implementation passes the same contract suite (test/switch/freeswitch/esl-link-contract.ts).
  */
 import type { TalkspurtError } from '../../core/errors.ts';
 import type { UnicastPermit } from './unicast-guard.ts';

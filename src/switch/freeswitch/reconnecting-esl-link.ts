@@ -264,8 +264,7 @@ export class ReconnectingEslLink implements EslLink {
     const connection = this.#connection;
     this.#connection = null;
     connection?.close(error);
-    for (const jobUuid of [...this.#jobs.keys()])
-      this.#forgetJob(jobUuid)?.reject(down(`${this.name}: ${error.message}`));
+    for (const jobUuid of this.#jobs.keys()) this.#forgetJob(jobUuid)?.reject(down(`${this.name}: ${error.message}`));
   }
 
   #retry(error: TalkspurtError): void {

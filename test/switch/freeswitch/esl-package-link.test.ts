@@ -1,9 +1,9 @@
 /** The link over the `esl` package, under the contract. */
 import { EslPackageLink } from '../../../src/switch/freeswitch/esl-package-link.ts';
 import { UnicastGuard } from '../../../src/switch/freeswitch/unicast-guard.ts';
-import { contract } from './esl-link.contract.ts';
+import { contract } from './esl-link-contract.ts';
 
-contract(
+const test = contract(
   'EslPackageLink',
   (options) => new EslPackageLink(options),
   (uuid) => {
@@ -14,3 +14,5 @@ contract(
     return guard;
   },
 );
+
+test.run();

@@ -100,7 +100,10 @@ for (const [codec, rate, native, wire, frameBytes] of [
       assert.equal(transport.format, { codec: wire, sampleRateHz: rate, ptimeMs: 20 });
       const loud = wire === 'pcmu' ? 0x90 : wire === 'pcma' ? 0xb5 : 0x20;
       const sizes = await exchange(transport, 10, new Uint8Array(frameBytes).fill(loud));
-      assert.ok(sizes.every((size) => size === frameBytes), sizes.join());
+      assert.ok(
+        sizes.every((size) => size === frameBytes),
+        sizes.join(),
+      );
       assert.ok(phone.heardPeak > 5000, `heard ${phone.heardPeak}`);
       await leg.release();
       await transport.close();
@@ -207,7 +210,10 @@ test('a channel that hangs up while media is being opened ends the attempt', () 
       await opening;
       assert.unreachable();
     } catch (error) {
-      assert.ok(['ERR_TALKSPURT_CALL_GONE', 'ERR_TALKSPURT_UNICAST_SILENT'].includes((error as TalkspurtError).code), String(error));
+      assert.ok(
+        ['ERR_TALKSPURT_CALL_GONE', 'ERR_TALKSPURT_UNICAST_SILENT'].includes((error as TalkspurtError).code),
+        String(error),
+      );
     }
     await leg.release();
   }));

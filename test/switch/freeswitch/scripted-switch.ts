@@ -35,7 +35,7 @@ export type Answer = (request: string, peer: Peer) => string | null;
 
 export interface Peer {
   readonly socket: Socket;
-  say(text: string): void;
+  readonly say: (text: string) => void;
 }
 
 export class ScriptedSwitch {

@@ -25,11 +25,11 @@ interface Bench {
   readonly downs: { error: TalkspurtError; retryInMs: number }[];
   readonly faults: TalkspurtError[];
   /** Starts, and lets sockets move until the first attempt is decided. */
-  start(): Promise<void>;
+  readonly start: () => Promise<void>;
 }
 
-/** Runs the suite over one implementation. `ready` makes a guard that is one step from a permit. */
-export function contract(name: string, make: MakeLink, ready: (uuid: string) => UnicastGuard): void {
+/** The suite over one implementation, to be run by its test file. `ready` makes a guard that is one step from a permit. */
+export function contract(name: string, make: MakeLink, ready: (uuid: string) => UnicastGuard): { run(): void } {
   const test = suite(`${name} as an EslLink`);
 
   async function bench(run: (bench: Bench) => Promise<void>, password = 'ClueCon'): Promise<void> {
@@ -137,6 +137,23 @@ export function contract(name: string, make: MakeLink, ready: (uuid: string) => 
       clock.advance(LIMITS.linkRefusedRetryMs - 1);
       assert.is(peer.connections, 1);
     }, PASSWORD));
+
+  test('a switch that answers the first command with -ERR has let us in all the same', () =>
+    bench(async ({ peer, link, start, ups }) => {
+      peer.answer = (request) => (request === 'api version' ? apiResponse('-ERR the switch is away\n') : undefined);
+      await start();
+      assert.ok(link.up);
+      assert.equal(ups, ['unknown']);
+    }));
+
+  test('a switch that takes any password and then knows no commands is not up', () =>
+    bench(async ({ peer, link, start, ups, downs }) => {
+      peer.answer = (request) => (request.startsWith('api ') ? reply('-ERR command not found') : undefined);
+      await start();
+      assert.not.ok(link.up);
+      assert.equal(ups, []);
+      assert.is(downs[0]?.error.code, 'ERR_TALKSPURT_LINK_PROTOCOL');
+    }));
 
   test('an address that is not let in is ERR_TALKSPURT_LINK_DENIED', () =>
     bench(async ({ peer, start, downs }) => {
@@ -467,5 +484,5 @@ export function contract(name: string, make: MakeLink, ready: (uuid: string) => 
       await link.activateUnicast(permit, TARGET);
     }));
 
-  test.run();
+  return test;
 }

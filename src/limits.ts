@@ -9,6 +9,8 @@ export const LIMITS = {
   jitterFrames: 16,
   /** Agent audio that waits to be said, per call, in ms; what does not fit is dropped and counted as `overflow`. */
   playoutMs: 300_000,
+  /** An agent who falls silent in the middle of a phrase for this long is taken to have finished it; counted in underruns. */
+  agentSilentMs: 5_000,
   /** Phrases (items) the played ledger remembers per call; the oldest played one is forgotten. */
   ledgerItems: 256,
   /** Bytes that may wait in a backend socket before caller audio is dropped (counted in `droppedFrames`). */

@@ -6,6 +6,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { parse } from 'yaml';
 import { generatedDocs } from '../.dev/docs.ts';
+import { parseDialogue } from '../src/simulator/dialogue.ts';
 import { configSchema } from '../src/config/config-schema.ts';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -27,6 +28,12 @@ test('every YAML block of the documentation, and the example, is accepted by the
     const result = configSchema.safeParse(parse(block));
     assert.ok(result.success, `${path}: ${result.error?.message ?? ''}`);
   }
+});
+
+test('every dialogue in the documentation is one', () => {
+  const dialogues = [...read('docs/embedded-backend.md').matchAll(/```yaml dialogue\n([\s\S]*?)```/g)];
+  assert.is(dialogues.length, 1);
+  for (const [, block = ''] of dialogues) assert.ok(parseDialogue(block).answers.length > 0);
 });
 
 interface Locked {

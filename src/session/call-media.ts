@@ -84,12 +84,24 @@ export class CallMedia implements MediaPath, Tickable {
     return this.transport.format;
   }
 
-  /** Frames go straight into the jitter buffer; what is lost for good is told to `onLost`. */
-  sink(onLost: MediaSink['onLost']): MediaSink {
+  /** Agent audio that left the playout and is known to wait in the switch still, in bytes of the backend's format. */
+  get heldBytes(): number {
+    const playedFrames = this.transport.playedFrames();
+    if (playedFrames === null || this.stream === null) return 0;
+    const heldMs = Math.max(0, this.transport.stats.sentFrames - playedFrames) * this.ptimeMs;
+    return heldMs * bytesPerMs(this.stream.outputFormat);
+  }
+
+  /**
+   * Frames go straight into the jitter buffer; what is lost for good is told to `onLost`. `onArrival` is called after each
+   * frame: hot path.
+   */
+  sink(onLost: MediaSink['onLost'], onArrival: (nowMs: number) => void): MediaSink {
     return {
       onFrame: (payload, sequenceNumber, timestamp, nowMs) => {
         this.lastFrameMs = nowMs;
         this.jitter.push(payload, sequenceNumber, timestamp, nowMs);
+        onArrival(nowMs);
       },
       onLost,
     };

@@ -36,7 +36,7 @@ export interface MediaPath {
 /** One ptime of one call: a frame each way. */
 export function runMediaTick(path: MediaPath, nowMs: number): void {
   // Caller → backend.
-  const packet = path.jitter.pop(); // null: lost or late, so capture() conceals it
+  const packet = path.jitter.pop(path.endpointer.speaking); // null: lost or late, so capture() conceals it
   const heard = path.dsp.capture(packet);
   if (packet !== null) path.capturedFrames += 1;
   const edge = path.endpointer.update(path.dsp.speechProbability, nowMs, path.playout.speaking);

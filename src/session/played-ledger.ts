@@ -59,18 +59,22 @@ export class PlayedLedger {
     return this.#played >= this.#received;
   }
 
-  /** The phrase that is being heard, or the last one; null before the first. Forgets the ones before it. */
-  position(): PlayedPosition | null {
+  /**
+   * The phrase that is being heard, or the last one; null before the first. `heldBytes`: what left the playout but is known
+   * to wait in the switch. Forgets the phrases before it.
+   */
+  position(heldBytes = 0): PlayedPosition | null {
+    const heard = Math.max(0, this.#played - heldBytes);
     let first = this.#items[0];
-    while (this.#items.length > 1 && first !== undefined && first.toByte <= this.#played) {
+    while (this.#items.length > 1 && first !== undefined && first.toByte <= heard) {
       const second = this.#items[1];
       // Nothing of the next one has been heard yet: the last phrase heard is still this one.
-      if (second !== undefined && second.fromByte >= this.#played) break;
+      if (second !== undefined && second.fromByte >= heard) break;
       this.#items.shift();
       first = this.#items[0];
     }
     if (first === undefined) return null;
-    const bytes = Math.max(0, Math.min(this.#played, first.toByte) - first.fromByte);
+    const bytes = Math.max(0, Math.min(heard, first.toByte) - first.fromByte);
     return { itemId: first.id, playedMs: Math.floor(bytes / this.#bytesPerMs) };
   }
 

@@ -1,8 +1,10 @@
 /**
  * Agent audio that waits to be said: bytes in as they come, one frame a tick out.
  *
- * It begins to hand out when a little has gathered (or the phrase is complete), and after running dry it gathers anew: a
- * pause is heard as a pause, a stutter as a fault. Its ring grows on the control path; `pop` never allocates.
+ * It begins to hand out when a little has gathered (or the phrase is complete), and after running dry it gathers anew, twice
+ * as much as before: a pause is heard as a pause, a stutter as a fault. What gathers for too long is handed out as it is,
+ * and a backend that never says that a phrase is complete does not keep the turn. Its ring grows on the control path;
+ * `pop` never allocates.
  */
 import type { AudioFormat } from '../core/media.ts';
 import { bytesPerMs } from '../core/media.ts';
@@ -23,6 +25,10 @@ export interface PlayoutOptions {
 export type PlayoutMoment = 'idle' | 'started' | 'speaking' | 'underrun' | 'ended';
 
 const FIRST_RING_MS = 2_000;
+/** Most that gathers after having run dry, ms. */
+const GATHER_MS = 240;
+/** After this long without more audio, what little there is is handed out, ms. */
+const HOLD_MS = 200;
 
 /** One call's audio to be said. */
 export class Playout {
@@ -30,6 +36,9 @@ export class Playout {
   readonly #frameBytes: number;
   readonly #prebufferBytes: number;
   readonly #maximumBytes: number;
+  readonly #gatherMaximumBytes: number;
+  readonly #holdPops: number;
+  readonly #silentPops: number;
   readonly #frame: Uint8Array;
   readonly #frames: readonly Uint8Array[];
   #ring: Uint8Array;
@@ -39,6 +48,11 @@ export class Playout {
   #complete = true;
   #speaking = false;
   #gathering = false;
+  /** What gathers before audio is handed out: the prebuffer, and more after having run dry. */
+  #gatherBytes: number;
+  /** Pops that found too little since audio came last. */
+  #waitedPops = 0;
+  #ranDry = false;
   #moment: PlayoutMoment = 'idle';
   #overflowBytes = 0;
   #underruns = 0;
@@ -49,6 +63,10 @@ export class Playout {
     this.#frameBytes = this.#bytesPerMs * options.ptimeMs;
     this.#prebufferBytes = Math.max(this.#frameBytes, this.#bytesPerMs * options.prebufferMs);
     this.#maximumBytes = this.#bytesPerMs * (options.maximumMs ?? LIMITS.playoutMs);
+    this.#gatherBytes = this.#prebufferBytes;
+    this.#gatherMaximumBytes = Math.max(this.#prebufferBytes, this.#bytesPerMs * GATHER_MS);
+    this.#holdPops = Math.ceil(HOLD_MS / options.ptimeMs);
+    this.#silentPops = Math.ceil(LIMITS.agentSilentMs / options.ptimeMs);
     this.#ring = new Uint8Array(Math.min(this.#maximumBytes, this.#bytesPerMs * FIRST_RING_MS));
     this.#frame = new Uint8Array(this.#frameBytes);
     // A phrase may end anywhere: a view is made beforehand for every length in whole milliseconds, and the chain fills
@@ -107,6 +125,7 @@ export class Playout {
     if (first < taken) this.#ring.set(audio.subarray(first, taken), 0);
     this.#size += taken;
     this.#complete = false;
+    this.#waitedPops = 0;
     return taken;
   }
 
@@ -118,8 +137,9 @@ export class Playout {
   /** One frame (shorter at a phrase's end), borrowed until the next `pop`; null when there is nothing to say. Hot path. */
   pop(): Uint8Array | null {
     this.#lastBytes = 0;
+    const waitedEnough = this.#waitedPops >= this.#holdPops;
     if (!this.#speaking || this.#gathering) {
-      const enough = this.#size >= this.#prebufferBytes || (this.#complete && this.#size > 0);
+      const enough = this.#size >= this.#gatherBytes || ((this.#complete || waitedEnough) && this.#size > 0);
       if (!enough) return this.#nothing();
       this.#moment = this.#speaking ? 'speaking' : 'started';
       this.#speaking = true;
@@ -141,23 +161,38 @@ export class Playout {
     this.#complete = true;
     this.#speaking = false;
     this.#gathering = false;
+    this.#waitedPops = 0;
     this.#moment = 'idle';
     return droppedMs;
   }
 
   #nothing(): null {
+    if (this.#speaking || this.#size > 0) this.#waitedPops += 1;
     if (!this.#speaking) {
       this.#moment = 'idle';
-    } else if (this.#complete && this.#size === 0) {
-      this.#speaking = false;
-      this.#gathering = false;
-      this.#moment = 'ended';
+    } else if (this.#size === 0 && (this.#complete || this.#waitedPops > this.#silentPops)) {
+      this.#end();
     } else {
-      if (!this.#gathering) this.#underruns += 1;
+      if (!this.#gathering) {
+        this.#underruns += 1;
+        this.#ranDry = true;
+        this.#gatherBytes = Math.min(this.#gatherMaximumBytes, this.#gatherBytes * 2);
+      }
       this.#gathering = true;
       this.#moment = 'underrun';
     }
     return null;
+  }
+
+  #end(): void {
+    // A phrase that came well: less has to gather for the next.
+    if (!this.#ranDry) this.#gatherBytes = Math.max(this.#prebufferBytes, this.#gatherBytes / 2);
+    this.#ranDry = false;
+    this.#speaking = false;
+    this.#gathering = false;
+    this.#complete = true;
+    this.#waitedPops = 0;
+    this.#moment = 'ended';
   }
 
   #take(bytes: number): Uint8Array | null {
@@ -170,6 +205,7 @@ export class Playout {
     this.#head = (this.#head + bytes) % this.#ring.length;
     this.#size -= bytes;
     this.#lastBytes = bytes;
+    this.#waitedPops = 0;
     if (bytes === this.#frameBytes) return frame;
     // The last fraction of a millisecond of a phrase is not worth a frame.
     return this.#frames[Math.floor(bytes / this.#bytesPerMs) - 1] ?? null;

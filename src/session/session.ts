@@ -163,7 +163,8 @@ export class Session {
     }
     this.#media = media;
     this.#turns = new TurnKeeper(media, this.#options, (event, atMs) => this.#emit(event, atMs));
-    transport.start(media.sink((error) => this.#over({ reason: 'media-failed', error })));
+    const onLost = (error: TalkspurtError): void => this.#over({ reason: 'media-failed', error });
+    transport.start(media.sink(onLost, (nowMs) => scheduler.poke(nowMs)));
     this.#mediaSinceMs = this.#clock.nowMs();
     this.#ticking = scheduler.add(media);
     this.#supervision = this.#clock.every(SUPERVISE_MS, () => this.#supervise());
@@ -175,6 +176,7 @@ export class Session {
     this.#stream = stream;
     this.#emit({ type: 'backend.opened', backend: backend.name, connectMs: this.#clock.nowMs() - dialledMs });
     media.connect(stream);
+    this.#turns.onConnected(this.#clock.nowMs());
     this.#emit({
       type: 'media.opened',
       transport: transport.kind,

@@ -100,7 +100,8 @@ export class TurnKeeper {
     media.fading = false;
     // Not when its very last frame had left in the tick before: then its end is told already.
     const agentHeard = media.playout.speaking;
-    const position = media.ledger.position();
+    const position = media.ledger.position(media.heldBytes);
+    media.transport.flush();
     this.#forgetUnheard();
     const droppedMs = media.playout.clear();
     media.dsp.rampGain(1, 0);
@@ -141,6 +142,11 @@ export class TurnKeeper {
     const silent = this.#media.playout.waitingBytes === 0 && !this.#media.playout.speaking;
     // A tool call is answered by the application, and only then is there something to hear.
     if (silent && !this.#toolPending) this.#happen('answer-failed', nowMs);
+  }
+
+  /** The backend is there. What the caller said before nobody heard: no answer to it will come. */
+  onConnected(nowMs: number): void {
+    if (this.#state === 'thinking') this.#happen('answer-failed', nowMs);
   }
 
   /** Nobody answers any more: the caller has the turn again. */

@@ -3,9 +3,10 @@
  *
  * What does it do? `push` puts a frame into the slot of its sequence number; `pop` takes the next one in order.
  * How does it work? Slots are made once. A gap with later frames behind it is a lost frame; an empty buffer is a late one,
- *   and the next number is waited for: a late frame so deepens the buffer by itself. When the buffer has been deeper than
- *   its target for a whole window (sender's clock faster than ours, or a burst), the oldest frames are given up.
- *   The target follows the interarrival jitter of RFC 3550 §6.4.1.
+ *   and the next number is waited for: a late frame so deepens the buffer by itself, and one that proves lost is left out,
+ *   because it was concealed while it was waited for. When the buffer has been deeper than its target for a whole window
+ *   (sender's clock faster than ours, or a burst), the oldest frames are given up, in a pause of the speech if one comes
+ *   soon. The target follows the interarrival jitter of RFC 3550 §6.4.1.
  * How do I use it? Not for: audio that waits to be *sent* (that is the playout).
  */
 export interface JitterBufferOptions {
@@ -23,6 +24,8 @@ export interface JitterBufferOptions {
 const EMPTY = -1;
 /** Pops after which a buffer that was never shallower than its target gives up what is too much. */
 const WINDOW_POPS = 100;
+/** Windows for which this waits for a pause while somebody speaks. */
+const PATIENT_WINDOWS = 4;
 /** Consecutive frames from far behind that mean: the sender started over. */
 const RESTART_FRAMES = 3;
 
@@ -42,10 +45,15 @@ export class JitterBuffer {
   #newest = EMPTY;
   #running = false;
   #behind = 0;
+  /** Pops in a row that found nothing: so many of the next frames are concealed already. */
+  #waited = 0;
   #jitterMs = 0;
   #transitMs = Number.NaN;
   #windowPops = 0;
   #windowMinimum = Number.POSITIVE_INFINITY;
+  /** Frames too many in all of the last window, and windows in a row in which there were. */
+  #excess = 0;
+  #excessWindows = 0;
   #received = 0;
   #lost = 0;
   #late = 0;
@@ -135,8 +143,11 @@ export class JitterBuffer {
     this.#store(payload, number);
   }
 
-  /** The next frame in order, borrowed until the next `push`; null when it is lost, late, or the buffer still fills. */
-  pop(): Uint8Array | null {
+  /**
+   * The next frame in order, borrowed until the next `push`; null when it is lost, late, or the buffer still fills.
+   * `speaking`: what is handed out now is speech, which is not cut if that can wait.
+   */
+  pop(speaking = false): Uint8Array | null {
     if (!this.#running) {
       if (this.#newest === EMPTY || this.depthFrames < this.targetFrames) return null;
       this.#running = true;
@@ -144,13 +155,18 @@ export class JitterBuffer {
     const depth = this.depthFrames;
     if (depth === 0) {
       this.#windowMinimum = 0;
+      this.#waited += 1;
+      // The sender paused (or is gone): what comes after is gathered as at the start.
+      if (this.#waited >= this.#capacity) this.#running = false;
       return null;
     }
-    this.#settle(depth);
+    this.#settle(depth, speaking);
+    this.#leaveOutConcealed();
     const index = this.#next & this.#mask;
     const here = this.#numbers[index] === this.#next;
     this.#numbers[index] = EMPTY;
     this.#next += 1;
+    this.#waited = 0;
     if (here) return this.#slots[index] ?? null;
     this.#lost += 1;
     return null;
@@ -162,20 +178,35 @@ export class JitterBuffer {
     this.#transitMs = Number.NaN;
   }
 
-  /** Once a window: the frames that were always too many are given up, together: one gap is heard less than several. */
-  #settle(depth: number): void {
+  /** The frames that were too many all through a window are given up, together: one gap is heard less than several. */
+  #settle(depth: number, speaking: boolean): void {
     if (depth < this.#windowMinimum) this.#windowMinimum = depth;
     this.#windowPops += 1;
-    if (this.#windowPops < WINDOW_POPS) return;
-    for (let excess = this.#windowMinimum - this.targetFrames; excess > 0; excess -= 1) {
+    if (this.#windowPops >= WINDOW_POPS) {
+      this.#excess = this.#windowMinimum - this.targetFrames;
+      this.#excessWindows = this.#excess > 0 ? this.#excessWindows + 1 : 0;
+      this.#windowPops = 0;
+      this.#windowMinimum = Number.POSITIVE_INFINITY;
+    }
+    if (this.#excess <= 0 || (speaking && this.#excessWindows < PATIENT_WINDOWS)) return;
+    // Never the last frame: the depth may have fallen since.
+    for (let excess = Math.min(this.#excess, depth - 1); excess > 0; excess -= 1) {
       const index = this.#next & this.#mask;
       if (this.#numbers[index] === this.#next) this.#dropped += 1;
       else this.#lost += 1;
       this.#numbers[index] = EMPTY;
       this.#next += 1;
     }
-    this.#windowPops = 0;
-    this.#windowMinimum = Number.POSITIVE_INFINITY;
+    this.#forgetWindow();
+  }
+
+  /** Lost frames that were waited for. The newest number always has its frame, so this ends there at the latest. */
+  #leaveOutConcealed(): void {
+    while (this.#waited > 0 && this.#numbers[this.#next & this.#mask] !== this.#next) {
+      this.#waited -= 1;
+      this.#lost += 1;
+      this.#next += 1;
+    }
   }
 
   #store(payload: Uint8Array, number: number): void {
@@ -239,7 +270,14 @@ export class JitterBuffer {
     this.#newest = EMPTY;
     this.#running = false;
     this.#behind = 0;
+    this.#waited = 0;
+    this.#forgetWindow();
+  }
+
+  #forgetWindow(): void {
     this.#windowPops = 0;
     this.#windowMinimum = Number.POSITIVE_INFINITY;
+    this.#excess = 0;
+    this.#excessWindows = 0;
   }
 }

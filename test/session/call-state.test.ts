@@ -2,7 +2,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { CALL_TABLE } from '../../src/session/call-state.ts';
-import type { CallHappening } from '../../src/session/call-state.ts';
+import type { CallHappening, CallTransition } from '../../src/session/call-state.ts';
 import type { CallState } from '../../src/core/events.ts';
 
 const STATES: CallState[] = ['new', 'answering', 'opening', 'talking', 'ending', 'ended'];
@@ -38,7 +38,7 @@ test('the straight way', () => {
   let state: CallState = 'new';
   const effects: string[] = [];
   for (const happening of ['start', 'answered', 'opened', 'end', 'released'] as const) {
-    const transition = CALL_TABLE[state][happening];
+    const transition: CallTransition | null = CALL_TABLE[state][happening];
     assert.ok(transition, `${state} + ${happening}`);
     state = transition?.next ?? state;
     effects.push(...(transition?.effects ?? []));

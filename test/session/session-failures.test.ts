@@ -184,16 +184,28 @@ test('a hang-up or a stop at any moment of the start', async () => {
   }
 });
 
-test('a hang-up in each state', async () => {
-  const ended = await CallRig.talking();
-  ended.leg.listener?.onHangup(17);
-  assert.is(ended.session.state, 'ending');
-  ended.leg.listener?.onHangup(16);
-  await allGivenBack(ended, 'hangup', { media: true, stream: true });
-  assert.is(ended.events.of('call.ended')[0]?.hangupCause, 17, 'the first one counts');
-  assert.is(ended.leg.hangups.length, 0, 'a channel that is gone is not hung up');
-  ended.leg.listener?.onHangup(16);
-  await allGivenBack(ended, 'hangup', { media: true, stream: true });
+test('a hang-up of a talking call is told with its cause; a channel that is gone is not hung up', async () => {
+  const rig = await CallRig.talking();
+  rig.leg.listener?.onHangup(17);
+  assert.is(rig.session.state, 'ending');
+  await rig.session.stop('stopped', { hangup: true });
+  await allGivenBack(rig, 'hangup', { media: true, stream: true });
+  assert.is(rig.events.of('call.ended')[0]?.hangupCause, 17);
+  assert.is(rig.leg.hangups.length, 0);
+});
+
+test('a hang-up while our own end is under way, and after it, changes nothing', async () => {
+  const rig = await CallRig.talking();
+  const gate = new Gate<void>();
+  rig.leg.onRelease = () => gate.promise;
+  void rig.session.stop('stopped');
+  await settle();
+  rig.leg.listener?.onHangup(16);
+  assert.is(rig.session.state, 'ending');
+  gate.open();
+  await allGivenBack(rig, 'stopped', { media: true, stream: true });
+  rig.leg.listener?.onHangup(16);
+  await allGivenBack(rig, 'stopped', { media: true, stream: true });
 });
 
 test('the backend closes in the middle of the call', async () => {

@@ -5,6 +5,8 @@ import { hasCode } from '../../src/core/errors.ts';
 import { LIMITS } from '../../src/limits.ts';
 import { CallRig } from '../sim/call-rig.ts';
 import { settle } from '../sim/fake-clock.ts';
+import { Gate } from '../sim/fake-peers.ts';
+import type { BackendStream } from '../../src/backend/backend.ts';
 
 const SPEECH = 0.9;
 
@@ -65,7 +67,10 @@ test('text, tool results, digits and transcripts go their ways; not when the cal
   rig.backend.sink?.onTranscript('caller', 'good day', true);
   assert.is(rig.events.of('transcript').length, 1);
   await rig.session.stop('stopped');
-  assert.throws(() => rig.session.sendText('a'), (error: unknown) => hasCode(error, 'ERR_TALKSPURT_NOT_RUNNING'));
+  assert.throws(
+    () => rig.session.sendText('a'),
+    (error: unknown) => hasCode(error, 'ERR_TALKSPURT_NOT_RUNNING'),
+  );
 });
 
 test('a second start is refused and harms nothing', async () => {
@@ -147,6 +152,32 @@ test('barge-in into the second of several phrases names that one and its own tim
   assert.is(rig.session.snapshot().playoutBytes, 0, 'what waited is cut off with it');
   rig.say('d', 100);
   assert.is(rig.session.snapshot().playoutBytes, 800);
+});
+
+test('what the switch says it still holds was not heard, and is dropped there', async () => {
+  const rig = await CallRig.talking();
+  rig.leg.transport.heldFrames = 5;
+  rig.answer('long', 2000);
+  await rig.run(600);
+  await rig.run(140, SPEECH);
+  assert.equal(rig.stream.cancels, [['long', 740 - 5 * 20]]);
+  assert.is(rig.leg.transport.flushes, 1);
+});
+
+test("what the caller said before the backend was there is nobody's to answer", async () => {
+  const rig = new CallRig();
+  const gate = new Gate<BackendStream>();
+  rig.backend.onOpen = () => gate.promise;
+  const started = rig.session.start();
+  await settle();
+  await rig.run(300, SPEECH);
+  await rig.run(700);
+  assert.is(rig.session.snapshot().turn, 'thinking');
+  assert.is(rig.leg.transport.sent.length, 50, 'the switch gets its frames all the same');
+  gate.open(rig.stream);
+  await started;
+  assert.is(rig.session.snapshot().turn, 'listening');
+  assert.is(rig.stream.commits, 0);
 });
 
 test('a cough lowers the agent and lets it go on', async () => {

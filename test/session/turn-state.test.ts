@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { TURN_TABLE } from '../../src/session/turn-state.ts';
-import type { TurnEffect, TurnEvent } from '../../src/session/turn-state.ts';
+import type { TurnEffect, TurnEvent, TurnTransition } from '../../src/session/turn-state.ts';
 import type { TurnState } from '../../src/core/events.ts';
 
 const STATES: TurnState[] = ['listening', 'caller-speaking', 'thinking', 'agent-speaking', 'yielding'];
@@ -53,7 +53,7 @@ test('in any order of events: lowered exactly while yielding, cut off only what 
       let lowered = false;
       for (const event of events) {
         const previous = state;
-        const transition = TURN_TABLE[state][event];
+        const transition: TurnTransition | null = TURN_TABLE[state][event];
         if (transition === null) continue;
         state = transition.next;
         const did = (effect: TurnEffect): boolean => transition.effects.includes(effect);

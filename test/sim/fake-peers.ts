@@ -43,6 +43,9 @@ export class FakeTransport implements MediaTransport {
   readonly sent: { payload: number[]; startsTalkspurt: boolean }[] = [];
   sink: MediaSink | null = null;
   closes = 0;
+  flushes = 0;
+  /** Frames that wait in the switch, or null: it does not say. */
+  heldFrames: number | null = null;
   onClose: () => Promise<void> = () => Promise.resolve();
   #sequenceNumber = 65_530;
 
@@ -68,11 +71,11 @@ export class FakeTransport implements MediaTransport {
   }
 
   playedFrames(): number | null {
-    return null;
+    return this.heldFrames === null ? null : this.stats.sentFrames - this.heldFrames;
   }
 
   flush(): void {
-    this.sent.length = 0;
+    this.flushes += 1;
   }
 
   close(): Promise<void> {

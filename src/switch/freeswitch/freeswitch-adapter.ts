@@ -5,6 +5,7 @@ import type { Clock } from '../../core/clock.ts';
 import { TalkspurtError, asTalkspurtError } from '../../core/errors.ts';
 import type { EventSink } from '../../core/events.ts';
 import type { CallLeg, SwitchAdapter, SwitchSink } from '../switch-adapter.ts';
+import { PARK_MARK } from './channel-event.ts';
 import { isChannelId, operatorLine } from './esl-command-text.ts';
 import { parseJsonHeaders } from './esl-event.ts';
 import { EslPackageLink } from './esl-package-link.ts';
@@ -127,7 +128,7 @@ export class FreeswitchAdapter implements SwitchAdapter {
       uuid,
       switchName: this.name,
       from: channel['Caller-Caller-ID-Number'] ?? '',
-      to: channel['Caller-Destination-Number'] ?? '',
+      to: calledNumber(channel),
       variables: variablesOf(channel),
       answered: channel['Answer-State'] === 'answered',
       link: this.#link,
@@ -198,6 +199,13 @@ export class FreeswitchAdapter implements SwitchAdapter {
   ): void {
     this.#options.events.emit({ ...event, atMs: this.#options.clock.nowMs() });
   }
+}
+
+/** An earlier park of ours has left its own script where the called number was. */
+function calledNumber(channel: Headers): string {
+  const destination = channel['Caller-Destination-Number'] ?? '';
+  if (!destination.includes(PARK_MARK)) return destination;
+  return channel['variable_sip_req_user'] ?? channel['variable_sip_to_user'] ?? '';
 }
 
 const VARIABLE_PREFIX = 'variable_';

@@ -127,7 +127,7 @@ export function contract(name: string, make: MakeLink, ready: (uuid: string) => 
       assert.not.ok(link.up);
       assert.equal(ups, []);
       assert.is(downs[0]?.error.code, 'ERR_TALKSPURT_LINK_AUTH');
-      assert.ok(downs[0].retryInMs >= LIMITS.linkRefusedRetryMs);
+      assert.ok(downs[0]!.retryInMs >= LIMITS.linkRefusedRetryMs);
       const shown =
         inspect(downs, { depth: 20, showHidden: true }) +
         inspect(link, { depth: 20, showHidden: true }) +
@@ -214,8 +214,8 @@ export function contract(name: string, make: MakeLink, ready: (uuid: string) => 
       assert.is(await lost, 'ERR_TALKSPURT_LINK_TIMEOUT');
       assert.is(await behind, 'ERR_TALKSPURT_LINK_DOWN');
       assert.is(downs[0]?.error.code, 'ERR_TALKSPURT_LINK_TIMEOUT');
-      assert.ok(downs[0].retryInMs <= LIMITS.linkBackoffBaseMs);
-      clock.advance(downs[0].retryInMs + 1);
+      assert.ok(downs[0]!.retryInMs <= LIMITS.linkBackoffBaseMs);
+      clock.advance(downs[0]!.retryInMs + 1);
       await until(() => ups.length === 2, 'up again');
       assert.is(await link.api('echo new'), 'new');
     }));

@@ -22,7 +22,7 @@ interface Bench {
 
 const SOURCE = { file: 'test.c', function: 'test', line: 1 };
 
-async function withServer(options: Partial<EslServerOptions>, run: (bench: Bench) => Promise<void>): Promise<void> {
+async function withServer(overrides: Partial<EslServerOptions>, run: (bench: Bench) => Promise<void>): Promise<void> {
   const clock = new HandClock();
   const factory = new EslEventFactory({ switchname: 'sw', hostname: 'box' }, clock);
   const malformed: string[] = [];
@@ -37,7 +37,7 @@ async function withServer(options: Partial<EslServerOptions>, run: (bench: Bench
     sendMessage: () => '+OK',
     sendEvent: () => '+OK',
     onMalformed: (error) => malformed.push(error.code),
-    ...options,
+    ...overrides,
   });
   await server.listen();
   const client = (): RawClient => {

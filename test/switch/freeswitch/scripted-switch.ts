@@ -30,10 +30,8 @@ export function jsonEvent(headers: Readonly<Record<string, unknown>>): string {
   return `Content-Length: ${Buffer.byteLength(body)}\nContent-Type: text/event-json\n\n${body}`;
 }
 
-/** Answers one request; null: says nothing. */
-export type Answer = (request: string, peer: Peer) => string | null;
-
-export interface Peer {
+/** The connection that a request came on. */
+interface Peer {
   readonly socket: Socket;
   readonly say: (text: string) => void;
 }

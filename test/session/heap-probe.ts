@@ -1,0 +1,83 @@
+/**
+ * Prints heap bytes per tick of the media loop with the real signal chain and edges that allocate nothing, and of a control
+ * that is known to allocate, as JSON.
+ */
+import type { BackendStream } from '../../src/backend/backend.ts';
+import type { AudioFormat } from '../../src/core/media.ts';
+import { frameBytes } from '../../src/core/media.ts';
+import { WasmDspPool } from '../../src/dsp/dsp-pool.ts';
+import { CallMedia } from '../../src/session/call-media.ts';
+import { runMediaTick } from '../../src/session/media-loop.ts';
+import { DEFAULT_SESSION_OPTIONS } from '../../src/session/session-options.ts';
+import type { MediaTransport } from '../../src/transport/media-transport.ts';
+
+const TICKS = 50_000;
+const collect = (globalThis as { gc?: () => void }).gc;
+if (collect === undefined) throw new Error('run with --expose-gc');
+const leg = { codec: 'pcmu', sampleRateHz: 8000, ptimeMs: 20 } as const;
+
+/** Bytes that `tick` leaves on the heap, live or garbage; the young generation is too large to be collected meanwhile. */
+function bytesPerTick(tick: (n: number) => void): number {
+  for (let n = 0; n < 20_000; n += 1) tick(n);
+  collect?.();
+  const before = process.memoryUsage().heapUsed;
+  for (let n = 0; n < TICKS; n += 1) tick(n);
+  return (process.memoryUsage().heapUsed - before) / TICKS;
+}
+
+const pool = await WasmDspPool.create({ size: 1 });
+
+function measure(format: AudioFormat): number {
+  let bytes = 0;
+  const transport: MediaTransport = {
+    kind: 'null',
+    format: leg,
+    stats: { receivedFrames: 0, sentFrames: 0, rejectedPackets: 0, unsentFrames: 0 },
+    start: () => undefined,
+    send: (payload) => void (bytes += payload.length),
+    playedFrames: () => null,
+    flush: () => undefined,
+    close: () => Promise.resolve(),
+  };
+  const nothing = (): void => undefined;
+  const stream: BackendStream = {
+    inputFormat: format,
+    outputFormat: format,
+    detectsTurns: true,
+    droppedFrames: 0,
+    sendAudio: (frame) => {
+      bytes += frame.length;
+      return true;
+    },
+    commitTurn: nothing,
+    cancelResponse: nothing,
+    requestResponse: nothing,
+    sendText: nothing,
+    sendToolResult: nothing,
+    close: () => Promise.resolve(),
+  };
+  const dsp = pool.acquire({ leg, backendInput: format, backendOutput: format });
+  const listener = { onSpeech: nothing, onPlayout: nothing, onFaded: nothing, onFault: nothing };
+  const media = new CallMedia({ transport, dsp, options: DEFAULT_SESSION_OPTIONS, listener });
+  media.connect(stream);
+  const wire = new Uint8Array(160).fill(0x91);
+  const said = new Uint8Array(100 * frameBytes({ ...format, ptimeMs: 20 })).fill(5);
+  const perTick = bytesPerTick((n) => {
+    if (n % 50 !== 0) media.jitter.push(wire, n & 0xffff, (n * 160) >>> 0, n * 20);
+    // Taking audio in is the control path and may allocate: seldom, so that it does not count.
+    if (n % 110 === 0) media.playout.push(said);
+    runMediaTick(media, n * 20);
+  });
+  pool.release(dsp);
+  if (bytes === 0 || media.capturedFrames === 0 || media.speakingTicks === 0) throw new Error('nothing was moved');
+  return perTick;
+}
+
+const kept: Uint8Array[] = [];
+process.stdout.write(
+  JSON.stringify({
+    passThrough: measure(leg),
+    realtime: measure({ codec: 'l16', sampleRateHz: 24000 }),
+    control: bytesPerTick((n) => (kept[n & 7] = new Uint8Array(8))),
+  }),
+);

@@ -1,0 +1,112 @@
+/** One tick: what goes where, in which order, and what it costs. */
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { DEFAULT_ENDPOINTER, Endpointer } from '../../src/session/endpointer.ts';
+import { runMediaTick } from '../../src/session/media-loop.ts';
+import type { MediaPath } from '../../src/session/media-loop.ts';
+import { PlayedLedger } from '../../src/session/played-ledger.ts';
+import { Playout } from '../../src/session/playout.ts';
+import { JitterBuffer } from '../../src/transport/jitter-buffer.ts';
+import { FakeDsp, FakeStream, FakeTransport, PCMU_LEG } from '../sim/fake-peers.ts';
+
+interface Rig extends MediaPath {
+  readonly dsp: FakeDsp;
+  readonly transport: FakeTransport;
+  readonly told: string[];
+  stream: FakeStream | null;
+}
+
+function rig(): Rig {
+  const dsp = new FakeDsp();
+  dsp.configure({ leg: PCMU_LEG, backendInput: PCMU_LEG, backendOutput: PCMU_LEG });
+  const told: string[] = [];
+  return {
+    jitter: new JitterBuffer({ frameBytes: 160, frameSamples: 160, ptimeMs: 20, capacityFrames: 16 }),
+    dsp,
+    endpointer: new Endpointer(DEFAULT_ENDPOINTER, 20),
+    playout: new Playout({ format: PCMU_LEG, ptimeMs: 20, prebufferMs: 20 }),
+    ledger: new PlayedLedger(8),
+    transport: new FakeTransport(),
+    told,
+    stream: new FakeStream(),
+    fading: false,
+    capturedFrames: 0,
+    speakingTicks: 0,
+    underrunTicks: 0,
+    onSpeech: (edge, nowMs) => told.push(`${edge} ${nowMs}`),
+    onPlayout: (moment, nowMs) => told.push(`${moment} ${nowMs}`),
+    onFaded: (nowMs) => told.push(`faded ${nowMs}`),
+  };
+}
+
+test('a frame each way, with or without a packet, a backend and something to say', () => {
+  const path = rig();
+  path.jitter.push(new Uint8Array(160), 1, 160, 0);
+  runMediaTick(path, 20);
+  runMediaTick(path, 40);
+  assert.is(path.capturedFrames, 1, 'what is concealed was not captured');
+  assert.is(path.stream?.heardFrames, 2, 'but is sent');
+  assert.is(path.transport.sent.length, 2);
+  path.stream = null;
+  runMediaTick(path, 60);
+  assert.is(path.transport.sent.length, 3, 'the caller hears silence');
+});
+
+test('a phrase: marked at its first frame, counted to its last byte', () => {
+  const path = rig();
+  path.ledger.received('a', 325);
+  path.playout.push(new Uint8Array(325).fill(1));
+  path.playout.complete();
+  for (let n = 1; n <= 5; n += 1) runMediaTick(path, n * 20);
+  assert.equal(
+    path.transport.sent.map(({ startsTalkspurt }) => startsTalkspurt),
+    [true, false, false, false, false],
+  );
+  assert.equal(path.told, ['started 20', 'ended 80']);
+  assert.is(path.speakingTicks, 3);
+  assert.is(path.ledger.drained, true, 'the last five bytes, less than a millisecond, included');
+});
+
+test('running dry is counted tick by tick', () => {
+  const path = rig();
+  path.playout.push(new Uint8Array(160));
+  for (let n = 1; n <= 4; n += 1) runMediaTick(path, n * 20);
+  assert.is(path.underrunTicks, 3);
+  assert.is(path.speakingTicks, 4);
+});
+
+test('the edge of speech is told before this tick says anything; the fade after its frame has left', () => {
+  const path = rig();
+  path.playout.push(new Uint8Array(1600));
+  runMediaTick(path, 20);
+  path.dsp.speechProbability = 1;
+  const order: string[] = [];
+  const observed: MediaPath = {
+    ...path,
+    onSpeech: (edge) => {
+      order.push(edge);
+      observed.fading = true;
+    },
+    onFaded: () => {
+      order.push(`faded after ${path.transport.sent.length}`);
+      observed.fading = false;
+    },
+  };
+  runMediaTick(observed, 40);
+  assert.equal(order, ['candidate', 'faded after 2']);
+});
+
+test('at most 64 heap bytes a tick over 50,000 ticks with the real chain, and the measurement sees what allocates', async () => {
+  const probe = fileURLToPath(new URL('heap-probe.ts', import.meta.url));
+  const flags = ['--expose-gc', '--min-semi-space-size=128', '--max-semi-space-size=128', '--import', 'tsx'];
+  const { stdout } = await promisify(execFile)(process.execPath, [...flags, probe]);
+  const bytes = JSON.parse(stdout) as { passThrough: number; realtime: number; control: number };
+  assert.ok(bytes.passThrough <= 64, `pass-through: ${bytes.passThrough} bytes a tick`);
+  assert.ok(bytes.realtime <= 64, `24 kHz: ${bytes.realtime} bytes a tick`);
+  assert.ok(bytes.control > 64, `control: ${bytes.control} bytes a tick`);
+});
+
+test.run();

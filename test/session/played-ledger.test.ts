@@ -1,0 +1,109 @@
+/** How much of which phrase was heard: bytes in, bytes out, judged by counting by hand. */
+import fc from 'fast-check';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { LIMITS } from '../../src/limits.ts';
+import { PlayedLedger } from '../../src/session/played-ledger.ts';
+
+const BYTES_PER_MS = 8;
+
+test('nothing was said: no position', () => {
+  assert.is(new PlayedLedger(BYTES_PER_MS).position(), null);
+});
+
+test('received is not heard', () => {
+  const ledger = new PlayedLedger(BYTES_PER_MS);
+  ledger.received('a', 16_000);
+  assert.equal(ledger.position(), { itemId: 'a', playedMs: 0 });
+  ledger.played(160);
+  assert.equal(ledger.position(), { itemId: 'a', playedMs: 20 });
+  assert.is(ledger.drained, false);
+  assert.equal(ledger.unheard(), ['a']);
+});
+
+test('never more than the phrase is long, and whole milliseconds only', () => {
+  const ledger = new PlayedLedger(BYTES_PER_MS);
+  ledger.received('a', 100);
+  ledger.played(100);
+  assert.equal(ledger.position(), { itemId: 'a', playedMs: 12 });
+  assert.is(ledger.drained, true);
+});
+
+test('phrases one behind the other: the one that is heard, from its own beginning', () => {
+  const ledger = new PlayedLedger(BYTES_PER_MS);
+  for (const id of ['a', 'b', 'c']) {
+    ledger.received(id, 800);
+    ledger.done(id);
+  }
+  ledger.played(800);
+  assert.equal(ledger.position(), { itemId: 'a', playedMs: 100 }, 'nothing of b was heard yet');
+  ledger.played(8);
+  assert.equal(ledger.position(), { itemId: 'b', playedMs: 1 });
+  assert.equal(ledger.unheard(), ['b', 'c']);
+  ledger.played(1592);
+  assert.equal(ledger.position(), { itemId: 'c', playedMs: 100 });
+  assert.equal(ledger.unheard(), []);
+});
+
+test('what is known to wait in the switch was not heard', () => {
+  const ledger = new PlayedLedger(BYTES_PER_MS);
+  ledger.received('a', 800);
+  ledger.received('b', 800);
+  ledger.played(1000);
+  assert.equal(ledger.position(400), { itemId: 'a', playedMs: 75 });
+  assert.equal(ledger.position(), { itemId: 'b', playedMs: 25 });
+  assert.equal(ledger.position(99_999), { itemId: 'b', playedMs: 0 });
+});
+
+test('after a clear only the future counts', () => {
+  const ledger = new PlayedLedger(BYTES_PER_MS);
+  ledger.received('a', 8000);
+  ledger.played(160);
+  ledger.clear();
+  assert.is(ledger.position(), null);
+  ledger.received('b', 800);
+  ledger.played(80);
+  assert.equal(ledger.position(), { itemId: 'b', playedMs: 10 });
+});
+
+test('more phrases than are remembered: bounded, and never a negative time', () => {
+  const ledger = new PlayedLedger(BYTES_PER_MS);
+  for (let n = 0; n < LIMITS.ledgerItems + 10; n += 1) ledger.received(`item-${n}`, 8);
+  assert.is(ledger.unheard().length, LIMITS.ledgerItems);
+  assert.equal(ledger.position(), { itemId: 'item-10', playedMs: 0 });
+});
+
+test('in any order the position is what a count byte by byte says', () => {
+  const step = fc.oneof(
+    fc.record({ item: fc.integer({ min: 0, max: 3 }), bytes: fc.integer({ min: 1, max: 500 }) }),
+    fc.record({ played: fc.integer({ min: 1, max: 400 }) }),
+  );
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const ledger = new PlayedLedger(BYTES_PER_MS);
+      const stream: string[] = [];
+      let newest = 0;
+      let out = 0;
+      for (const each of steps) {
+        if ('played' in each) {
+          const bytes = Math.min(each.played, stream.length - out);
+          out += bytes;
+          ledger.played(bytes);
+        } else {
+          newest = Math.max(newest, each.item);
+          for (let n = 0; n < each.bytes; n += 1) stream.push(`item-${newest}`);
+          ledger.received(`item-${newest}`, each.bytes);
+        }
+        const heard = stream.slice(0, out);
+        const itemId = heard.at(-1) ?? stream[0];
+        const played = heard.filter((id) => id === itemId).length;
+        assert.equal(
+          ledger.position(),
+          itemId === undefined ? null : { itemId, playedMs: Math.floor(played / BYTES_PER_MS) },
+        );
+      }
+    }),
+  );
+});
+
+test.run();

@@ -36,7 +36,7 @@ const files = readdirSync(folder, { recursive: true })
   .filter((name) => name.endsWith('.test.ts') && !name.startsWith(`fixtures${sep}`))
   .filter((name) => name.startsWith(`integration${sep}`) === values.integration)
   .filter((name) => positionals.length === 0 || positionals.some((part) => name.includes(part)))
-  .sort();
+  .sort((one, other) => (one < other ? -1 : 1));
 if (files.length === 0) {
   process.stderr.write(`test: no test file matches ${positionals.join(' ')}\n`);
   process.exit(1);
@@ -92,12 +92,13 @@ function runFile(name) {
     });
     child.stderr.on('data', (chunk) => (output += chunk));
     child.on('exit', () => clearTimeout(killer));
-    child.on('close', async (code, signal) => {
+    const closed = async (code, signal) => {
       clearTimeout(killer);
       const orphans = lateness === null && (await outlives(child.pid));
       running.delete(child.pid);
       settle({ code, signal, output, lateness, orphans, seconds: (performance.now() - startedMs) / 1000 });
-    });
+    };
+    child.on('close', (code, signal) => void closed(code, signal));
     // A child of the file that holds its output open would keep `close` away for ever.
     child.on('exit', () => setTimeout(() => child.stdout.destroyed || kill(child.pid), GRACE_MS).unref());
   });

@@ -225,6 +225,8 @@ export class Session {
     return {
       onAudio: (audio, itemId) => {
         const droppedBytes = this.#turns?.onAudio(audio, itemId) ?? 0;
+        // A burst of messages holds the timer back as a burst of packets does.
+        this.#parts.scheduler.poke(this.#clock.nowMs());
         if (droppedBytes === 0) return;
         // Once a phrase is too long every further piece of it is: say so for the first.
         this.#overflows += 1;

@@ -66,6 +66,8 @@ export class TurnKeeper {
       this.#callerStopped();
     }
     if (cuttingIn && !this.#options.bargeIn) return;
+    // A noise that only we heard must not call off an answer that the backend would then never give again.
+    if (this.#state === 'thinking' && edge === 'started' && this.#backendOwnsTurns) return;
     if (edge === 'candidate') this.#happen('caller-candidate', nowMs);
     else if (edge === 'withdrawn') this.#happen('caller-withdrawn', nowMs);
     else if (edge === 'started') this.#happen('caller-started', nowMs);
@@ -77,7 +79,8 @@ export class TurnKeeper {
     if (edge === 'started') this.#emit({ type: 'speech.started', by: 'caller', source: 'backend' }, nowMs);
     else this.#emit({ type: 'speech.stopped', by: 'caller', source: 'backend', durationMs: 0 }, nowMs);
     if (!this.#backendOwnsTurns) return;
-    if (edge === 'started' && this.#state === 'listening') this.#happen('caller-started', nowMs);
+    if (edge === 'started' && (this.#state === 'listening' || this.#state === 'thinking'))
+      this.#happen('caller-started', nowMs);
     else if (edge === 'stopped') this.#happen('caller-stopped', nowMs);
   }
 

@@ -97,8 +97,10 @@ export const LIMITS = {
   /** Frames without media from the far end that count as lost (and are concealed); from then on they are silence. */
   unicastConcealedFrames: 3,
   mediaOpenMs: 8_000,
-  /** No frame from the switch for this long in a talking call: ERR_TALKSPURT_MEDIA_STALLED. */
+  /** No frame from the switch for this long in a talking call: reported, and UNHEALTHY. */
   mediaStalledMs: 5_000,
+  /** …and for this long: the call ends with ERR_TALKSPURT_MEDIA_STALLED. Even a silent far end sends frames. */
+  mediaLostMs: 30_000,
   /** Hang-up, close and release of one call; what is not done by then is abandoned and reported. */
   callEndMs: 3_000,
   /** One text to be spoken, texts that wait, and texts that are remembered. */

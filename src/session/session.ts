@@ -112,7 +112,6 @@ export class Session {
     await this.#finish({ reason }, options.hangup ?? false);
   }
 
-  /** Adds text as the caller's and asks for an answer. @throws ERR_TALKSPURT_NOT_RUNNING */
   sendText(text: string): void {
     this.#talkingStream().sendText(text);
   }
@@ -122,7 +121,6 @@ export class Session {
     this.#talkingStream().sendToolResult(toolCallId, outputJson);
   }
 
-  /** What the session measures of itself. */
   snapshot(): SessionSnapshot {
     return snapshotOf({
       callId: this.callId,
@@ -228,7 +226,6 @@ export class Session {
         // A burst of messages holds the timer back as a burst of packets does.
         this.#parts.scheduler.poke(this.#clock.nowMs());
         if (droppedBytes === 0) return;
-        // Once a phrase is too long every further piece of it is: say so for the first.
         this.#overflows += 1;
         if (itemId !== this.#overflowItem) this.#emit({ type: 'media.overflow', place: 'playout', droppedBytes });
         this.#overflowItem = itemId;
@@ -270,17 +267,20 @@ export class Session {
     }
     const media = this.#media;
     if (media === null || this.#state !== 'talking') return;
-    // The backend stream reports an answer that does not come; the turn goes back to the caller here.
     this.#turns?.expire(nowMs);
     const dryTicks = media.underrunTicks - this.#underrunsReported;
     if (dryTicks > 0) this.#emit({ type: 'media.underrun', missingMs: dryTicks * media.ptimeMs });
     this.#underrunsReported = media.underrunTicks;
     const silentMs = nowMs - (Number.isNaN(media.lastFrameMs) ? this.#mediaSinceMs : media.lastFrameMs);
     if (silentMs > LIMITS.mediaStalledMs && !this.#stallReported) this.#emit({ type: 'media.stalled', silentMs });
+    // Twice in a row: after the process stood still the packets that waited must be heard first.
+    if (this.#stallReported && silentMs > LIMITS.mediaLostMs) {
+      const message = `no audio came from the switch for ${LIMITS.mediaLostMs / 1000} s: is it still there?`;
+      this.#over({ reason: 'media-failed', error: new TalkspurtError('ERR_TALKSPURT_MEDIA_STALLED', message) });
+    }
     this.#stallReported = silentMs > LIMITS.mediaStalledMs;
   }
 
-  /** Something ended the call from outside of any of our calls. */
   #over(end: SessionEnd, hangup = false): void {
     void this.#finish(end, hangup);
   }

@@ -331,6 +331,17 @@ test('a caller who is not heard any more, or never was, is reported once each ti
   assert.is(rig.session.state, 'talking');
 });
 
+test('a switch that has gone silent for good ends the call', async () => {
+  const rig = await CallRig.talking();
+  rig.callerSends = false;
+  await rig.run(LIMITS.mediaLostMs - 1_000);
+  assert.is(rig.session.state, 'talking');
+  await rig.run(2_000);
+  const end = await rig.session.ended;
+  assert.is(end.reason, 'media-failed');
+  assert.is(end.error?.code, 'ERR_TALKSPURT_MEDIA_STALLED');
+});
+
 test('a phrase that is too long is reported once, and so is the next', async () => {
   const rig = await CallRig.talking();
   for (const item of ['a', 'b']) {

@@ -163,9 +163,12 @@ function isOurs(line: string): boolean {
 
 /** Commands that carry another one out: it is the other one that counts. */
 const WRAPPER = /^(?:(?:bgapi|eval|expand|xml_wrap)\s+|sched_api\s+\S+\s+\S+\s+)/i;
-/** Commands that end the switch, take its Event Socket away or leave it for a shell; also inside `${…}`. */
+/**
+ * Commands that end the switch, take its Event Socket away or leave it for a shell; also inside `${…}` and as an application
+ * of another command. Against mistakes, not a complete list: who has this password has what the switch's own gives.
+ */
 const FATAL =
-  /(?:^|\{)(?:fsctl[\s(]+(?:shutdown|crash|restart)|shutdown\b|(?:un|re)load[\s(]+(?:-f\s+)?mod_event_socket|(?:bg_)?system\b)/i;
+  /(?:^|[{&:,'"])\s*(?:fsctl[\s(]+(?:shutdown|crash|restart)|shutdown\b|(?:un|re)load[\s(]+(?:-f\s+)?mod_event_socket|(?:bg_)?(?:system|spawn(?:_stream)?)\b)/i;
 
 /** Why a line is not passed on, or null. */
 function refusalOf(line: string): string | null {

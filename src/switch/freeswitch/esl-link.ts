@@ -61,6 +61,16 @@ export interface EslLink {
   /** …and no longer. Never rejects: a link that is down watches nothing. */
   unwatch(uuid: string): Promise<void>;
   /**
+   * From now on CUSTOM events of this subclass are delivered (`name` CUSTOM, header `Event-Subclass`). Renewed after every
+   * reconnect; kept for later while the link is down. At most `LIMITS.eslLinkSubclasses` of them. @throws as `api`
+   */
+  subscribe(subclass: string): Promise<void>;
+  /**
+   * Publishes a CUSTOM event on the switch, for every ESL client to see; `body` goes as a body (headers are read a byte at
+   * a time). @throws as `api`, ERR_TALKSPURT_COMMAND_SYNTAX for line breaks in a subclass or header
+   */
+  sendEvent(subclass: string, headers: Readonly<Record<string, string>>, body: string): Promise<void>;
+  /**
    * Sends the one message that can kill the switch. There is no other way to send it: nothing else here carries it, and a
    * permit is only ever made by a `UnicastGuard`. It is tested and used up when the message is written, not when it queues.
    * @throws ERR_TALKSPURT_UNICAST_GUARD for a spent permit, and as `api`

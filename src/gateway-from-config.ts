@@ -1,7 +1,10 @@
 /** Builds a gateway, and what stands around it, from a checked configuration. */
 import { hostname } from 'node:os';
 import type { Backend } from './backend/backend.ts';
+import { openAiConfigWith } from './backend/openai-config.ts';
+import type { OpenAiRealtimeConfig } from './backend/openai-config.ts';
 import { OpenAiRealtimeBackend } from './backend/openai-realtime.ts';
+import { StreamBackend } from './backend/stream-backend.ts';
 import type { BackendConfig, Config } from './config.ts';
 import { secretsOfConfig } from './config.ts';
 import type { Clock } from './core/clock.ts';
@@ -20,6 +23,7 @@ import { RealtimeServer } from './simulator/realtime-server.ts';
 import { SpeechSynthesizer } from './simulator/speech.ts';
 import { FreeswitchAdapter } from './switch/freeswitch/freeswitch-adapter.ts';
 import { FrontDoor } from './switch/freeswitch/front-door.ts';
+import { OwnSounds } from './sound-source.ts';
 import { VERSION } from './version.ts';
 
 /** What an embedding program may bring along. */
@@ -29,6 +33,8 @@ export interface RuntimeOptions {
   readonly sinks?: readonly EventSink[];
   /** Backends of your own by name: they take the place of configured ones. */
   readonly backends?: Readonly<Record<string, Backend>>;
+  /** Reads the configuration again, for the command `reload`; absent: it is refused. @throws as `loadConfig` */
+  readonly reload?: () => Config;
   /** Without a log of our own: the embedding program has one. */
   readonly quiet?: boolean;
 }
@@ -101,17 +107,10 @@ async function assemble(
   });
   const events = fanOut([log, metrics, records, ...(options.sinks ?? [])]);
 
-  const backends = new Map<string, Backend>();
-  for (const [name, backend] of Object.entries(config.backends)) {
-    backends.set(name, options.backends?.[name] ?? (await makeBackend(backend, clock, closers)));
-  }
-  const profiles = new Map<string, GatewayProfile>();
-  for (const [name, profile] of Object.entries(config.profiles)) {
-    const backend = backends.get(profile.backend);
-    if (backend === undefined)
-      throw new TalkspurtError('ERR_TALKSPURT_CONFIG_INVALID', `profiles.${name}.backend names no backend`);
-    profiles.set(name, { backend, options: profile.options });
-  }
+  const speech = new SpeechSynthesizer();
+  closers.push(() => speech.close());
+  const makers: BackendMakers = { clock, speech, closers, given: options.backends ?? {}, embedded: null };
+  const { backends, profiles } = await makeProfiles(config, makers);
   const adapters = config.switches.map(({ name, host, port, password, media }) => {
     const { bindHost, advertiseHost, native, portRange } = media;
     const given = {
@@ -123,12 +122,22 @@ async function assemble(
     return new FreeswitchAdapter({ name, host, port, password, media: given, clock, events });
   });
   const dspPool = await WasmDspPool.create({ size: config.limits.calls });
-  const gateway = new Gateway({
+  const gateway: Gateway = new Gateway({
     clock,
     events,
     dspPool,
     adapters,
     profiles,
+    backends,
+    sounds: new OwnSounds({
+      clock,
+      directory: config.sounds.directory ?? null,
+      urls: config.sounds.urls,
+      speech,
+    }),
+    ...(config.recordings.directory === undefined ? {} : { recordingsDirectory: config.recordings.directory }),
+    drainMs: config.drainSeconds * 1000,
+    ...(options.reload === undefined ? {} : { reload: async () => await reload(options.reload, gateway, makers, log) }),
     callLimit: config.limits.calls,
     version: VERSION,
     onCallEnded: (ended) => metrics.recordSession(ended),
@@ -142,22 +151,74 @@ async function assemble(
   return { gateway, frontDoorPort, statusPort, log };
 }
 
-async function makeBackend(
-  config: BackendConfig,
-  clock: Clock,
-  closers: (() => Promise<void> | void)[],
-): Promise<Backend> {
-  if (config.kind === 'openai') return new OpenAiRealtimeBackend(config, clock);
-  const speech = new SpeechSynthesizer();
+/** What backends are made with. */
+interface BackendMakers {
+  readonly clock: Clock;
+  readonly speech: SpeechSynthesizer;
+  readonly closers: (() => Promise<void> | void)[];
+  readonly given: Readonly<Record<string, Backend>>;
+  /** The server inside this process, once there is one. */
+  embedded: RealtimeServer | null;
+}
+
+interface Profiles {
+  readonly backends: ReadonlyMap<string, Backend>;
+  readonly profiles: ReadonlyMap<string, GatewayProfile>;
+}
+
+async function makeProfiles(config: Config, makers: BackendMakers): Promise<Profiles> {
+  const made = new Map<string, GatewayProfile>();
+  for (const [name, backend] of Object.entries(config.backends)) {
+    const given = makers.given[name];
+    made.set(name, given === undefined ? await makeBackend(backend, makers) : { backend: given });
+  }
+  const profiles = new Map<string, GatewayProfile>();
+  for (const [name, profile] of Object.entries(config.profiles)) {
+    const backend = made.get(profile.backend);
+    if (backend === undefined)
+      throw new TalkspurtError('ERR_TALKSPURT_CONFIG_INVALID', `profiles.${name}.backend names no backend`);
+    profiles.set(name, { ...backend, options: profile.options });
+  }
+  return { backends: new Map([...made].map(([name, { backend }]) => [name, backend])), profiles };
+}
+
+/** New profiles and backends; what else has changed waits for a restart. */
+async function reload(
+  read: RuntimeOptions['reload'],
+  gateway: Gateway,
+  makers: BackendMakers,
+  log: LogSink,
+): Promise<string> {
+  if (read === undefined) return '';
+  const config = read();
+  const { backends, profiles } = await makeProfiles(config, makers);
+  gateway.replaceProfiles(profiles, backends);
+  for (const warning of config.warnings) log.note('warn', 'configuration warning', { warning });
+  return `${profiles.size} profiles, ${backends.size} backends; switches and servers need a restart`;
+}
+
+async function makeBackend(config: BackendConfig, makers: BackendMakers): Promise<GatewayProfile> {
+  const { clock } = makers;
+  if (config.kind === 'websocket') return { backend: new StreamBackend(config, clock) };
+  if (config.kind === 'openai') return openAiProfile(config, clock);
+  makers.embedded ??= await embeddedServer(makers);
+  const { name } = config;
+  const baseUrl = makers.embedded.url;
+  return openAiProfile({ name, model: 'embedded', apiKey: 'embedded', baseUrl, transcriptionModel: 'embedded' }, clock);
+}
+
+async function embeddedServer({ clock, speech, closers }: BackendMakers): Promise<RealtimeServer> {
   const server = new RealtimeServer({ clock, speech });
-  closers.push(() => speech.close());
   await server.listen();
   closers.push(() => server.close());
-  const { name } = config;
-  return new OpenAiRealtimeBackend(
-    { name, model: 'embedded', apiKey: 'embedded', baseUrl: server.url, transcriptionModel: 'embedded' },
-    clock,
-  );
+  return server;
+}
+
+function openAiProfile(config: OpenAiRealtimeConfig, clock: Clock): GatewayProfile {
+  return {
+    backend: new OpenAiRealtimeBackend(config, clock),
+    variant: (overrides) => new OpenAiRealtimeBackend(openAiConfigWith(config, overrides), clock),
+  };
 }
 
 async function openFrontDoor(
@@ -179,7 +240,11 @@ async function openFrontDoor(
     events,
     identity: { switchname: 'talkspurt', hostname: hostname() },
     dispatch: (line) => gateway.command(line, 'front-door'),
-    words: { channels: () => gateway.list().map(({ uuid }) => uuid), profiles: () => gateway.profileNames },
+    words: {
+      channels: () => gateway.list().map(({ uuid }) => uuid),
+      profiles: () => gateway.profileNames,
+      backends: () => gateway.backendNames,
+    },
     ...(passTo === undefined ? {} : { passThrough: (line: string) => passTo.command(line) }),
   });
   const address = await door.listen();

@@ -3,11 +3,15 @@
  * handed to it; `gateway-from-config.ts` builds one from a configuration.
  */
 import type { Backend } from './backend/backend.ts';
+import { carryOutOrder } from './call-orders.ts';
+import type { SoundSource } from './call-orders.ts';
+import { CallPlanner } from './call-planner.ts';
+import type { GatewayProfile } from './call-planner.ts';
 import { dispatch } from './commands/dispatch.ts';
-import type { CallSummary, CommandTarget, StartTarget } from './commands/dispatch.ts';
+import type { CallSummary, CommandTarget, OrderCommand, StartOptions, StartTarget } from './commands/dispatch.ts';
 import type { Clock } from './core/clock.ts';
 import { delay } from './core/clock.ts';
-import { TalkspurtError, hasCode } from './core/errors.ts';
+import { TalkspurtError, asTalkspurtError, hasCode } from './core/errors.ts';
 import type { EndReason, EventSink, ProcessEvent } from './core/events.ts';
 import type { DspPool } from './dsp/dsp.ts';
 import { globalHealth, sessionHealth } from './observe/health.ts';
@@ -15,14 +19,9 @@ import type { GatewaySnapshot, GlobalHealthJson, SessionHealthJson, SessionSnaps
 import { MediaScheduler } from './session/media-scheduler.ts';
 import { SessionTable } from './session/session-table.ts';
 import { Session } from './session/session.ts';
-import type { SessionOptions } from './session/session.ts';
 import type { CallLeg, SwitchAdapter, SwitchSink } from './switch/switch-adapter.ts';
 
-/** What a call is given when it starts under a profile's name. */
-export interface GatewayProfile {
-  readonly backend: Backend;
-  readonly options?: Partial<SessionOptions>;
-}
+export type { GatewayProfile } from './call-planner.ts';
 
 /** What a gateway is made of; it owns the adapters, not the pool. */
 export interface GatewayOptions {
@@ -31,6 +30,16 @@ export interface GatewayOptions {
   readonly dspPool: DspPool;
   readonly adapters: readonly SwitchAdapter[];
   readonly profiles: ReadonlyMap<string, GatewayProfile>;
+  /** What `switch` chooses from, by name. */
+  readonly backends?: ReadonlyMap<string, Backend>;
+  /** What `play` and `say` are made of; absent: neither is offered where the backend cannot. */
+  readonly sounds?: SoundSource;
+  /** Where `record` writes; absent: nothing is recorded. */
+  readonly recordingsDirectory?: string;
+  /** How long `drain` waits for calls to end by themselves, ms, unless it says otherwise. Default 5 s. */
+  readonly drainMs?: number;
+  /** What `reload` does; resolves to what the operator is told. */
+  reload?(): Promise<string>;
   /** Calls at once; more are refused with ERR_TALKSPURT_CALL_LIMIT. Default: the size of the DSP pool. */
   readonly callLimit?: number;
   readonly version: string;
@@ -40,6 +49,14 @@ export interface GatewayOptions {
 
 /** Period at which a drain looks whether the last call has gone, ms. */
 const DRAIN_POLL_MS = 100;
+const DRAIN_MS = 5_000;
+const DEFAULT_START: StartOptions = { mix: 'mono', sampleRateHz: null, metadata: null };
+
+/** A channel on its way to being a call. `done` never rejects. */
+interface Attaching {
+  readonly cancel: AbortController;
+  readonly done: Promise<void>;
+}
 
 /** Calls in, AI voices out. Also what commands act on, and what switches hand calls to. */
 export class Gateway implements CommandTarget, SwitchSink {
@@ -47,9 +64,13 @@ export class Gateway implements CommandTarget, SwitchSink {
   readonly #scheduler: MediaScheduler;
   readonly #calls: SessionTable;
   /** Channels that are being attached: a second start of the same one is refused at once. */
-  readonly #attaching = new Map<string, AbortController>();
+  readonly #attaching = new Map<string, Attaching>();
   readonly #startedMs: number;
+  #planner: CallPlanner;
+  #backends: ReadonlyMap<string, Backend>;
   #draining = false;
+  #drainNumber = 0;
+  #closed = false;
   #created = 0;
   #destroyed = 0;
 
@@ -57,6 +78,8 @@ export class Gateway implements CommandTarget, SwitchSink {
     this.#options = options;
     this.#startedMs = options.clock.nowMs();
     this.#scheduler = new MediaScheduler({ clock: options.clock });
+    this.#planner = new CallPlanner(options.profiles, options.clock);
+    this.#backends = options.backends ?? new Map();
     this.#calls = new SessionTable(Math.min(options.callLimit ?? options.dspPool.size, options.dspPool.size));
   }
 
@@ -66,7 +89,17 @@ export class Gateway implements CommandTarget, SwitchSink {
   }
 
   get profileNames(): readonly string[] {
-    return [...this.#options.profiles.keys()];
+    return this.#planner.profileNames;
+  }
+
+  get backendNames(): readonly string[] {
+    return [...this.#backends.keys()];
+  }
+
+  /** New calls are given these from now on; calls that are up keep what they have. */
+  replaceProfiles(profiles: ReadonlyMap<string, GatewayProfile>, backends: ReadonlyMap<string, Backend>): void {
+    this.#planner = new CallPlanner(profiles, this.#options.clock);
+    this.#backends = backends;
   }
 
   /** Dials every switch; resolves when each first attempt is decided, whether or not the link is up. */
@@ -80,20 +113,19 @@ export class Gateway implements CommandTarget, SwitchSink {
    * @throws ERR_TALKSPURT_ALREADY_RUNNING, _DRAINING, _CALL_LIMIT, _UNKNOWN_PROFILE, _UNKNOWN_CALL, and whatever the
    * leg, the backend or the chain refuse with; nothing is left behind then.
    */
-  async startCall(channelId: string, profileName: string): Promise<Session> {
-    const profile = this.#admit(channelId, profileName);
+  async startCall(
+    channelId: string,
+    target: string | StartTarget,
+    options: StartOptions = DEFAULT_START,
+  ): Promise<Session> {
+    const wanted: StartTarget = typeof target === 'string' ? { kind: 'profile', name: target } : target;
+    this.#admit(channelId, wanted);
     const cancel = new AbortController();
-    this.#attaching.set(channelId, cancel);
+    const attached = this.#makeSession(channelId, wanted, options, cancel.signal);
+    this.#attaching.set(channelId, { cancel, done: attached.then(noted, noted) });
     let session: Session;
     try {
-      const leg = await this.#attach(channelId, cancel.signal);
-      try {
-        cancel.signal.throwIfAborted();
-        session = this.#register(leg, profileName, profile);
-      } catch (error) {
-        await leg.release();
-        throw error;
-      }
+      session = await attached;
     } finally {
       this.#attaching.delete(channelId);
     }
@@ -113,21 +145,29 @@ export class Gateway implements CommandTarget, SwitchSink {
     return reply;
   }
 
-  async start(uuid: string, target: StartTarget): Promise<void> {
-    if (target.kind === 'url') {
-      throw new TalkspurtError(
-        'ERR_TALKSPURT_UNKNOWN_PROFILE',
-        `name a profile (${this.profileNames.join(', ')}): streaming to a WebSocket of your own is not offered yet`,
-      );
-    }
-    await this.startCall(uuid, target.name);
+  async start(uuid: string, target: StartTarget, options: StartOptions): Promise<void> {
+    await this.startCall(uuid, target, options);
   }
 
   /** Takes our part out of a call and leaves the channel to the switch. @throws ERR_TALKSPURT_NOT_RUNNING */
-  async stop(uuid: string): Promise<void> {
+  async stop(uuid: string, metadata: string | null = null): Promise<void> {
     const attaching = this.#attaching.get(uuid);
-    attaching?.abort(new TalkspurtError('ERR_TALKSPURT_CALL_GONE', 'the call was stopped before it could talk'));
-    if (attaching === undefined) await this.#running(uuid).stop('stopped');
+    const stopped = 'the call was stopped before it could talk';
+    attaching?.cancel.abort(new TalkspurtError('ERR_TALKSPURT_CALL_GONE', stopped));
+    if (attaching === undefined) await this.#running(uuid).stop('stopped', { metadata });
+  }
+
+  async order(command: OrderCommand): Promise<string | null> {
+    const { clock, sounds = null, recordingsDirectory = null } = this.#options;
+    const parts = { clock, backends: this.#backends, sounds, recordingsDirectory };
+    return await carryOutOrder(this.#running(command.uuid), command, parts);
+  }
+
+  async reload(): Promise<string> {
+    if (this.#options.reload === undefined) {
+      throw new TalkspurtError('ERR_TALKSPURT_NOT_SUPPORTED', 'this process has no configuration file to read again');
+    }
+    return await this.#options.reload();
   }
 
   /** @throws ERR_TALKSPURT_NOT_RUNNING */
@@ -180,26 +220,47 @@ export class Gateway implements CommandTarget, SwitchSink {
     };
   }
 
+  /** Takes no new call, and ends the ones that are up when the time is over. Returns how many are up. */
+  drain(seconds: number | null): number {
+    const withinMs = seconds === null ? (this.#options.drainMs ?? DRAIN_MS) : seconds * 1000;
+    const calls = this.callCount;
+    // Whoever asks again with another time means that time.
+    this.#drainNumber += 1;
+    const number = this.#drainNumber;
+    void this.drained(withinMs).then(async () => {
+      if (number === this.#drainNumber) await this.#stopAll('drained');
+    });
+    return calls;
+  }
+
   /** Takes no new call and waits for the ones that are up, `withinMs` at the most. Resolves to how many are left. */
-  async drain(withinMs: number): Promise<number> {
+  async drained(withinMs: number): Promise<number> {
+    if (!this.#draining) this.#emit({ type: 'draining', calls: this.callCount });
     this.#draining = true;
-    this.#emit({ type: 'draining', calls: this.callCount });
     const { clock } = this.#options;
-    const untilMs = clock.nowMs() + withinMs;
-    while (this.callCount > 0 && clock.nowMs() < untilMs) await delay(clock, DRAIN_POLL_MS);
+    const untilMs = clock.nowMs() + (Number.isFinite(withinMs) ? withinMs : DRAIN_MS);
+    while (this.callCount > 0 && clock.nowMs() < untilMs && !this.#closed) await delay(clock, DRAIN_POLL_MS);
     return this.callCount;
   }
 
   /** Ends our part in every call and every link. Twice is harmless. */
   async close(reason: EndReason = 'drained'): Promise<void> {
     this.#draining = true;
-    for (const attaching of this.#attaching.values()) {
-      attaching.abort(new TalkspurtError('ERR_TALKSPURT_DRAINING', 'the gateway is stopping'));
-    }
-    await Promise.all([...this.#calls.all()].map((session) => session.stop(reason)));
+    this.#closed = true;
+    await this.#stopAll(reason);
     await Promise.all(this.#options.adapters.map((adapter) => adapter.stop()));
     this.#scheduler.stop();
     this.#emit({ type: 'stopped' });
+  }
+
+  async #stopAll(reason: EndReason): Promise<void> {
+    const attaching = [...this.#attaching.values()];
+    for (const { cancel } of attaching) {
+      cancel.abort(new TalkspurtError('ERR_TALKSPURT_DRAINING', 'the gateway is stopping'));
+    }
+    // What was on its way is a session by then, or was let go.
+    await Promise.all(attaching.map(({ done }) => done));
+    await Promise.all([...this.#calls.all()].map((session) => session.stop(reason)));
   }
 
   onCall(leg: CallLeg, profileName: string): void {
@@ -214,19 +275,46 @@ export class Gateway implements CommandTarget, SwitchSink {
     // The adapter has told the legs whose channels are gone.
   }
 
-  /** A leg that the switch itself handed over. */
-  async #adopt(leg: CallLeg, profileName: string): Promise<void> {
+  /** A leg that the switch itself handed over. Never rejects. */
+  async #adopt(leg: CallLeg, profile: string): Promise<void> {
+    const target: StartTarget = { kind: 'profile', name: profile };
     try {
-      const profile = this.#admit(leg.id, profileName);
-      await this.#register(leg, profileName, profile).start();
+      this.#admit(leg.id, target);
+      await this.#register(leg, target, DEFAULT_START).start();
     } catch (error) {
-      if (!(error instanceof TalkspurtError)) throw error;
-      // A session that failed has reported it and let the leg go; one that was never made has not.
-      if (this.#calls.get(leg.id) === undefined) await leg.release();
+      const failure = asTalkspurtError(error);
+      this.#emit({ type: 'call.refused', switch: leg.switchName, error: failure });
+      // A session that failed has let the leg go; one that was never made has not.
+      if (this.#calls.get(leg.id) === undefined) await this.#letGo(leg);
     }
   }
 
-  #admit(channelId: string, profileName: string): GatewayProfile {
+  async #letGo(leg: CallLeg): Promise<void> {
+    try {
+      await leg.release();
+    } catch (error) {
+      this.#emit({ type: 'call.refused', switch: leg.switchName, error: asTalkspurtError(error) });
+    }
+  }
+
+  async #makeSession(
+    channelId: string,
+    target: StartTarget,
+    options: StartOptions,
+    signal: AbortSignal,
+  ): Promise<Session> {
+    const leg = await this.#attach(channelId, options, signal);
+    try {
+      signal.throwIfAborted();
+      return this.#register(leg, target, options);
+    } catch (error) {
+      await this.#letGo(leg);
+      throw error;
+    }
+  }
+
+  /** @throws what stands against one more call */
+  #admit(channelId: string, target: StartTarget): void {
     if (this.#draining)
       throw new TalkspurtError('ERR_TALKSPURT_DRAINING', 'no new call is taken: the gateway is stopping');
     if (this.#attaching.has(channelId) || this.#calls.get(channelId) !== undefined) {
@@ -238,16 +326,11 @@ export class Gateway implements CommandTarget, SwitchSink {
         `all ${this.#calls.limit} calls are in use: raise limits.calls, or try later`,
       );
     }
-    const profile = this.#options.profiles.get(profileName);
-    if (profile !== undefined) return profile;
-    throw new TalkspurtError(
-      'ERR_TALKSPURT_UNKNOWN_PROFILE',
-      `there is no such profile: use one of ${this.profileNames.join(', ')}`,
-    );
+    this.#planner.check(target);
   }
 
   /** The channel on whichever switch has it. */
-  async #attach(channelId: string, signal: AbortSignal): Promise<CallLeg> {
+  async #attach(channelId: string, { mix, sampleRateHz }: StartOptions, signal: AbortSignal): Promise<CallLeg> {
     const { adapters } = this.#options;
     let refusal: unknown = new TalkspurtError(
       'ERR_TALKSPURT_UNKNOWN_CALL',
@@ -255,7 +338,7 @@ export class Gateway implements CommandTarget, SwitchSink {
     );
     for (const adapter of adapters) {
       try {
-        return await adapter.attach(channelId, signal);
+        return await adapter.attach(channelId, signal, { mix, sampleRateHz });
       } catch (error) {
         // A switch that has the channel and refuses it says more than one that does not know it.
         if (!hasCode(error, 'ERR_TALKSPURT_UNKNOWN_CALL') && !hasCode(error, 'ERR_TALKSPURT_LINK_DOWN')) throw error;
@@ -265,21 +348,27 @@ export class Gateway implements CommandTarget, SwitchSink {
     throw refusal;
   }
 
-  #register(leg: CallLeg, profileName: string, profile: GatewayProfile): Session {
+  #register(leg: CallLeg, target: StartTarget, start: StartOptions): Session {
     const { clock, events, dspPool } = this.#options;
+    const { profile, backend, options, mode, clamped } = this.#planner.plan(leg, target, start);
     const session = new Session({
       callId: leg.id,
-      profile: profileName,
+      profile,
       leg,
-      backend: profile.backend,
+      backend,
       dspPool,
       scheduler: this.#scheduler,
       clock,
       events,
-      ...(profile.options === undefined ? {} : { options: profile.options }),
+      options,
+      mode,
+      metadata: start.metadata,
     });
     this.#calls.add(session);
     this.#created += 1;
+    for (const each of clamped) {
+      events.emit({ type: 'variable.clamped', ...each, callId: leg.id, atMs: clock.nowMs() });
+    }
     void session.ended.then(() => {
       this.#calls.remove(session);
       this.#destroyed += 1;
@@ -297,4 +386,8 @@ export class Gateway implements CommandTarget, SwitchSink {
   #emit(event: ProcessEvent): void {
     this.#options.events.emit({ ...event, atMs: this.#options.clock.nowMs() });
   }
+}
+
+function noted(): void {
+  // Told to whoever started the call.
 }

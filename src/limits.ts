@@ -11,6 +11,17 @@ export const LIMITS = {
   playoutMs: 300_000,
   /** An agent who falls silent in the middle of a phrase for this long is taken to have finished it; counted in underruns. */
   agentSilentMs: 5_000,
+  /** A sound that is played to a call; a longer one is refused with ERR_TALKSPURT_SOUND. Also what waits of them, ms. */
+  soundMs: 120_000,
+  /** Sounds that are fetched at once, and how long one may take; then ERR_TALKSPURT_SOUND. */
+  soundFetches: 32,
+  soundFetchMs: 10_000,
+  /** Speech of our own voice that is kept for the next time; the least recently used goes. */
+  soundCacheBytes: 64 * 1024 * 1024,
+  /** A recording's audio that waits for the disk, per call; beyond it frames of both sides are dropped and counted. */
+  recordingRingMs: 5_000,
+  /** `graceful-shutdown`: how long the agent may go on speaking before the call is stopped all the same. */
+  gracefulShutdownMs: 30_000,
   /** Phrases (items) the played ledger remembers per call; the oldest played one is forgotten. */
   ledgerItems: 256,
   /** Bytes that may wait in a backend socket before caller audio is dropped (counted in `droppedFrames`). */
@@ -43,12 +54,28 @@ export const LIMITS = {
   backendSessionMs: 3_600_000,
   /** How long before its end a session says so (`onExpiring`). */
   backendExpiryNoticeMs: 120_000,
+  /** Base64 of one `streamAudio` message, characters; a longer one is dropped with ERR_TALKSPURT_BACKEND_PROTOCOL. */
+  streamAudioBase64: 10_000_000,
+  /** Audio messages that wait to be decoded, bytes per call; what does not fit is dropped: ERR_TALKSPURT_BACKEND_OVERFLOW. */
+  streamQueuedBytes: 16 * 1024 * 1024,
+  /** A text of a WebSocket server that is passed on; a longer one is dropped with ERR_TALKSPURT_BACKEND_PROTOCOL. */
+  streamTextBytes: 256 * 1024,
+  /** Marks of a WebSocket server that wait for their moment, per call; one more is answered `cleared` at once. */
+  streamMarks: 256,
+  /** Attempts to reach a WebSocket server again after it was lost, at most; a configured number beyond it is refused. */
+  streamReconnects: 100,
+  /** Back-off of these attempts, and how long a connection must last before they are counted anew. */
+  streamBackoffBaseMs: 250,
+  streamBackoffCapMs: 10_000,
+  streamStableMs: 10_000,
   /** One ESL frame's header block; a longer one ends the connection with ERR_TALKSPURT_LINK_PROTOCOL. */
   eslHeaderBytes: 64 * 1024,
   /** One ESL body; a longer one ends the connection with ERR_TALKSPURT_LINK_PROTOCOL. */
   eslBodyBytes: 4 * 1024 * 1024,
   /** Commands that wait on one ESL link; one more is refused with ERR_TALKSPURT_LINK_TIMEOUT. */
   eslPendingCommands: 1024,
+  /** Commands on one ESL link that are written and not answered; more wait in their queue. */
+  eslPipelinedCommands: 64,
   /** One ESL command's answer; then the link is dropped (its replies would be out of step) and dialled again. */
   eslCommandMs: 5_000,
   /** From dialling a switch to a verified login. */
@@ -59,6 +86,12 @@ export const LIMITS = {
   eslJobs: 256,
   /** One background job; then ERR_TALKSPURT_LINK_TIMEOUT, and its result is ignored. */
   eslJobMs: 60_000,
+  /** Subclasses of CUSTOM events that one ESL link subscribes to; one more is refused with ERR_TALKSPURT_COMMAND_SYNTAX. */
+  eslLinkSubclasses: 64,
+  /** The body of an event that we publish on a switch; a longer one is refused with ERR_TALKSPURT_COMMAND_SYNTAX. */
+  eslEventBodyBytes: 256 * 1024,
+  /** Commands that renew an ESL link's subscriptions and are sent without waiting for one another. */
+  eslRenewalBatch: 64,
   /** A switch that refused our password or address is asked again after this long at the earliest. */
   linkRefusedRetryMs: 60_000,
   /** Back-off of a switch link. */
@@ -82,6 +115,14 @@ export const LIMITS = {
   eslServerCloseMs: 1_000,
   /** Commands (sendmsg) that wait for one channel of the simulated switch; one more is `-ERR memory error`, as in the real one. */
   simulatedCommands: 1_000,
+  /** Digits that wait to be sent or told by one RTP phone of the simulated switch; more are lost. */
+  simulatedDigits: 128,
+  /** One SIP message on a TCP connection of the simulated switch; a longer one ends the connection. */
+  simulatedSipBytes: 64 * 1024,
+  /** TCP connections to the simulated switch's SIP port; one more is closed. */
+  simulatedSipStreams: 256,
+  /** Bytes of one simulated recording that its reader has not taken; what comes on top is lost. */
+  simulatedRecordBytes: 4 * 1024 * 1024,
   /** Operators' connections at the front door; one more is turned away. */
   frontDoorClients: 64,
   /** One command line; longer is `-ERR`. Room for a 4,096 byte URL and 8,192 bytes of metadata. */
@@ -96,6 +137,28 @@ export const LIMITS = {
   unicastLingerMs: 60_000,
   /** Frames without media from the far end that count as lost (and are concealed); from then on they are silence. */
   unicastConcealedFrames: 3,
+  /** Rest of a pair of RTP ports before another call gets it; what is held by others rests as long. */
+  rtpPortRestMs: 3_000,
+  /** Datagrams of RTP or RTCP that are longer are refused and counted. */
+  rtpDatagramBytes: 4_096,
+  /** Consecutive packets of a new RTP source that take over from one that has fallen silent. */
+  rtpProbationPackets: 3,
+  /** Silence of the RTP source after which a marked packet of another one takes over at once. */
+  rtpSourceSilentMs: 200,
+  /** A telephone-event of which nothing has come for this long has ended. */
+  rtpEventSilentMs: 200,
+  /** How far back a telephone-event is a repetition of one that was told. */
+  rtpEventMemoryMs: 5_000,
+  /** Digits that wait to be sent as telephone-events; more are refused with ERR_TALKSPURT_MEDIA_FORMAT. */
+  rtpDigits: 64,
+  /** Period of RTCP reports (RFC 3550 §6.2), before it is randomised. */
+  rtcpReportMs: 5_000,
+  /** One session description; a longer one is refused with ERR_TALKSPURT_MEDIA_FORMAT. */
+  sdpBytes: 16 * 1024,
+  /** One line of it; a longer one is ignored. Media descriptions and formats of each: more is refused. */
+  sdpLineBytes: 1_024,
+  sdpMedia: 16,
+  sdpFormats: 64,
   mediaOpenMs: 8_000,
   /** No frame from the switch for this long in a talking call: reported, and UNHEALTHY. */
   mediaStalledMs: 5_000,
@@ -130,6 +193,27 @@ export const LIMITS = {
   statusConnections: 64,
   statusHeaderBytes: 8 * 1024,
   statusRequestMs: 10_000,
+  /** One SIP message; a longer one is 413, and a header block without an end closes its connection. */
+  sipMessageBytes: 64 * 1024,
+  /** Header fields of one SIP message; one more is 400. */
+  sipHeaderFields: 256,
+  /** SIP transactions at once, each direction; one more request is 503, one more of ours fails. */
+  sipTransactions: 4_096,
+  /** SIP over TCP: connections at once; one more is closed. */
+  sipConnections: 256,
+  /** From the first byte of a SIP message over TCP to its last, and for dialling; then the connection is closed. */
+  sipConnectionMs: 10_000,
+  /** Bytes that a SIP peer over TCP has not read; more and its connection is closed. */
+  sipBufferedBytes: 256 * 1024,
+  /** Life of a digest nonce; later it is answered with `stale`. Nonces in use at once; one more is 503. */
+  sipNonceMs: 60_000,
+  sipNonces: 4_096,
+  /** Shortest session of RFC 4028, seconds; a shorter one is 422. */
+  sipMinSessionS: 90,
+  /** News of a blind transfer that was accepted; without any it is taken to have worked. */
+  sipReferMs: 60_000,
+  /** Goodbyes of a SIP endpoint that closes; then what is left is dropped. */
+  sipCloseMs: 3_000,
   /** A configuration file; a longer one is refused with ERR_TALKSPURT_CONFIG_UNREADABLE. */
   configBytes: 1024 * 1024,
   /** A WAV file that the simulator reads. */

@@ -280,7 +280,7 @@ test('a drain refuses new calls and waits for the old ones', () =>
       const channel = fs.createCall({ phone: new QuietPhone() });
       const other = fs.createCall({ phone: new QuietPhone() });
       assert.match(await ask(`uuid_audio_stream ${channel.uuid} start p`), /^\+OK/);
-      const drained = runtime.gateway.drain(5_000);
+      const drained = runtime.gateway.drained(5_000);
       assert.match(await ask(`uuid_audio_stream ${other.uuid} start p`), /^-ERR .*ERR_TALKSPURT_DRAINING/);
       assert.equal(runtime.gateway.notReady(), ['draining']);
       channel.hangup(16);

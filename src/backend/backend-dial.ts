@@ -19,6 +19,22 @@ export interface BackendSocketOptions {
   readonly clock: Clock;
   /** From dialling to the end of the WebSocket handshake. Default `LIMITS.backendOpenMs`. */
   readonly handshakeMs?: number | undefined;
+  /** Period of pings, ms. Default `LIMITS.backendPingMs`. */
+  readonly pingMs?: number | undefined;
+  /** What is said with our goodbye (close code 1000). Default: nothing. */
+  readonly closeReason?: string | undefined;
+  /** For `wss://`: whom to trust, and our own certificate. Default: the authorities that Node trusts. */
+  readonly tls?: BackendTls | undefined;
+}
+
+/** TLS of a backend's socket, read already: PEM texts, not paths. */
+export interface BackendTls {
+  readonly ca?: Buffer;
+  readonly cert?: Buffer;
+  readonly key?: Buffer;
+  readonly rejectUnauthorized: boolean;
+  /** A certificate of another host will do. */
+  readonly anyHostname: boolean;
 }
 
 /**
@@ -78,7 +94,11 @@ export function dialBackend<T>(
 
 function dial(options: BackendSocketOptions, clientOptions: ClientOptions): WebSocket {
   try {
-    return new WebSocket(options.url, { ...clientOptions, headers: { ...options.headers } });
+    return new WebSocket(options.url, {
+      ...clientOptions,
+      ...tlsOptions(options.tls),
+      headers: { ...options.headers },
+    });
   } catch (error) {
     const errno = (error as NodeJS.ErrnoException).code ?? 'invalid URL or header';
     throw new TalkspurtError(
@@ -87,6 +107,14 @@ function dial(options: BackendSocketOptions, clientOptions: ClientOptions): WebS
       { details: { errno } },
     );
   }
+}
+
+function tlsOptions(tls: BackendTls | undefined): ClientOptions {
+  if (tls === undefined) return {};
+  const { anyHostname, ...rest } = tls;
+  if (!anyHostname) return rest;
+  // node:tls takes anything but undefined for a fault, whatever the declarations of `ws` say.
+  return { ...rest, checkServerIdentity: (() => undefined) as unknown as () => boolean };
 }
 
 /** The signal's reason, as an Error whatever the caller gave it. */

@@ -14,10 +14,20 @@ import type { BackendSocketOptions } from './backend-dial.ts';
 
 /** Who listens to a {@link BackendSocket}. */
 export interface BackendSocketListener {
-  /** One whole message, text or binary. `data` is the receiver's to keep. */
-  onMessage(data: Buffer): void;
-  /** The socket is gone: null only when the peer closed it in good order. At most once, and never after `close`. */
-  onClosed(error: TalkspurtError | null): void;
+  /** One whole message, text or binary (absent: whoever passes it on does not care). `data` is the receiver's to keep. */
+  onMessage(data: Buffer, isBinary?: boolean): void;
+  /**
+   * The socket is gone: null only when the peer closed it in good order. At most once, and never after `close`. `goodbye`
+   * is there when the end came from the peer or the network, not from a rule of ours.
+   */
+  onClosed(error: TalkspurtError | null, goodbye?: SocketGoodbye): void;
+}
+
+/** How a WebSocket ended (RFC 6455 §7.4): 1005 stands for a goodbye without a code, 1006 for none at all. */
+export interface SocketGoodbye {
+  readonly code: number;
+  /** The peer's words, fit for `details`; empty when it gave none. */
+  readonly reason: string;
 }
 
 type SocketState = 'open' | 'closing' | 'closed';
@@ -53,8 +63,8 @@ export class BackendSocket {
     this.#options = options;
     this.#listener = listener;
     this.#heardAtMs = options.clock.nowMs();
-    this.#liveness = options.clock.every(LIMITS.backendPingMs, () => this.#checkLiveness());
-    socket.on('message', (data) => this.#onMessage(data as Buffer));
+    this.#liveness = options.clock.every(options.pingMs ?? LIMITS.backendPingMs, () => this.#checkLiveness());
+    socket.on('message', (data, isBinary) => this.#onMessage(data as Buffer, isBinary));
     socket.on('ping', () => (this.#heard = true));
     socket.on('pong', () => (this.#heard = true));
     socket.on('error', (error) => this.#fail(this.#brokenRule(error)));
@@ -95,6 +105,13 @@ export class BackendSocket {
     return true;
   }
 
+  /** As {@link sendDroppable}, for a binary message. Hot path. */
+  sendDroppableBinary(message: Buffer): boolean {
+    if (this.#state !== 'open' || this.#socket.bufferedAmount > LIMITS.backendBufferedBytes) return false;
+    this.#socket.send(message, BINARY);
+    return true;
+  }
+
   /**
    * Closes in good order; cuts the connection when the peer has not answered within `LIMITS.backendCloseMs`. Resolves
    * when the connection is gone. Twice is harmless.
@@ -110,7 +127,7 @@ export class BackendSocket {
     this.#liveness.cancel();
     const deadline = this.#options.clock.after(LIMITS.backendCloseMs, () => this.#socket.terminate());
     this.#closing = { done, finish: () => (deadline.cancel(), finish()) };
-    this.#socket.close(CLOSE_NORMAL);
+    this.#socket.close(CLOSE_NORMAL, this.#options.closeReason);
     return done;
   }
 
@@ -125,11 +142,11 @@ export class BackendSocket {
     this.#fail(error);
   }
 
-  #onMessage(data: Buffer): void {
+  #onMessage(data: Buffer, isBinary: boolean): void {
     this.#heard = true;
     if (this.#state !== 'open') return;
     try {
-      this.#listener.onMessage(data);
+      this.#listener.onMessage(data, isBinary);
     } catch (error) {
       // A bug of ours, in a socket's event: it ends this stream, not the process.
       this.#fail(asTalkspurtError(error));
@@ -159,12 +176,13 @@ export class BackendSocket {
     this.#end();
     this.#closing?.finish();
     if (!wasOpen) return;
-    this.#listener.onClosed(code === CLOSE_NORMAL ? null : this.#closedError(code, reason));
+    const words = peerText(reason.toString('utf8'), this.#options.secrets);
+    const error = code === CLOSE_NORMAL ? null : this.#closedError(code, words);
+    this.#listener.onClosed(error, { code, reason: words ?? '' });
   }
 
-  #closedError(closeCode: number, reason: Buffer): TalkspurtError {
-    const { backend, secrets } = this.#options;
-    const closeReason = peerText(reason.toString('utf8'), secrets);
+  #closedError(closeCode: number, closeReason: string | undefined): TalkspurtError {
+    const { backend } = this.#options;
     return new TalkspurtError(
       'ERR_TALKSPURT_BACKEND_CLOSED',
       `backend '${backend}' closed the connection (${closeCode})`,
@@ -201,6 +219,7 @@ const CLOSE_NORMAL = 1000;
 
 /** Frozen, and shared by every send: none of ours is made per message. */
 const TEXT = Object.freeze({ binary: false, compress: false, fin: true });
+const BINARY = Object.freeze({ binary: true, compress: false, fin: true });
 
 /** `closeTimeout` is newer than the type declarations: how long a peer may take to hang up after it said goodbye. */
 const CLIENT_OPTIONS: ClientOptions & { readonly closeTimeout: number } = {

@@ -11,6 +11,8 @@ export interface BackendCall {
   readonly from: string;
   readonly to: string;
   readonly variables: ReadonlyMap<string, string>;
+  /** Personal: what the start command said of the call, as it was; null or absent: nothing. */
+  readonly metadata?: string | null;
 }
 
 /**
@@ -33,6 +35,10 @@ export interface BackendSink {
   /** `text` is the addition when not `final`, and the whole when `final`. */
   onTranscript(by: Speaker, text: string, final: boolean): void;
   onToolCall(toolCallId: string, name: string, argumentsJson: string): void;
+  /** A message that is the application's own business, as it came: a generic WebSocket server may send any text. */
+  onMessage?(text: string): void;
+  /** Drop what waits to be said: the backend takes back what it has sent. */
+  onFlush?(): void;
   /** A recoverable error: the stream goes on. */
   onError(error: TalkspurtError): void;
   /** The backend will end the stream in `inMs` by its own rules: time for a goodbye, or for another stream. */
@@ -64,6 +70,8 @@ export interface BackendStream {
    */
   sendAudio(frame: Uint8Array): boolean;
   readonly droppedFrames: number;
+  /** How often the connection was made anew. Absent: it never is. */
+  readonly reconnects?: number;
   /** When the backend ends the stream at the latest, in the clock's monotonic ms; undefined where it has no such rule. */
   readonly expiresAtMs?: number;
   /** The caller has finished: answer now. Only where `detectsTurns` is false. */
@@ -78,6 +86,21 @@ export interface BackendStream {
   /** Adds text to the conversation as the caller's and asks for an answer. */
   sendText(text: string): void;
   sendToolResult(toolCallId: string, outputJson: string): void;
+  /** A message of the backend's own protocol, passed on as it is. Absent: the protocol takes none. */
+  sendJson?(json: string): void;
+  /** Text that goes with the call's end (`stop <metadata>`), passed on as it is. Absent: it is not sent. */
+  sendMetadata?(text: string): void;
+  /** Speaks this text, word for word, in the agent's voice. Absent: the backend cannot be made to. */
+  say?(text: string): void;
+  /** Whether the stream carries the agent's side too (mixed, stereo): then {@link sendPlayed} precedes each `sendAudio`. */
+  readonly wantsPlayed?: boolean;
+  /**
+   * What the caller is given in the same tick, in `outputFormat`: a frame, a shorter one at a phrase's end, or null for
+   * silence. Hot path; borrowed.
+   */
+  sendPlayed?(frame: Uint8Array | null): void;
+  /** A phrase was heard to its end (`whole`), or dropped after `playedMs` of it. */
+  onItemPlayed?(itemId: string, playedMs: number, whole: boolean): void;
   /** Ends in good order. Twice is harmless. */
   close(): Promise<void>;
 }

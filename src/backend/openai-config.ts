@@ -59,6 +59,41 @@ export interface OpenAiRealtimeConfig {
   readonly extraHeaders?: Readonly<Record<string, string>> | undefined;
 }
 
+/** What may be said differently for one call; see `AUDIO_STREAM_AI_*` in docs/channel-variables.md. */
+export interface OpenAiOverrides {
+  readonly model?: string;
+  readonly vadThreshold?: number;
+  readonly vadPrefixPaddingMs?: number;
+  readonly vadSilenceDurationMs?: number;
+  readonly temperature?: number;
+  readonly maxResponseTokens?: number;
+}
+
+/** Longest answer that the interface takes, tokens. */
+const MOST_TOKENS = 4_096;
+
+/** `config` with `overrides` over it. The detector's figures mean nothing where the backend does not use that detector. */
+export function openAiConfigWith(config: OpenAiRealtimeConfig, overrides: OpenAiOverrides): OpenAiRealtimeConfig {
+  const { model, vadThreshold, vadPrefixPaddingMs, vadSilenceDurationMs, temperature, maxResponseTokens } = overrides;
+  const { turnDetection = { type: 'server_vad' } } = config;
+  const detection =
+    turnDetection.type === 'server_vad'
+      ? {
+          ...turnDetection,
+          ...(vadThreshold === undefined ? {} : { threshold: vadThreshold }),
+          ...(vadPrefixPaddingMs === undefined ? {} : { prefixPaddingMs: vadPrefixPaddingMs }),
+          ...(vadSilenceDurationMs === undefined ? {} : { silenceDurationMs: vadSilenceDurationMs }),
+        }
+      : turnDetection;
+  return {
+    ...config,
+    turnDetection: detection,
+    ...(model === undefined ? {} : { model }),
+    ...(temperature === undefined ? {} : { temperature }),
+    ...(maxResponseTokens === undefined ? {} : { maxOutputTokens: Math.min(maxResponseTokens, MOST_TOKENS) }),
+  };
+}
+
 const DEFAULT_BASE_URL = 'wss://api.openai.com/v1';
 
 /**

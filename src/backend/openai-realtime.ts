@@ -26,7 +26,9 @@ export class OpenAiRealtimeBackend implements Backend {
     const format = streamFormat(call.leg);
     const session = await openSession(this.#config, format, this.#clock, signal);
     const frameBytes = bytesPerMs(format) * call.leg.ptimeMs;
-    return new OpenAiStream(this.#config, format, frameBytes, session, this.#clock, sink);
+    const stream = new OpenAiStream(this.#config, format, frameBytes, session, this.#clock, sink);
+    if (call.metadata) stream.addContext(call.metadata);
+    return stream;
   }
 }
 

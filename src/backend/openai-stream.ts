@@ -130,6 +130,25 @@ export class OpenAiStream implements BackendStream, BackendSocketListener {
     this.#conversation.sendToolResult(toolCallId, outputJson, this.#clock.nowMs());
   }
 
+  /** A client event of the interface, as it is; an answer that it asks for is followed like any other. */
+  sendJson(json: string): void {
+    if (!this.#over) this.#session.socket.send(json);
+  }
+
+  say(text: string): void {
+    this.requestResponse(`Say exactly the following, word for word, in the same language, and nothing else: ${text}`);
+  }
+
+  /** Text that the agent should know, without an answer. */
+  addContext(text: string): void {
+    const item = {
+      type: 'message' as const,
+      role: 'system' as const,
+      content: [{ type: 'input_text' as const, text }],
+    };
+    this.#send({ type: 'conversation.item.create', item });
+  }
+
   close(): Promise<void> {
     this.#finish();
     return this.#session.socket.close();

@@ -33,7 +33,7 @@ async function untilStopped(runtime: Runtime, drainSeconds: number): Promise<voi
       for (const signal of signals) process.once(signal, () => resolve());
     });
   await asked();
-  const drained = runtime.gateway.drain(Math.max(0, drainSeconds) * 1000);
+  const drained = runtime.gateway.drained(Math.max(0, drainSeconds) * 1000);
   await Promise.race([drained, asked()]);
   await runtime.close();
   process.exit();

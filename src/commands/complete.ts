@@ -1,5 +1,5 @@
 /** Tab: which words may stand next in a command line. */
-import { CALL_VERBS, COMMAND_NAME, GLOBAL_VERBS, MIXES, RATE_WORDS } from './command.ts';
+import { CALL_VERBS, COMMAND_NAME, FOLLOWING_WORDS, GLOBAL_VERBS, MIXES, RATE_WORDS } from './command.ts';
 
 /** Words that only the running process knows. */
 export interface CompletionWords {
@@ -7,6 +7,8 @@ export interface CompletionWords {
   channels(): readonly string[];
   /** Names of profiles. */
   profiles(): readonly string[];
+  /** Names of backends. */
+  backends(): readonly string[];
 }
 
 /** The candidates for the last word of `text` (which is empty after a blank), in alphabetical order. */
@@ -24,7 +26,10 @@ function candidates(parts: readonly string[], words: CompletionWords): readonly 
   if (parts.length === 2) return [...GLOBAL_VERBS, ...words.channels()];
   if (GLOBAL_VERBS.some((verb) => verb === parts[1])) return [];
   if (parts.length === 3) return CALL_VERBS;
-  if (parts[2] !== 'start') return [];
+  const verb = CALL_VERBS.find((each) => each === parts[2]);
+  if (verb === undefined) return [];
+  if (verb === 'switch') return parts.length === 4 ? words.backends() : [];
+  if (verb !== 'start') return parts.length === 4 ? (FOLLOWING_WORDS[verb] ?? []) : [];
   if (parts.length === 4) return words.profiles();
   if (parts.length === 5) return MIXES;
   return parts.length === 6 ? RATE_WORDS : [];

@@ -2,10 +2,10 @@
 import { TalkspurtError } from '../core/errors.ts';
 import type { CallState } from '../core/events.ts';
 import { USAGE } from './command.ts';
-import type { Command, StartOptions, StartTarget } from './command.ts';
+import type { Command, OrderCommand, StartOptions, StartTarget } from './command.ts';
 import { parseCommand } from './parse-command.ts';
 
-export type { StartOptions, StartTarget } from './command.ts';
+export type { OrderCommand, StartOptions, StartTarget } from './command.ts';
 
 /** A call as `list` shows it. */
 export interface CallSummary {
@@ -22,6 +22,12 @@ export interface CommandTarget {
   start(uuid: string, target: StartTarget, options: StartOptions): Promise<void>;
   /** Takes it away again and leaves the channel to the switch. */
   stop(uuid: string, metadata: string | null): Promise<void>;
+  /** Carries an order to a call that talks out; resolves to what the operator is told besides `+OK`, or null. */
+  order(command: OrderCommand): Promise<string | null>;
+  /** Takes no new calls, and ends the ones that are up after `seconds` (null: as configured). Resolves to how many are up. */
+  drain(seconds: number | null): number;
+  /** Reads the configuration again, for new calls; resolves to what the operator is told. */
+  reload(): Promise<string>;
   /** Health of one call, as JSON. */
   health(uuid: string): object;
   globalHealth(): object;
@@ -79,6 +85,12 @@ async function carryOut(command: Command, target: CommandTarget): Promise<string
       return `talkspurt ${target.version()}\n`;
     case 'help':
       return HELP;
+    case 'reload':
+      return `+OK ${await target.reload()}\n`;
+    case 'drain':
+      return `+OK draining, calls: ${target.drain(command.seconds)}\n`;
+    default:
+      return `+OK ${(await target.order(command)) ?? 'Success'}\n`;
   }
 }
 
@@ -93,15 +105,45 @@ function listReply(calls: readonly CallSummary[]): string {
 }
 
 const HELP = `uuid_audio_stream <uuid> start <profile | ws-url> [mono | mixed | stereo] [8k | 16k | 24k | 48k] [metadata]
-    gives the call an AI voice; metadata is the rest of the line
+    gives the call an AI voice, or streams it to a WebSocket; metadata is the rest of the line
 uuid_audio_stream <uuid> stop [metadata]
     takes it away again; the call stays on the switch
+uuid_audio_stream <uuid> pause | resume
+    the caller is not / is again sent to the backend
+uuid_audio_stream <uuid> send_text <text>
+    the backend is given a text as if the caller had said it
+uuid_audio_stream <uuid> send_json <base64 | json>
+    the backend is given a message of its own protocol
+uuid_audio_stream <uuid> break
+    drops what is being said and what waits to be said
+uuid_audio_stream <uuid> mute | unmute [user | agent | all]
+    silence instead of the caller (default), the agent, or both
+uuid_audio_stream <uuid> play <file | url>
+    plays a WAV file to the caller; the agent waits
+uuid_audio_stream <uuid> say <text>
+    has the agent speak a text word for word
+uuid_audio_stream <uuid> dtmf <digits>
+    sends digits to the caller
+uuid_audio_stream <uuid> mask on | off
+    nobody is given, and nothing writes down, what the caller says and dials: for card numbers
+uuid_audio_stream <uuid> switch <backend>
+    another backend answers from now on
+uuid_audio_stream <uuid> transfer <extension> [XML <context>]
+    gives the caller to the dialplan
+uuid_audio_stream <uuid> record start | stop
+    both sides into one WAV file: the caller left, the agent right
+uuid_audio_stream <uuid> graceful-shutdown
+    hears no more, lets the agent finish, then stops
 uuid_audio_stream <uuid> health
     how the call is, as JSON
 uuid_audio_stream global_health
     how all of talkspurt is, as JSON
 uuid_audio_stream list
     the calls with an AI voice
+uuid_audio_stream reload
+    reads the configuration again, for new calls
+uuid_audio_stream drain [seconds]
+    takes no new calls, and ends the ones that are up after that time
 uuid_audio_stream version
 uuid_audio_stream help
 `;

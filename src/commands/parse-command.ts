@@ -2,8 +2,9 @@
 import { isSampleRateHz } from '../core/media.ts';
 import type { SampleRateHz } from '../core/media.ts';
 import { LIMITS } from '../limits.ts';
-import { COMMAND_NAME, GLOBAL_VERBS, MIXES } from './command.ts';
+import { CALL_VERBS, COMMAND_NAME, GLOBAL_VERBS, MIXES } from './command.ts';
 import type { Command, Mix, StartTarget } from './command.ts';
+import { isOrderVerb, parseOrder, unquoted } from './parse-order.ts';
 
 /** `usage`: too little was said to tell what was meant; the answer is the usage line instead of an error. */
 export type ParsedCommand =
@@ -22,8 +23,9 @@ export function parseCommand(line: string): ParsedCommand {
   const text = first.toLowerCase() === COMMAND_NAME ? cutWord(all)[1] : all;
   const [subject, afterSubject] = cutWord(text);
   if (subject === '') return usage('no command');
+  if (subject === 'drain') return parseDrain(afterSubject);
   const globalVerb = GLOBAL_VERBS.find((verb) => verb === subject);
-  if (globalVerb !== undefined) {
+  if (globalVerb !== undefined && globalVerb !== 'drain') {
     return afterSubject === ''
       ? { ok: true, command: { verb: globalVerb } }
       : invalid(`${globalVerb} takes no argument`);
@@ -41,10 +43,24 @@ export function parseCommand(line: string): ParsedCommand {
       return rest === ''
         ? { ok: true, command: { verb: 'health', uuid: subject } }
         : invalid('health takes no argument');
-    default:
-      return invalid('unknown command for a channel: start, stop and health are known');
   }
+  if (!isOrderVerb(verb)) return invalid(`unknown command for a channel: it is one of ${CALL_VERBS.join(', ')}`);
+  const order = parseOrder(verb, subject, rest);
+  if (order === null) return usage(`${verb} needs more to be said`);
+  return typeof order === 'string' ? invalid(order) : { ok: true, command: order };
 }
+
+/** `drain [seconds]` */
+function parseDrain(rest: string): ParsedCommand {
+  if (rest === '') return { ok: true, command: { verb: 'drain', seconds: null } };
+  const seconds = /^\d{1,6}$/.test(rest) ? Number(rest) : Number.NaN;
+  return seconds <= DRAIN_SECONDS
+    ? { ok: true, command: { verb: 'drain', seconds } }
+    : invalid(`drain takes seconds, 0 to ${DRAIN_SECONDS}`);
+}
+
+/** A day. */
+const DRAIN_SECONDS = 86_400;
 
 /** A FreeSWITCH UUID, one of an operator's own making, or an Asterisk channel id. */
 const CHANNEL_ID = /^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,127}$/;
@@ -102,8 +118,7 @@ function parseRate(word: string): SampleRateHz | undefined {
 
 /** Metadata is the rest of the line as it stands; one pair of single quotes around it is taken off. */
 function withMetadata(rest: string, make: (metadata: string | null) => Command): ParsedCommand {
-  const quoted = rest.length >= 2 && rest.startsWith("'") && rest.endsWith("'");
-  const metadata = quoted ? rest.slice(1, -1) : rest;
+  const metadata = unquoted(rest);
   if (Buffer.byteLength(metadata) > LIMITS.commandMetadataBytes) {
     return invalid(`the metadata is longer than ${LIMITS.commandMetadataBytes} bytes`);
   }

@@ -10,13 +10,15 @@ export function referenceIssues(document: ConfigDocument): ConfigIssue[] {
     ...switchIssues(document),
     ...profileIssues(document),
     ...portIssues(document),
-    ...allowIssues(document.frontDoor === false ? [] : document.frontDoor.allow),
+    ...doors(document).flatMap(({ key, allow }) => allowIssues(key, allow)),
+    ...namedProfileIssues(document),
   ];
 }
 
 function switchIssues({ switches, limits }: ConfigDocument): ConfigIssue[] {
   const issues: ConfigIssue[] = [];
   const seen = new Set<string>();
+  const places = new Set<string>();
   for (const [index, entry] of switches.entries()) {
     const name = entry.name.toLowerCase();
     if (seen.has(name))
@@ -25,6 +27,12 @@ function switchIssues({ switches, limits }: ConfigDocument): ConfigIssue[] {
         text: 'is taken by another switch: names differ in more than case',
       });
     seen.add(name);
+    issues.push(...hostIssues(['switches', index, 'host'], entry.host));
+    const place = `${entry.host}:${entry.port}`;
+    if (places.has(place)) {
+      issues.push({ path: ['switches', index, 'port'], text: 'is another switch already: one link to each is enough' });
+    }
+    places.add(place);
     const range = entry.media.portRange;
     if (range === undefined) continue;
     const path = ['switches', index, 'media', 'portRange'];
@@ -38,6 +46,13 @@ function switchIssues({ switches, limits }: ConfigDocument): ConfigIssue[] {
     }
   }
   return issues;
+}
+
+/** An address or a name of the DNS; no port, no protocol, no path. */
+function hostIssues(path: (string | number)[], host: string): ConfigIssue[] {
+  const name = /^(?=.{1,253}$)([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.?)+$/;
+  if (isIP(host) !== 0 || name.test(host)) return [];
+  return [{ path, text: 'is neither an address nor a host name: the port has a key of its own' }];
 }
 
 function profileIssues({ backends, profiles }: ConfigDocument): ConfigIssue[] {
@@ -60,19 +75,56 @@ function profileIssues({ backends, profiles }: ConfigDocument): ConfigIssue[] {
   return issues;
 }
 
-function portIssues({ status, frontDoor }: ConfigDocument): ConfigIssue[] {
-  if (frontDoor === false || status === false || status.port === 0) return [];
-  if (status.port !== frontDoor.port || status.host !== frontDoor.host) return [];
-  return [{ path: ['frontDoor', 'port'], text: 'is the port of the status server too: give one of them another' }];
+interface Door {
+  readonly key: 'status' | 'frontDoor' | 'outboundSocket' | 'sip';
+  readonly host: string;
+  readonly port: number;
+  readonly allow: readonly string[];
 }
 
-function allowIssues(allow: readonly string[]): ConfigIssue[] {
+/** Everything that listens on a TCP port of its own. */
+function doors({ status, frontDoor, outboundSocket, sip }: ConfigDocument): Door[] {
+  const open: Door[] = [];
+  if (status !== false) open.push({ key: 'status', ...status, allow: [] });
+  if (frontDoor !== false) open.push({ key: 'frontDoor', ...frontDoor });
+  if (outboundSocket !== false) open.push({ key: 'outboundSocket', ...outboundSocket });
+  if (sip !== false) open.push({ key: 'sip', ...sip });
+  return open;
+}
+
+function portIssues(document: ConfigDocument): ConfigIssue[] {
+  const seen = new Map<string, string>();
+  return doors(document).flatMap(({ key, host, port }): ConfigIssue[] => {
+    const place = `${host}:${port}`;
+    const other = seen.get(place);
+    seen.set(place, key);
+    if (port === 0 || other === undefined) return [];
+    return [{ path: [key, 'port'], text: `is the port of ${other} too: give one of them another` }];
+  });
+}
+
+/** Profiles that are named elsewhere than in `profiles`. */
+function namedProfileIssues({ switches, sip, profiles }: ConfigDocument): ConfigIssue[] {
+  const names = Object.keys(profiles);
+  const named: { path: (string | number)[]; name: string | undefined }[] = switches.map((entry, index) => ({
+    path: ['switches', index, 'outboundProfile'],
+    name: entry.outboundProfile,
+  }));
+  if (sip !== false) named.push({ path: ['sip', 'profile'], name: sip.profile });
+  return named.flatMap(({ path, name }): ConfigIssue[] => {
+    if (name === undefined || Object.hasOwn(profiles, name)) return [];
+    const meant = didYouMean(name, names);
+    return [{ path, text: `is not the name of a profile${meant === null ? '' : `; did you mean ${meant}?`}` }];
+  });
+}
+
+function allowIssues(door: string, allow: readonly string[]): ConfigIssue[] {
   return allow.flatMap((block, index): ConfigIssue[] => {
     const [address = '', bits, ...more] = block.split('/');
     const family = isIP(address);
     const whole = bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
     if (family !== 0 && whole && more.length === 0) return [];
     const text = 'is neither an address nor a block of addresses: write it like 192.0.2.7 or 192.0.2.0/24';
-    return [{ path: ['frontDoor', 'allow', index], text }];
+    return [{ path: [door, 'allow', index], text }];
   });
 }

@@ -1,5 +1,5 @@
 /** What a configuration would do, in lines for people. Of secrets only whether they are there; of prompts nothing. */
-import type { BackendConfig, Config, FrontDoorConfig, ProfileConfig, SwitchConfig } from './load-config.ts';
+import type { BackendConfig, Config, FrontDoorConfig, ProfileConfig, SipConfig, SwitchConfig } from './load-config.ts';
 
 /** A line for each thing that would be done; warnings come last and begin with `warning:`. */
 export function describeConfig(config: Config): string[] {
@@ -10,6 +10,12 @@ export function describeConfig(config: Config): string[] {
     `calls: at most ${limits.calls} at once`,
     status === false ? 'status server: none' : `status server: listens on http://${address(status.host, status.port)}`,
     config.frontDoor === false ? 'front door: closed' : frontDoorLine(config.frontDoor),
+    config.outboundSocket === false
+      ? 'outbound socket: closed'
+      : `outbound socket: listens on ${address(config.outboundSocket.host, config.outboundSocket.port)}`,
+    config.sip === false ? 'sip: closed' : sipLine(config.sip),
+    config.sounds.directory === undefined ? 'sounds: no files' : `sounds: files of ${config.sounds.directory}`,
+    config.recordings.directory === undefined ? 'recordings: none' : `recordings: to ${config.recordings.directory}`,
     ...config.switches.map(switchLine),
     ...Object.entries(config.backends).map(([name, backend]) => backendLine(name, backend)),
     ...Object.entries(config.profiles).map(([name, profile]) => profileLine(name, profile)),
@@ -19,6 +25,12 @@ export function describeConfig(config: Config): string[] {
 
 function frontDoorLine({ host, port, allow }: FrontDoorConfig): string {
   return `front door: listens on ${address(host, port)}, password set, lets in ${allow.join(', ')}`;
+}
+
+function sipLine({ host, port, protocols, allow, username, rtpPorts }: SipConfig): string {
+  const login = username === undefined ? 'no login' : 'digest login';
+  const rtp = `RTP ports ${rtpPorts.from}-${rtpPorts.to}`;
+  return `sip: listens on ${address(host, port)} (${protocols.join(', ')}), ${login}, lets in ${allow.join(', ')}, ${rtp}`;
 }
 
 function switchLine({ name, kind, host, port, media }: SwitchConfig): string {
@@ -31,6 +43,10 @@ function switchLine({ name, kind, host, port, media }: SwitchConfig): string {
 
 function backendLine(name: string, backend: BackendConfig): string {
   if (backend.kind === 'embedded') return `backend ${name}: embedded, scripted, no network`;
+  if (backend.kind === 'websocket') {
+    const { url, mix = 'mono', sampleRateHz = 16_000 } = backend;
+    return `backend ${name}: websocket at ${new URL(url).host}, ${mix}, L16 at ${sampleRateHz} Hz`;
+  }
   const { model, voice, baseUrl, apiKey, turnDetection, transcriptionModel } = backend;
   return [
     // The address without its query, which may hold a key.

@@ -4,6 +4,8 @@
  */
 import { readFileSync } from 'node:fs';
 import type { OpenAiRealtimeConfig } from '../backend/openai-config.ts';
+import type { StreamConfig } from '../backend/stream-config.ts';
+import { streamSettings } from '../backend/stream-config.ts';
 import { realtimeUrl } from '../backend/openai-config.ts';
 import { applyEnvironment, CONFIG_VARIABLE } from './config-environment.ts';
 import type { Environment } from './config-environment.ts';
@@ -29,9 +31,16 @@ export type FrontDoorConfig = Omit<Exclude<ConfigDocument['frontDoor'], false>, 
   readonly password: string;
 };
 
+/** Our SIP. `password` is a secret, empty where callers need none. */
+export type SipConfig = Omit<Exclude<ConfigDocument['sip'], false>, 'password' | 'passwordFile'> & {
+  readonly password: string;
+};
+
 /** A backend, ready to be made. `apiKey` and the values of `extraHeaders` are secrets. */
 export type BackendConfig =
-  ({ readonly kind: 'openai' } & OpenAiRealtimeConfig) | { readonly kind: 'embedded'; readonly name: string };
+  | ({ readonly kind: 'openai' } & OpenAiRealtimeConfig)
+  | ({ readonly kind: 'websocket' } & StreamConfig)
+  | { readonly kind: 'embedded'; readonly name: string };
 
 /** What a call is given when it starts under a profile's name. */
 export interface ProfileConfig {
@@ -49,6 +58,12 @@ export interface Config {
   readonly switches: readonly SwitchConfig[];
   readonly backends: Readonly<Record<string, BackendConfig>>;
   readonly profiles: Readonly<Record<string, ProfileConfig>>;
+  readonly sounds: ConfigDocument['sounds'];
+  readonly recordings: ConfigDocument['recordings'];
+  readonly outboundSocket: ConfigDocument['outboundSocket'];
+  /** `false`: closed. */
+  readonly sip: false | SipConfig;
+  readonly drainSeconds: number;
   readonly limits: ConfigDocument['limits'];
   /** What is allowed and still not good; for the log at start. */
   readonly warnings: readonly string[];
@@ -100,12 +115,14 @@ export function loadConfig(source: ConfigSource): Config {
 
 /** Every secret in `config`, for those who must never show one. */
 export function secretsOfConfig(config: Config): readonly string[] {
-  const passwords = [...config.switches, ...(config.frontDoor === false ? [] : [config.frontDoor])].map(
-    (part) => part.password,
-  );
-  const keys = Object.values(config.backends).flatMap((backend) =>
-    backend.kind === 'openai' ? [backend.apiKey, ...Object.values(backend.extraHeaders ?? {})] : [],
-  );
+  const { frontDoor, sip } = config;
+  const doors = [...(frontDoor === false ? [] : [frontDoor]), ...(sip === false ? [] : [sip])];
+  const passwords = [...config.switches, ...doors].map((part) => part.password);
+  const keys = Object.values(config.backends).flatMap((backend) => {
+    if (backend.kind === 'embedded') return [];
+    const headers = Object.values(backend.extraHeaders ?? {});
+    return backend.kind === 'openai' ? [backend.apiKey, ...headers] : headers;
+  });
   return [...passwords, ...keys].filter((secret) => secret !== '');
 }
 
@@ -137,10 +154,11 @@ function placer(
 }
 
 function complete(document: ConfigDocument, secrets: ConfigSecrets, source: string): Config {
-  const { frontDoor, switches, backends, profiles, ...rest } = document;
+  const { frontDoor, sip, switches, backends, profiles, ...rest } = document;
   return {
     ...rest,
     frontDoor: frontDoor === false ? false : withPassword(frontDoor, ['frontDoor'], ['frontDoor'], secrets),
+    sip: sip === false ? false : sipConfig(sip, secrets),
     switches: switches.map((entry, index) =>
       withPassword(entry, ['switches', index], ['switches', entry.name], secrets),
     ),
@@ -149,6 +167,12 @@ function complete(document: ConfigDocument, secrets: ConfigSecrets, source: stri
     warnings: secrets.warnings,
     source,
   };
+}
+
+function sipConfig(sip: Exclude<ConfigDocument['sip'], false>, secrets: ConfigSecrets): SipConfig {
+  const { password: plain, passwordFile: file, ...rest } = sip;
+  const optional = rest.username === undefined;
+  return { ...rest, password: secrets.read({ path: ['sip'], words: ['sip'], key: 'password', plain, file, optional }) };
 }
 
 function withPassword<T extends { password?: string | undefined; passwordFile?: string | undefined }>(
@@ -163,6 +187,7 @@ function withPassword<T extends { password?: string | undefined; passwordFile?: 
 
 function backendConfig(entry: ConfigDocument['backends'][string], name: string, secrets: ConfigSecrets): BackendConfig {
   if (entry.kind === 'embedded') return { kind: 'embedded', name };
+  if (entry.kind === 'websocket') return { ...entry, name };
   const { apiKey: plain, apiKeyFile: file, ...rest } = entry;
   const ownHeader = Object.keys(entry.extraHeaders ?? {}).some((header) => /^(authorization|api-key)$/i.test(header));
   const apiKey = secrets.read({
@@ -181,12 +206,14 @@ function backendConfig(entry: ConfigDocument['backends'][string], name: string, 
 /** What the backends themselves refuse. */
 function backendIssues(config: Config): ConfigIssue[] {
   return Object.entries(config.backends).flatMap(([name, backend]): ConfigIssue[] => {
-    if (backend.kind !== 'openai') return [];
+    if (backend.kind === 'embedded') return [];
+    const key = backend.kind === 'openai' ? 'baseUrl' : 'url';
     try {
-      realtimeUrl(backend);
+      if (backend.kind === 'openai') realtimeUrl(backend);
+      else streamSettings(backend);
       return [];
     } catch (error) {
-      return [{ path: ['backends', name, 'baseUrl'], text: `is not usable: ${asTalkspurtError(error).message}` }];
+      return [{ path: ['backends', name, key], text: `is not usable: ${asTalkspurtError(error).message}` }];
     }
   });
 }

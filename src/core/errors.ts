@@ -43,6 +43,9 @@ export const ERROR_CODES = {
   ERR_TALKSPURT_DSP_OPTIONS: false,
   ERR_TALKSPURT_WAV_INVALID: false,
   ERR_TALKSPURT_SPEECH_SYNTHESIS: true,
+  ERR_TALKSPURT_SOUND: false,
+  ERR_TALKSPURT_RECORDING: true,
+  ERR_TALKSPURT_NOT_SUPPORTED: false,
   ERR_TALKSPURT_LISTEN: true,
   ERR_TALKSPURT_INTERNAL: false,
 } as const satisfies Record<string, boolean>;

@@ -13,7 +13,15 @@ export type TurnState = 'listening' | 'caller-speaking' | 'thinking' | 'agent-sp
 
 /** Why a call ended, from our side of it. */
 export type EndReason =
-  'hangup' | 'stopped' | 'backend-failed' | 'media-failed' | 'link-lost' | 'drained' | 'error' | 'expired';
+  | 'hangup'
+  | 'stopped'
+  | 'transferred'
+  | 'backend-failed'
+  | 'media-failed'
+  | 'link-lost'
+  | 'drained'
+  | 'error'
+  | 'expired';
 
 /** Who spoke. */
 export type Speaker = 'caller' | 'agent';
@@ -44,13 +52,27 @@ export type CallEvent =
   | { type: 'tool.call'; toolCallId: string; name: string; /** personal */ argumentsJson: string }
   | { type: 'backend.opened'; backend: string; connectMs: number }
   | { type: 'backend.error'; backend: string; error: TalkspurtError }
-  | { type: 'backend.closed'; backend: string; error?: TalkspurtError };
+  | { type: 'backend.closed'; backend: string; error?: TalkspurtError }
+  /** Another backend answers from now on. */
+  | { type: 'backend.switched'; backend: string; previous: string; switchMs: number }
+  /** What a generic backend sent besides audio. */
+  | { type: 'backend.message'; backend: string; /** personal */ text: string }
+  /** A channel variable out of its bounds: `result` was taken instead. */
+  | { type: 'variable.clamped'; variable: string; value: string; result: string }
+  /** An operator's order took effect. */
+  | { type: 'order'; order: CallOrder; on: boolean }
+  | { type: 'recording'; running: boolean; durationMs: number; droppedFrames: number; error?: TalkspurtError };
+
+/** What an operator can order of a call that talks and that stays so until it is taken back. */
+export type CallOrder = 'pause' | 'mute-user' | 'mute-agent' | 'mask';
 
 /** Something that happened to the process or a switch link. */
 export type ProcessEvent =
   | { type: 'link.up'; link: string; switchVersion: string }
   | { type: 'link.down'; link: string; error: TalkspurtError; retryInMs: number }
   | { type: 'command'; front: string; verb: string; ok: boolean }
+  /** A call that the switch handed over and that was not taken. */
+  | { type: 'call.refused'; switch: string; error: TalkspurtError }
   | { type: 'peer.malformed'; peer: string; error: TalkspurtError }
   | { type: 'ready'; version: string }
   | { type: 'draining'; calls: number }

@@ -67,3 +67,11 @@ export function sameAudio(a: AudioFormat, b: AudioFormat): boolean {
 export function describeAudio(format: AudioFormat): string {
   return `${format.codec}/${format.sampleRateHz}`;
 }
+
+/** One byte of silence: ITU-T G.711's positive zero, or L16's zero. */
+export const SILENCE_BYTE: Readonly<Record<Codec, number>> = { pcmu: 0xff, pcma: 0xd5, l16: 0 };
+
+/** `durationMs` of silence. */
+export function silenceOf(format: AudioFormat, durationMs: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(bytesPerMs(format) * durationMs).fill(SILENCE_BYTE[format.codec]);
+}

@@ -11,6 +11,7 @@ export const PERSONAL_FIELDS: Readonly<Partial<Record<TalkspurtEvent['type'], re
   transcript: ['text'],
   dtmf: ['digit'],
   'tool.call': ['argumentsJson'],
+  'backend.message': ['text'],
 };
 
 /** Fields that a line has anyway. */

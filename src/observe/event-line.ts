@@ -27,6 +27,10 @@ export function eventLine(event: TalkspurtEvent): EventLine {
       return { level: 'warn', message: 'backend reported an error' };
     case 'backend.closed':
       return { level: event.error === undefined ? 'debug' : 'warn', message: 'backend stream closed' };
+    case 'recording':
+      return event.error === undefined
+        ? { level: 'info', message: event.running ? 'recording' : 'recording ended' }
+        : { level: 'warn', message: 'recording failed' };
     case 'peer.malformed':
       return { level: 'warn', message: 'a peer broke its protocol' };
     case 'command':
@@ -49,6 +53,11 @@ const PLAIN_LINES = {
   dtmf: { level: 'debug', message: 'digit' },
   'tool.call': { level: 'info', message: 'agent calls a function' },
   'backend.opened': { level: 'info', message: 'backend stream opened' },
+  'backend.switched': { level: 'info', message: 'another backend answers' },
+  'backend.message': { level: 'debug', message: 'message of the backend' },
+  'call.refused': { level: 'warn', message: 'a call was not taken' },
+  'variable.clamped': { level: 'warn', message: 'a channel variable is out of its bounds: the default is taken' },
+  order: { level: 'info', message: 'order took effect' },
   'link.up': { level: 'info', message: 'switch link is up' },
   ready: { level: 'info', message: 'ready' },
   draining: { level: 'info', message: 'draining: no new calls' },

@@ -29,6 +29,7 @@ export const sessionHealthSchema = z.strictObject({
       frames_sent: count.describe('Caller frames handed to the backend'),
       last_frame_ms_ago: milliseconds.nullable().describe('Age of the last frame from the switch; null: none came yet'),
       late_tick_pct: percent.describe('Ticks that began more than half a ptime late'),
+      dropped_frames: count.describe('Caller frames that the backend did not take in time'),
       level_dbov: z.number().describe('Level of the caller (RFC 6464)'),
     })
     .describe('Caller to backend'),
@@ -71,9 +72,17 @@ export const sessionHealthSchema = z.strictObject({
       ptime_ms: z.number().positive().nullable().describe('Packet duration'),
       jitter_ms: milliseconds.describe('Interarrival jitter'),
       lost: count.describe('Frames that never came and were concealed'),
+      rtt_ms: milliseconds.nullable().describe('Round-trip time by RTCP; null: not reported'),
+      remote_lost: z
+        .number()
+        .int()
+        .nullable()
+        .describe('Our packets that the far end lost, by RTCP; null: not reported'),
       pass_through: z.boolean().describe('Bytes go through unchanged; the chain only measures'),
     })
     .describe('Media path'),
+  orders: z.array(z.enum(['pause', 'mute-user', 'mute-agent', 'mask'])).describe("Operators' orders that stand"),
+  recording: z.boolean().describe('The call is being recorded'),
   health: callHealthSchema.describe('Judgement; see the rules'),
   reasons: z.array(z.string()).describe('The rules that were broken; empty when HEALTHY'),
 });

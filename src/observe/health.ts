@@ -2,7 +2,7 @@
  * How a call is, and how the process is: from what a session measures of itself to the JSON that operators read
  * (`health-schema.ts` says what each field is), and the judgement that goes with it.
  */
-import type { CallState, EndReason, TurnState } from '../core/events.ts';
+import type { CallOrder, CallState, EndReason, TurnState } from '../core/events.ts';
 import type { AudioFormat, MediaFormat } from '../core/media.ts';
 import { LIMITS } from '../limits.ts';
 import type { CallHealth, CallStateWord, GlobalHealthJson, SessionHealthJson } from './health-schema.ts';
@@ -54,6 +54,14 @@ export interface SessionSnapshot {
   readonly endReason?: EndReason | null;
   /** `ws`: the audio is streamed to a WebSocket. Default `ai`. */
   readonly mode?: 'ai' | 'ws';
+  /** Orders of operators that stand. */
+  readonly orders?: readonly CallOrder[];
+  readonly recording?: boolean;
+  /** Caller frames that the backend's socket did not take. */
+  readonly droppedToBackend?: number;
+  /** As RTCP reports it; null: the path has none, or the far end has not said. */
+  readonly rttMs?: number | null;
+  readonly remoteLostFrames?: number | null;
 }
 
 /** What the process knows of itself. */
@@ -96,6 +104,7 @@ export function sessionHealth(snapshot: SessionSnapshot): SessionHealthJson {
       frames_sent: snapshot.capturedFrames,
       last_frame_ms_ago: snapshot.lastFrameAgeMs === null ? null : rounded(snapshot.lastFrameAgeMs, 0),
       late_tick_pct: share(snapshot.lateTicks, snapshot.ticks),
+      dropped_frames: snapshot.droppedToBackend ?? 0,
       level_dbov: rounded(snapshot.captureLevelDbov, 1),
     },
     inject: {
@@ -130,8 +139,12 @@ export function sessionHealth(snapshot: SessionSnapshot): SessionHealthJson {
       ptime_ms: snapshot.leg?.ptimeMs ?? null,
       jitter_ms: rounded(snapshot.jitterMs, 1),
       lost: snapshot.lostFrames,
+      rtt_ms: snapshot.rttMs === undefined || snapshot.rttMs === null ? null : rounded(snapshot.rttMs, 1),
+      remote_lost: snapshot.remoteLostFrames ?? null,
       pass_through: snapshot.passThrough,
     },
+    orders: [...(snapshot.orders ?? [])],
+    recording: snapshot.recording ?? false,
     health,
     reasons,
   };

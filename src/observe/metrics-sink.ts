@@ -99,7 +99,7 @@ export class MetricsSink implements EventSink {
   }
 
   #onProcessEvent(event: TalkspurtEvent & { callId?: undefined }): void {
-    const { linkUp, linkDowns, commands, malformed } = this.#metrics;
+    const { linkUp, linkDowns, commands, malformed, callsRefused } = this.#metrics;
     switch (event.type) {
       case 'link.up':
         linkUp.set({ link: this.#bounded('link', event.link) }, 1);
@@ -114,6 +114,9 @@ export class MetricsSink implements EventSink {
           verb: this.#bounded('verb', event.verb),
           ok: String(event.ok),
         });
+        break;
+      case 'call.refused':
+        callsRefused.inc({ code: event.error.code });
         break;
       case 'peer.malformed':
         malformed.inc({ peer: this.#bounded('peer', event.peer), code: event.error.code });
@@ -185,6 +188,13 @@ export class MetricsSink implements EventSink {
       case 'backend.closed':
         metrics.backendClosed.inc({ backend: this.#bounded('backend', event.backend), code: event.error?.code ?? '' });
         break;
+      case 'backend.switched':
+        metrics.backendSwitches.inc({ backend: this.#bounded('backend', event.backend) });
+        break;
+      case 'recording':
+        if (event.running) metrics.recordings.inc();
+        metrics.recordingDroppedFrames.inc(event.droppedFrames);
+        break;
       default:
       // Said in the log and the call record; nothing to count.
     }
@@ -221,6 +231,7 @@ function makeMetrics(registry: Registry, descriptions: MetricDescription[]) {
   return {
     callsStarted: counter('calls_started_total', 'Calls that were started'),
     callsEnded: counter('calls_ended_total', 'Calls that ended, by reason and error code', 'reason', 'code'),
+    callsRefused: counter('calls_refused_total', 'Calls that a switch handed over and that were not taken', 'code'),
     calls: gauge('calls', 'Calls at present, by state', 'state'),
     callsByHealth: gauge('calls_by_health', 'Calls at present, by health', 'health'),
     callDuration: histogram('call_duration_seconds', 'How long calls lasted', DURATION_BUCKETS_S),
@@ -251,6 +262,9 @@ function makeMetrics(registry: Registry, descriptions: MetricDescription[]) {
     ),
     backendErrors: counter('backend_errors_total', 'Errors of backends', 'backend', 'code'),
     backendClosed: counter('backend_closed_total', 'Backend streams that closed', 'backend', 'code'),
+    backendSwitches: counter('backend_switches_total', 'Times that a call was given another backend', 'backend'),
+    recordings: counter('recordings_total', 'Recordings that were started'),
+    recordingDroppedFrames: counter('recording_dropped_frames_total', 'Recorded frames that the disk did not take'),
     linkUp: gauge('link_up', '1: the switch link is up', 'link'),
     linkDowns: counter('link_downs_total', 'Times that a switch link was lost or refused', 'link', 'code'),
     commands: counter('commands_total', 'Commands', 'front', 'verb', 'ok'),

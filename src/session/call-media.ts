@@ -1,7 +1,7 @@
 /** One call's media plane: what a tick works on, and the slow following of the packets' arrival. */
 import type { BackendStream } from '../backend/backend.ts';
 import type { AudioFormat, MediaFormat } from '../core/media.ts';
-import { bytesPerMs, frameBytes, frameSamples } from '../core/media.ts';
+import { bytesPerMs, frameBytes, frameSamples, silenceOf } from '../core/media.ts';
 import type { Dsp } from '../dsp/dsp.ts';
 import { LIMITS } from '../limits.ts';
 import { JitterBuffer } from '../transport/jitter-buffer.ts';
@@ -9,12 +9,13 @@ import type { MediaSink, MediaTransport } from '../transport/media-transport.ts'
 import { Endpointer } from './endpointer.ts';
 import type { SpeechEdge } from './endpointer.ts';
 import { runMediaTick } from './media-loop.ts';
-import type { MediaPath } from './media-loop.ts';
+import type { CallRecorder, MediaPath } from './media-loop.ts';
 import type { Tickable } from './media-scheduler.ts';
 import { PlayedLedger } from './played-ledger.ts';
 import { Playout } from './playout.ts';
 import type { PlayoutMoment } from './playout.ts';
 import type { SessionOptions } from './session-options.ts';
+import type { TappedParty } from './tapped-party.ts';
 
 /** What the media plane tells the call. Rare; may allocate. */
 export interface CallMediaListener {
@@ -31,6 +32,8 @@ export interface CallMediaParts {
   readonly dsp: Dsp;
   readonly options: SessionOptions;
   readonly listener: CallMediaListener;
+  /** The other party of a tapped call, where it is heard apart. */
+  readonly other?: TappedParty;
 }
 
 /** A tick comes this long after its packet, ms, and later by twice the jitter. */
@@ -48,6 +51,13 @@ export class CallMedia implements MediaPath, Tickable {
   playout: Playout;
   ledger: PlayedLedger;
   stream: BackendStream | null = null;
+  announcement: Playout;
+  recorder: CallRecorder | null = null;
+  silence: Uint8Array;
+  callerPaused = false;
+  callerMuted = false;
+  agentMuted = false;
+  readonly other: TappedParty | null;
   fading = false;
   capturedFrames = 0;
   speakingTicks = 0;
@@ -74,7 +84,10 @@ export class CallMedia implements MediaPath, Tickable {
       capacityFrames: LIMITS.jitterFrames,
     });
     this.endpointer = new Endpointer(options.endpointer, leg.ptimeMs);
+    this.other = parts.other ?? null;
     this.playout = this.#makePlayout(leg);
+    this.announcement = this.#makeAnnouncement(leg);
+    this.silence = silenceOf(leg, leg.ptimeMs);
     this.ledger = new PlayedLedger(bytesPerMs(leg));
     // Until a backend is there the chain only measures the caller and makes silence.
     this.#configure(leg, leg);
@@ -111,6 +124,8 @@ export class CallMedia implements MediaPath, Tickable {
   connect(stream: BackendStream): void {
     this.#configure(stream.inputFormat, stream.outputFormat);
     this.playout = this.#makePlayout(stream.outputFormat);
+    this.announcement = this.#makeAnnouncement(stream.outputFormat);
+    this.silence = silenceOf(stream.inputFormat, this.ptimeMs);
     this.ledger = new PlayedLedger(bytesPerMs(stream.outputFormat));
     this.stream = stream;
   }
@@ -165,9 +180,15 @@ export class CallMedia implements MediaPath, Tickable {
       backendOutput,
       vadAggressiveness: this.#options.vadAggressiveness,
     });
+    this.other?.configure(backendInput);
   }
 
   #makePlayout(format: AudioFormat): Playout {
-    return new Playout({ format, ptimeMs: this.ptimeMs, prebufferMs: this.#options.prebufferMs });
+    const { prebufferMs, playoutMaximumMs: maximumMs } = this.#options;
+    return new Playout({ format, ptimeMs: this.ptimeMs, prebufferMs, maximumMs });
+  }
+
+  #makeAnnouncement(format: AudioFormat): Playout {
+    return new Playout({ format, ptimeMs: this.ptimeMs, prebufferMs: 0, maximumMs: LIMITS.soundMs });
   }
 }

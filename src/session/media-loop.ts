@@ -10,6 +10,18 @@ import type { Endpointer, SpeechEdge } from './endpointer.ts';
 import type { PlayedLedger } from './played-ledger.ts';
 import type { Playout, PlayoutMoment } from './playout.ts';
 
+/** The other party of a tapped call, in step with the caller. */
+export interface OtherParty {
+  /** One frame in the backend's input format; borrowed. Hot path. */
+  capture(): Uint8Array;
+}
+
+/** Where a recording is written to. Hot path: copies and returns. */
+export interface CallRecorder {
+  /** One frame of the leg's wire each way; null: nothing came. Borrowed. */
+  write(caller: Uint8Array | null, agent: Uint8Array): void;
+}
+
 /** What a tick works on: one call's media plane. */
 export interface MediaPath {
   readonly jitter: JitterBuffer;
@@ -18,6 +30,20 @@ export interface MediaPath {
   readonly playout: Playout;
   readonly ledger: PlayedLedger;
   readonly transport: MediaTransport;
+  /** Sounds that are played over the agent, who waits meanwhile. */
+  readonly announcement: Playout;
+  /** The other party of a tapped call, heard apart; null: there is none. */
+  readonly other: OtherParty | null;
+  /** Takes down what both sides hear; null: nothing is recorded. */
+  readonly recorder: CallRecorder | null;
+  /** One frame of silence in the backend's input format. */
+  readonly silence: Uint8Array;
+  /** Nothing is sent to the backend. */
+  readonly callerPaused: boolean;
+  /** The backend and the recording get silence instead of the caller. */
+  readonly callerMuted: boolean;
+  /** The caller gets silence instead of the agent. */
+  readonly agentMuted: boolean;
   /** Null while the backend is not there: the caller is measured and hears silence. */
   readonly stream: BackendStream | null;
   /** The agent was cut off: this tick's frame is its last, ramped to silence. */
@@ -39,19 +65,33 @@ export function runMediaTick(path: MediaPath, nowMs: number): void {
   const packet = path.jitter.pop(path.endpointer.speaking); // null: lost or late, so capture() conceals it
   const heard = path.dsp.capture(packet);
   if (packet !== null) path.capturedFrames += 1;
-  const edge = path.endpointer.update(path.dsp.speechProbability, nowMs, path.playout.speaking);
+  // Who is not to be heard does not cut in either.
+  const probability = path.callerMuted || path.callerPaused ? 0 : path.dsp.speechProbability;
+  const edge = path.endpointer.update(probability, nowMs, path.playout.speaking);
   if (edge !== 'none') path.onSpeech(edge, nowMs);
-  if (path.stream !== null) path.stream.sendAudio(heard);
 
   // Backend → caller.
-  const said = path.playout.pop(); // null: nothing to say, so render() sends silence
-  const moment = path.playout.moment;
+  const announcing = path.announcement.busy;
+  const source = announcing ? path.announcement : path.playout;
+  const popped = source.pop(); // null: nothing to say, so render() sends silence
+  const { moment } = source;
+  const said = path.agentMuted && !announcing ? null : popped;
   // Also the last fraction of a millisecond of a phrase, which is not worth a frame.
-  path.ledger.played(path.playout.lastBytes);
+  if (!announcing) path.ledger.played(path.playout.lastBytes);
+  // Both sides of one tick go together: that is what aligns them.
+  if (path.stream !== null && !path.callerPaused) sendBoth(path, path.stream, heard, said);
   const wire = path.dsp.render(said);
   path.transport.send(wire, moment === 'started');
+  if (path.recorder !== null) path.recorder.write(path.callerMuted ? null : packet, wire);
+  if (path.fading) path.onFaded(nowMs);
+  if (announcing) return;
   if (moment === 'underrun') path.underrunTicks += 1;
   if (path.playout.speaking) path.speakingTicks += 1;
   if (moment === 'started' || moment === 'ended') path.onPlayout(moment, nowMs);
-  if (path.fading) path.onFaded(nowMs);
+}
+
+/** `said` is what the caller is given; the other party of a tapped call takes its place where there is one. */
+function sendBoth(path: MediaPath, stream: BackendStream, heard: Uint8Array, said: Uint8Array | null): void {
+  if (stream.wantsPlayed === true) stream.sendPlayed?.(path.other === null ? said : path.other.capture());
+  stream.sendAudio(path.callerMuted ? path.silence : heard);
 }

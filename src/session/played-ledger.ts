@@ -17,6 +17,8 @@ interface Item {
   fromByte: number;
   toByte: number;
   done: boolean;
+  /** Among the heard ones already. */
+  told: boolean;
 }
 
 /** One call's account of phrases received and heard. */
@@ -24,6 +26,8 @@ export class PlayedLedger {
   readonly #bytesPerMs: number;
   /** Oldest first. */
   #items: Item[] = [];
+  /** Phrases that were heard to their end and have not been asked for. */
+  readonly #heard: PlayedPosition[] = [];
   #received = 0;
   #played = 0;
 
@@ -37,7 +41,13 @@ export class PlayedLedger {
     if (last !== undefined && last.id === itemId && !last.done) {
       last.toByte += bytes;
     } else {
-      this.#items.push({ id: itemId, fromByte: this.#received, toByte: this.#received + bytes, done: false });
+      this.#items.push({
+        id: itemId,
+        fromByte: this.#received,
+        toByte: this.#received + bytes,
+        done: false,
+        told: false,
+      });
       if (this.#items.length > LIMITS.ledgerItems) this.#items.shift();
     }
     this.#received += bytes;
@@ -70,12 +80,26 @@ export class PlayedLedger {
       const second = this.#items[1];
       // Nothing of the next one has been heard yet: the last phrase heard is still this one.
       if (second !== undefined && second.fromByte >= heard) break;
+      this.#tell(first);
       this.#items.shift();
       first = this.#items[0];
     }
     if (first === undefined) return null;
     const bytes = Math.max(0, Math.min(heard, first.toByte) - first.fromByte);
     return { itemId: first.id, playedMs: Math.floor(bytes / this.#bytesPerMs) };
+  }
+
+  /** Phrases that were heard to their end since this was last asked; the oldest are forgotten. */
+  takeHeard(): PlayedPosition[] {
+    for (const item of this.#items) if (item.done && item.toByte <= this.#played) this.#tell(item);
+    return this.#heard.splice(0);
+  }
+
+  #tell(item: Item): void {
+    if (item.told) return;
+    item.told = true;
+    this.#heard.push({ itemId: item.id, playedMs: Math.floor((item.toByte - item.fromByte) / this.#bytesPerMs) });
+    if (this.#heard.length > LIMITS.ledgerItems) this.#heard.shift();
   }
 
   /** Ids of phrases of which something has not been heard. */

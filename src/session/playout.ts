@@ -102,6 +102,11 @@ export class Playout {
     return this.#speaking;
   }
 
+  /** Whether anything is being said or waits to be. */
+  get busy(): boolean {
+    return this.#speaking || this.#size > 0;
+  }
+
   /** What the last {@link pop} meant. */
   get moment(): PlayoutMoment {
     return this.#moment;

@@ -1,4 +1,5 @@
 /** How a call is to behave; every key has a default and is a key of a profile in the configuration. */
+import { LIMITS } from '../limits.ts';
 import { DEFAULT_ENDPOINTER } from './endpointer.ts';
 import type { EndpointerOptions } from './endpointer.ts';
 
@@ -13,6 +14,20 @@ export interface SessionOptions {
   readonly endpointer: EndpointerOptions;
   /** What gathers before the agent is heard, ms. */
   readonly prebufferMs: number;
+  /** Agent audio that may wait to be said, ms; what does not fit is dropped and counted. */
+  readonly playoutMaximumMs: number;
+  /** Shortest time between two reports that the agent ran dry, ms. */
+  readonly underrunReportMs: number;
+  /** Whether the agent's voice goes through the compressor and the low-pass. */
+  readonly shaping: boolean;
+  /** Level above which the compressor works, dBov. */
+  readonly compressorThresholdDb: number;
+  /** Gain behind the compressor, dB. */
+  readonly compressorMakeupDb: number;
+  /** Cut-off of the low-pass, Hz. */
+  readonly lowPassHz: number;
+  /** Whether what our own voice speaks is kept for the next time. */
+  readonly speechCache: boolean;
   /** The agent's level while the caller may be cutting in, 0..1. */
   readonly duckGain: number;
   /** Detector's aggressiveness, 0..3. */
@@ -30,8 +45,21 @@ export const DEFAULT_SESSION_OPTIONS: SessionOptions = {
   greeting: '',
   endpointer: DEFAULT_ENDPOINTER,
   prebufferMs: 40,
+  playoutMaximumMs: LIMITS.playoutMs,
+  underrunReportMs: 100,
+  shaping: false,
+  compressorThresholdDb: -18,
+  compressorMakeupDb: 3,
+  lowPassHz: 3_400,
+  speechCache: false,
   duckGain: 0.35,
   vadAggressiveness: 2,
   hangupOnBackendFailure: false,
   maxDurationMs: 4 * 3_600_000,
 };
+
+/** `given` over the defaults. */
+export function sessionOptions(given: Partial<SessionOptions> = {}): SessionOptions {
+  const endpointer = { ...DEFAULT_SESSION_OPTIONS.endpointer, ...given.endpointer };
+  return { ...DEFAULT_SESSION_OPTIONS, ...given, endpointer };
+}

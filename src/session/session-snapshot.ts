@@ -2,6 +2,7 @@
 import type { BackendStream } from '../backend/backend.ts';
 import type { CallState, EndReason } from '../core/events.ts';
 import type { SessionSnapshot } from '../observe/health.ts';
+import type { CallControls } from './call-controls.ts';
 import type { CallMedia } from './call-media.ts';
 import type { Ticking } from './media-scheduler.ts';
 import type { TurnKeeper } from './turn-keeper.ts';
@@ -22,6 +23,8 @@ export interface SnapshotParts {
   readonly turns: TurnKeeper | null;
   readonly stream: BackendStream | null;
   readonly ticking: Ticking | null;
+  readonly mode: 'ai' | 'ws';
+  readonly controls: CallControls | null;
 }
 
 const SILENCE_DBOV = -127;
@@ -62,7 +65,13 @@ export function snapshotOf(parts: SnapshotParts): SessionSnapshot {
     endReason: parts.endReason,
     turns: turns?.turns ?? 0,
     bargeIns: turns?.bargeIns ?? 0,
-    reconnects: 0,
+    reconnects: stream?.reconnects ?? 0,
+    mode: parts.mode,
+    orders: parts.controls?.standing ?? [],
+    recording: (parts.controls?.recording ?? null) !== null,
+    droppedToBackend: stream?.droppedFrames ?? 0,
+    rttMs: media?.transport.rtpStats?.rttMs ?? null,
+    remoteLostFrames: media?.transport.rtpStats?.remoteLost ?? null,
     captureLevelDbov: media?.dsp.captureLevelDbov ?? SILENCE_DBOV,
     renderLevelDbov: media?.dsp.renderLevelDbov ?? SILENCE_DBOV,
     responseLatencyMs: turns?.responseLatenciesMs ?? [],

@@ -1,75 +1,59 @@
 /** One call: a leg of the switch, an AI backend, and the media plane between them; its life from attach to release. */
-import type { Backend, BackendSink, BackendStream } from '../backend/backend.ts';
-import type { Clock, Timer } from '../core/clock.ts';
+import type { Backend, BackendStream } from '../backend/backend.ts';
+import type { Clock } from '../core/clock.ts';
 import { TalkspurtError, asTalkspurtError } from '../core/errors.ts';
-import type { CallEvent, CallState, EndReason, EventSink } from '../core/events.ts';
-import type { DspPool } from '../dsp/dsp.ts';
-import { LIMITS } from '../limits.ts';
+import type { CallEvent, CallState, EndReason } from '../core/events.ts';
 import type { SessionSnapshot } from '../observe/health.ts';
-import type { CallLeg, LegListener } from '../switch/switch-adapter.ts';
+import type { LegListener } from '../switch/switch-adapter.ts';
 import { hangupCauseOf } from '../switch/switch-adapter.ts';
 import type { MediaTransport } from '../transport/media-transport.ts';
-import { CallMedia } from './call-media.ts';
+import { BackendFeed } from './backend-feed.ts';
+import { CallControls } from './call-controls.ts';
+import { giveBack } from './call-ending.ts';
+import type { CallMedia, CallMediaListener } from './call-media.ts';
 import { CALL_TABLE } from './call-state.ts';
 import type { CallHappening } from './call-state.ts';
-import type { MediaScheduler, Ticking } from './media-scheduler.ts';
-import { DEFAULT_SESSION_OPTIONS } from './session-options.ts';
+import type { Ticking } from './media-scheduler.ts';
+import { sessionOptions } from './session-options.ts';
 import type { SessionOptions } from './session-options.ts';
+import { backendCallOf, makeCallMedia, reasonOf, tickFault } from './session-parts.ts';
+import type { SessionEnd, SessionParts, StopOptions } from './session-parts.ts';
 import { snapshotOf } from './session-snapshot.ts';
+import { Supervision } from './supervision.ts';
 import { TurnKeeper } from './turn-keeper.ts';
 
 export type { SessionOptions } from './session-options.ts';
-
-/** Everything a session uses; it owns the leg and, once opened, the transport, the stream and its place in the pool. */
-export interface SessionParts {
-  readonly callId: string;
-  readonly profile: string;
-  readonly leg: CallLeg;
-  readonly backend: Backend;
-  readonly dspPool: DspPool;
-  readonly scheduler: MediaScheduler;
-  readonly clock: Clock;
-  readonly events: EventSink;
-  readonly options?: Partial<SessionOptions>;
-}
-
-/** How a call ended. */
-export interface SessionEnd {
-  readonly reason: EndReason;
-  readonly error?: TalkspurtError;
-}
-
-/** Period of the slow supervision, ms. */
-const SUPERVISE_MS = 100;
+export type { SessionEnd, SessionParts, StopOptions } from './session-parts.ts';
 
 /** One call. Made for one leg, started once, ended once. */
 export class Session {
   readonly callId: string;
   readonly profile: string;
+  readonly options: SessionOptions;
   /** Resolves once everything is given back; never rejects. */
   readonly ended: Promise<SessionEnd>;
   readonly #parts: SessionParts;
-  readonly #options: SessionOptions;
   readonly #clock: Clock;
   readonly #lifeline = new AbortController();
   readonly #createdMs: number;
+  #backend: Backend;
   #state: CallState = 'new';
   #resolveEnded: (end: SessionEnd) => void = () => undefined;
   #end: SessionEnd | null = null;
+  #stopOptions: StopOptions = {};
   #hangupCause = 0;
   #legGone = false;
-  #hangup = false;
+  #transferring = false;
+  #switching = false;
   #transport: MediaTransport | null = null;
   #media: CallMedia | null = null;
   #turns: TurnKeeper | null = null;
+  #controls: CallControls | null = null;
   #stream: BackendStream | null = null;
+  #feed: BackendFeed | null = null;
+  #overflowsBefore = 0;
   #ticking: Ticking | null = null;
-  #supervision: Timer | null = null;
-  #stallReported = false;
-  #underrunsReported = 0;
-  #overflows = 0;
-  #overflowItem = '';
-  #mediaSinceMs = 0;
+  #supervision: Supervision | null = null;
   #reported = false;
 
   constructor(parts: SessionParts) {
@@ -77,9 +61,8 @@ export class Session {
     this.callId = parts.callId;
     this.profile = parts.profile;
     this.#clock = parts.clock;
-    const given = parts.options ?? {};
-    const endpointer = { ...DEFAULT_SESSION_OPTIONS.endpointer, ...given.endpointer };
-    this.#options = { ...DEFAULT_SESSION_OPTIONS, ...given, endpointer };
+    this.#backend = parts.backend;
+    this.options = sessionOptions(parts.options);
     this.#createdMs = parts.clock.nowMs();
     this.ended = new Promise((resolve) => (this.#resolveEnded = resolve));
   }
@@ -101,24 +84,101 @@ export class Session {
       await Promise.race([this.#open(), over]);
     } catch (error) {
       const failure = asTalkspurtError(error);
-      await this.#finish({ reason: reasonOf(failure), error: failure }, this.#options.hangupOnBackendFailure);
+      const hangup = this.options.hangupOnBackendFailure;
+      await this.#finish({ reason: reasonOf(failure), error: failure }, { hangup });
       // What ended the call first (a hang-up, a stop) is the truth; the rejection that followed from it is not.
       throw this.#end?.error ?? this.#gone();
     }
   }
 
   /** Ends our part; resolves when everything is given back. The channel stays unless `hangup`. Twice is harmless. */
-  async stop(reason: EndReason, options: { hangup?: boolean } = {}): Promise<void> {
-    await this.#finish({ reason }, options.hangup ?? false);
+  async stop(reason: EndReason, options: StopOptions = {}): Promise<void> {
+    await this.#finish({ reason }, options);
   }
 
+  /** The orders that an operator may give. @throws ERR_TALKSPURT_NOT_RUNNING while the call does not talk */
+  get controls(): CallControls {
+    if (this.#state === 'talking' && this.#controls !== null) return this.#controls;
+    throw new TalkspurtError('ERR_TALKSPURT_NOT_RUNNING', 'the call is not talking');
+  }
+
+  /** @throws ERR_TALKSPURT_NOT_RUNNING, as all that follow */
   sendText(text: string): void {
+    this.#turns?.onRequested();
     this.#talkingStream().sendText(text);
   }
 
-  /** Answers a `tool.call` event. @throws ERR_TALKSPURT_NOT_RUNNING */
+  /** A message of the backend's own protocol, as it is. @throws ERR_TALKSPURT_NOT_SUPPORTED */
+  sendJson(json: string): void {
+    const stream = this.#talkingStream();
+    if (stream.sendJson === undefined) {
+      throw new TalkspurtError('ERR_TALKSPURT_NOT_SUPPORTED', `${this.#backend.name} takes no messages of your own`);
+    }
+    stream.sendJson(json);
+  }
+
+  /** Has the agent speak `text` word for word; false where the backend cannot: then a voice of ours has to. */
+  say(text: string): boolean {
+    const stream = this.#talkingStream();
+    if (stream.say === undefined) return false;
+    this.#turns?.onRequested();
+    stream.say(text);
+    return true;
+  }
+
+  /** Answers a `tool.call` event. */
   sendToolResult(toolCallId: string, outputJson: string): void {
     this.#talkingStream().sendToolResult(toolCallId, outputJson);
+  }
+
+  /** @throws ERR_TALKSPURT_COMMAND_SYNTAX, ERR_TALKSPURT_SWITCH_COMMAND, ERR_TALKSPURT_LINK_* */
+  async sendDtmf(digits: string): Promise<void> {
+    this.#talkingStream();
+    await this.#parts.leg.sendDtmf(digits);
+  }
+
+  /** Gives the caller to `destination` of the switch; our part ends. A refused transfer leaves the call as it was. */
+  async transfer(destination: string): Promise<void> {
+    this.#talkingStream();
+    this.#transferring = true;
+    try {
+      await this.#parts.leg.transfer(destination);
+    } catch (error) {
+      this.#transferring = false;
+      throw error;
+    }
+    await this.#finish({ reason: 'transferred' });
+  }
+
+  /**
+   * From now on `backend` answers. The one in use stays until the other one is there; when that cannot be opened, nothing
+   * has changed. @throws as {@link Backend.open}
+   */
+  async switchBackend(backend: Backend): Promise<void> {
+    this.#talkingStream();
+    if (this.#switching) {
+      throw new TalkspurtError('ERR_TALKSPURT_ALREADY_RUNNING', 'the backend of this call is being changed already');
+    }
+    this.#switching = true;
+    const startedMs = this.#clock.nowMs();
+    const previous = { stream: this.#stream, feed: this.#feed, name: this.#backend.name };
+    try {
+      await this.#openBackend(backend);
+    } finally {
+      this.#switching = false;
+    }
+    previous.feed?.deafen();
+    this.#overflowsBefore += previous.feed?.overflows ?? 0;
+    this.#turns?.onSwitched(this.#clock.nowMs());
+    const switchMs = this.#clock.nowMs() - startedMs;
+    this.#emit({ type: 'backend.switched', backend: backend.name, previous: previous.name, switchMs });
+    await previous.stream?.close();
+  }
+
+  /** The caller is heard no more; what the agent has to say is said, for a while at the most; then the call is stopped. */
+  shutDownGracefully(): void {
+    this.controls.pause(true);
+    this.#supervision?.stopWhenQuiet();
   }
 
   snapshot(): SessionSnapshot {
@@ -126,21 +186,23 @@ export class Session {
       callId: this.callId,
       profile: this.profile,
       switchName: this.#parts.leg.switchName,
-      backend: this.#parts.backend.name,
+      backend: this.#backend.name,
+      mode: this.#parts.mode ?? 'ai',
       state: this.#state,
       createdMs: this.#createdMs,
       nowMs: this.#clock.nowMs(),
-      overflows: this.#overflows,
+      overflows: this.#overflowsBefore + (this.#feed?.overflows ?? 0),
       endReason: this.#end?.reason ?? null,
       media: this.#media,
       turns: this.#turns,
       stream: this.#stream,
       ticking: this.#ticking,
+      controls: this.#controls,
     });
   }
 
   async #open(): Promise<void> {
-    const { leg, backend, dspPool, scheduler } = this.#parts;
+    const { leg, scheduler } = this.#parts;
     const { signal } = this.#lifeline;
     leg.listen(this.#legListener());
     await leg.answer(signal);
@@ -150,31 +212,30 @@ export class Session {
     const transport = await leg.openMedia(signal);
     if (this.#tooLate) await this.#discard(transport);
     this.#transport = transport;
-    const { format } = transport;
-    const dsp = dspPool.acquire({ leg: format, backendInput: format, backendOutput: format });
-    let media: CallMedia;
-    try {
-      media = new CallMedia({ transport, dsp, options: this.#options, listener: this.#mediaListener() });
-    } catch (error) {
-      dspPool.release(dsp);
-      throw error;
-    }
+    const media = makeCallMedia(transport, this.#parts.dspPool, this.options, this.#mediaListener());
     this.#media = media;
-    this.#turns = new TurnKeeper(media, this.#options, (event, atMs) => this.#emit(event, atMs));
+    const emit = (event: CallEvent, atMs?: number): void => this.#emit(event, atMs);
+    this.#turns = new TurnKeeper(media, this.options, emit);
+    this.#controls = new CallControls({ media, turns: this.#turns, clock: this.#clock, emit });
     const onLost = (error: TalkspurtError): void => this.#over({ reason: 'media-failed', error });
     transport.start(media.sink(onLost, (nowMs) => scheduler.poke(nowMs)));
-    this.#mediaSinceMs = this.#clock.nowMs();
+    media.other?.start();
     this.#ticking = scheduler.add(media);
-    this.#supervision = this.#clock.every(SUPERVISE_MS, () => this.#supervise());
-
-    const dialledMs = this.#clock.nowMs();
-    const call = { callId: this.callId, leg: media.leg, from: leg.from, to: leg.to, variables: leg.variables };
-    const stream = await backend.open(call, this.#backendSink(), signal);
-    if (this.#tooLate) await this.#discard(stream);
-    this.#stream = stream;
-    this.#emit({ type: 'backend.opened', backend: backend.name, connectMs: this.#clock.nowMs() - dialledMs });
-    media.connect(stream);
+    this.#supervision = new Supervision({
+      clock: this.#clock,
+      media,
+      turns: this.#turns,
+      createdMs: this.#createdMs,
+      maxDurationMs: this.options.maxDurationMs,
+      underrunReportMs: this.options.underrunReportMs,
+      talking: () => this.#state === 'talking',
+      emit,
+      over: (end, stop) => this.#over(end, stop),
+    });
+    const stream = await this.#openBackend(this.#parts.backend);
+    if (this.#tooLate) throw this.#end?.error ?? this.#gone();
     this.#turns.onConnected(this.#clock.nowMs());
+    const { dsp } = media;
     this.#emit({
       type: 'media.opened',
       transport: transport.kind,
@@ -184,7 +245,41 @@ export class Session {
       passThrough: dsp.capturePassThrough && dsp.renderPassThrough,
     });
     this.#happen('opened');
-    if (this.#options.greeting !== '') stream.requestResponse(this.#options.greeting);
+    if (this.options.greeting === '') return;
+    this.#turns.onRequested();
+    stream.requestResponse(this.options.greeting);
+  }
+
+  /** Opens a stream of `backend` and puts it in the place of the one that was there. */
+  async #openBackend(backend: Backend): Promise<BackendStream> {
+    const { scheduler } = this.#parts;
+    const [media, turns, controls] = [this.#media, this.#turns, this.#controls];
+    if (media === null || turns === null || controls === null) throw this.#gone();
+    const dialledMs = this.#clock.nowMs();
+    const feed: BackendFeed = new BackendFeed({
+      backend: backend.name,
+      clock: this.#clock,
+      scheduler,
+      controls,
+      turns,
+      emit: (event) => this.#emit(event),
+      onClosed: (error) =>
+        this.#over({ reason: 'backend-failed', error }, { hangup: this.options.hangupOnBackendFailure }),
+    });
+    const stream = await backend.open(backendCallOf(this.#parts, media.leg), feed, this.#lifeline.signal);
+    if (this.#tooLate) await this.#discard(stream);
+    try {
+      media.connect(stream);
+    } catch (error) {
+      feed.deafen();
+      await stream.close();
+      throw error;
+    }
+    this.#stream = stream;
+    this.#feed = feed;
+    this.#backend = backend;
+    this.#emit({ type: 'backend.opened', backend: backend.name, connectMs: this.#clock.nowMs() - dialledMs });
+    return stream;
   }
 
   #legListener(): LegListener {
@@ -195,159 +290,73 @@ export class Session {
         this.#hangupCause = hangupCause;
         this.#over({ reason: 'hangup' });
       },
-      onDigit: (digit, durationMs) => this.#emit({ type: 'dtmf', digit, durationMs }),
+      onDigit: (digit, durationMs) => {
+        if (this.#controls?.masked !== true) this.#emit({ type: 'dtmf', digit, durationMs });
+      },
       onMediaEnded: (reason) => {
+        if (this.#transferring) return;
         const message = `the switch ended the audio path: ${reason}`;
         this.#over({ reason: 'media-failed', error: new TalkspurtError('ERR_TALKSPURT_MEDIA_STALLED', message) });
       },
     };
   }
 
-  #mediaListener(): ConstructorParameters<typeof CallMedia>[0]['listener'] {
+  #mediaListener(): CallMediaListener {
     return {
       onSpeech: (edge, nowMs) => this.#turns?.onSpeech(edge, nowMs),
       onPlayout: (moment, nowMs) => this.#turns?.onPlayout(moment, nowMs),
       onFaded: (nowMs) => this.#turns?.onFaded(nowMs),
       onFault: (error) => {
-        const code =
-          error instanceof Error && error.constructor.name === 'RuntimeError'
-            ? 'ERR_TALKSPURT_DSP_TRAP'
-            : 'ERR_TALKSPURT_INTERNAL';
-        this.#over({ reason: 'error', error: asTalkspurtError(error, code) });
+        this.#over({ reason: 'error', error: tickFault(error) });
       },
     };
   }
 
-  #backendSink(): BackendSink {
-    const backend = this.#parts.backend.name;
-    return {
-      onAudio: (audio, itemId) => {
-        const droppedBytes = this.#turns?.onAudio(audio, itemId) ?? 0;
-        // A burst of messages holds the timer back as a burst of packets does.
-        this.#parts.scheduler.poke(this.#clock.nowMs());
-        if (droppedBytes === 0) return;
-        this.#overflows += 1;
-        if (itemId !== this.#overflowItem) this.#emit({ type: 'media.overflow', place: 'playout', droppedBytes });
-        this.#overflowItem = itemId;
-      },
-      onAudioDone: (itemId) => this.#turns?.onAudioDone(itemId),
-      onResponseStarted: () => this.#turns?.onResponseStarted(),
-      onResponseDone: () => this.#turns?.onResponseDone(this.#clock.nowMs()),
-      onSpeech: (edge) => this.#turns?.onBackendSpeech(edge, this.#clock.nowMs()),
-      onTranscript: (by, text, final) => this.#emit({ type: 'transcript', by, text, final }),
-      onToolCall: (toolCallId, name, argumentsJson) => {
-        this.#turns?.onToolCall();
-        this.#emit({ type: 'tool.call', toolCallId, name, argumentsJson });
-      },
-      onError: (error) => this.#emit({ type: 'backend.error', backend, error }),
-      onExpiring: (inMs) => {
-        const message = `the backend ends its session in ${Math.round(inMs / 1000)} s`;
-        this.#emit({
-          type: 'backend.error',
-          backend,
-          error: new TalkspurtError('ERR_TALKSPURT_BACKEND_SESSION_EXPIRED', message),
-        });
-      },
-      onClosed: (error) => {
-        this.#emit({ type: 'backend.closed', backend, ...(error === null ? {} : { error }) });
-        const failure =
-          error ?? new TalkspurtError('ERR_TALKSPURT_BACKEND_CLOSED', 'the backend ended the conversation');
-        this.#over({ reason: 'backend-failed', error: failure }, this.#options.hangupOnBackendFailure);
-      },
-    };
+  #over(end: SessionEnd, options: StopOptions = {}): void {
+    void this.#finish(end, options);
   }
 
-  /** The slow tick: what is overdue, dry, silent or too long. */
-  #supervise(): void {
-    const nowMs = this.#clock.nowMs();
-    const { maxDurationMs } = this.#options;
-    if (maxDurationMs > 0 && nowMs - this.#createdMs > maxDurationMs) {
-      this.#over({ reason: 'expired' }, true);
-      return;
-    }
-    const media = this.#media;
-    if (media === null || this.#state !== 'talking') return;
-    this.#turns?.expire(nowMs);
-    const dryTicks = media.underrunTicks - this.#underrunsReported;
-    if (dryTicks > 0) this.#emit({ type: 'media.underrun', missingMs: dryTicks * media.ptimeMs });
-    this.#underrunsReported = media.underrunTicks;
-    const silentMs = nowMs - (Number.isNaN(media.lastFrameMs) ? this.#mediaSinceMs : media.lastFrameMs);
-    if (silentMs > LIMITS.mediaStalledMs && !this.#stallReported) this.#emit({ type: 'media.stalled', silentMs });
-    // Twice in a row: after the process stood still the packets that waited must be heard first.
-    if (this.#stallReported && silentMs > LIMITS.mediaLostMs) {
-      const message = `no audio came from the switch for ${LIMITS.mediaLostMs / 1000} s: is it still there?`;
-      this.#over({ reason: 'media-failed', error: new TalkspurtError('ERR_TALKSPURT_MEDIA_STALLED', message) });
-    }
-    this.#stallReported = silentMs > LIMITS.mediaStalledMs;
-  }
-
-  #over(end: SessionEnd, hangup = false): void {
-    void this.#finish(end, hangup);
-  }
-
-  async #finish(end: SessionEnd, hangup: boolean): Promise<void> {
+  async #finish(end: SessionEnd, options: StopOptions = {}): Promise<void> {
     if (this.#happen('end')) {
       this.#end = end;
-      this.#hangup = hangup;
+      this.#stopOptions = options;
       this.#lifeline.abort(end.error ?? this.#gone());
-      const failure = await this.#release();
+      const failure = await this.#release(end.reason);
       const error = end.error ?? failure;
       this.#happen('released');
       const durationMs = this.#clock.nowMs() - this.#createdMs;
-      const hangupCause = this.#legGone ? this.#hangupCause : hangup ? hangupCauseOf(end.reason) : 0;
-      this.#emit({
-        type: 'call.ended',
-        reason: end.reason,
-        hangupCause,
-        durationMs,
-        ...(error === undefined ? {} : { error }),
-      });
+      const hungUp = options.hangup === true ? hangupCauseOf(end.reason) : 0;
+      const hangupCause = this.#legGone ? this.#hangupCause : hungUp;
+      const failed = error === undefined ? {} : { error };
+      this.#emit({ type: 'call.ended', reason: end.reason, hangupCause, durationMs, ...failed });
       this.#reported = true;
       this.#resolveEnded(end);
     }
     await this.ended;
   }
 
-  /**
-   * Gives everything back: ticks first, then the peers, each whatever becomes of the others, under one deadline. Returns
-   * what went wrong with it; what is not done by the deadline is left to itself.
-   */
-  async #release(): Promise<TalkspurtError | undefined> {
+  /** Ticks first, then the peers. */
+  async #release(reason: EndReason): Promise<TalkspurtError | undefined> {
     this.#ticking?.remove();
-    this.#supervision?.cancel();
+    this.#supervision?.stop();
     const media = this.#media;
     media?.disconnect();
-    const { leg, dspPool } = this.#parts;
-    const letGo = async (): Promise<void> => {
-      if (this.#hangup && !this.#legGone) await leg.hangup(hangupCauseOf(this.#end?.reason ?? 'stopped'));
-      else await leg.release();
-    };
-    const closeTransport = async (): Promise<void> => this.#transport?.close();
-    const letGoAndClose = async (): Promise<void> => {
-      try {
-        await letGo();
-      } finally {
-        await closeTransport();
-      }
-    };
-    const closeStream = async (): Promise<void> => this.#stream?.close();
-    // The switch is told to stop before its packets lose their port.
-    const all = Promise.allSettled([letGoAndClose(), closeStream()]);
-    let deadline: Timer | undefined;
-    const late = new Promise<null>((resolve) => {
-      deadline = this.#clock.after(LIMITS.callEndMs, () => resolve(null));
+    const failure = await giveBack({
+      clock: this.#clock,
+      leg: this.#parts.leg,
+      reason,
+      hangup: this.#stopOptions.hangup ?? false,
+      legGone: this.#legGone,
+      transport: this.#transport,
+      stream: this.#stream,
+      recording: this.#controls?.end() ?? null,
+      metadata: this.#stopOptions.metadata ?? null,
     });
-    const outcomes = await Promise.race([all, late]);
-    deadline?.cancel();
-    // The leg may be what hangs: the port is freed without it.
-    if (outcomes === null) void Promise.allSettled([closeTransport()]);
-    if (media !== null) dspPool.release(media.dsp);
-    if (outcomes === null) {
-      const message = `switch or backend did not let go of the call within ${LIMITS.callEndMs} ms`;
-      return new TalkspurtError('ERR_TALKSPURT_LINK_TIMEOUT', message);
+    if (media !== null) {
+      this.#parts.dspPool.release(media.dsp);
+      if (media.other !== null) this.#parts.dspPool.release(media.other.dsp);
     }
-    const refused = outcomes.find((outcome) => outcome.status === 'rejected');
-    return refused === undefined ? undefined : asTalkspurtError(refused.reason);
+    return failure;
   }
 
   #happen(happening: CallHappening): boolean {
@@ -388,13 +397,4 @@ export class Session {
     if (this.#state === 'talking' && this.#stream !== null) return this.#stream;
     throw new TalkspurtError('ERR_TALKSPURT_NOT_RUNNING', 'the call is not talking');
   }
-}
-
-function reasonOf(failure: TalkspurtError): EndReason {
-  if (failure.code.startsWith('ERR_TALKSPURT_BACKEND') || failure.code === 'ERR_TALKSPURT_SECRET_MISSING')
-    return 'backend-failed';
-  if (failure.code === 'ERR_TALKSPURT_CALL_GONE') return 'hangup';
-  if (failure.code.startsWith('ERR_TALKSPURT_MEDIA') || failure.code.startsWith('ERR_TALKSPURT_UNICAST'))
-    return 'media-failed';
-  return failure.code.startsWith('ERR_TALKSPURT_LINK') ? 'link-lost' : 'error';
 }

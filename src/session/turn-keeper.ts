@@ -24,7 +24,12 @@ export class TurnKeeper {
   #thinkingSinceMs = 0;
   #agentSinceMs = 0;
   #callerSinceMs = 0;
-  #responding = false;
+  /** The response that is under way, or null. */
+  #responseId: string | null = null;
+  /** A response that we asked for and that has not begun. */
+  #requested = false;
+  /** What is fading is dropped by order, not by the caller. */
+  #breaking = false;
   #toolPending = false;
   #turns = 0;
   #bargeIns = 0;
@@ -92,9 +97,17 @@ export class TurnKeeper {
     } else if (moment === 'ended') {
       this.#agentStopped(nowMs);
       this.#happen('agent-ended', nowMs);
+      this.reportPlayed();
       // A caller who spoke all along and could not cut in has the turn now.
       if (this.#media.endpointer.speaking) this.#happen('caller-started', nowMs);
     }
+  }
+
+  /** Tells the backend which phrases were heard to their end, where it wants to know. */
+  reportPlayed(): void {
+    const { stream, ledger } = this.#media;
+    if (stream?.onItemPlayed === undefined) return;
+    for (const { itemId, playedMs } of ledger.takeHeard()) stream.onItemPlayed(itemId, playedMs, true);
   }
 
   /** The last frame of a phrase that was cut off has left, at silence. */
@@ -109,9 +122,15 @@ export class TurnKeeper {
     const droppedMs = media.playout.clear();
     media.dsp.rampGain(1, 0);
     media.stream?.cancelResponse(position?.itemId ?? null, position?.playedMs ?? 0);
-    this.#responding = false;
-    this.#bargeIns += 1;
+    if (position !== null) media.stream?.onItemPlayed?.(position.itemId, position.playedMs, false);
+    this.#forgetResponse();
     if (agentHeard) this.#agentStopped(nowMs);
+    if (this.#breaking) {
+      this.#breaking = false;
+      this.#happen('agent-ended', nowMs);
+      return;
+    }
+    this.#bargeIns += 1;
     const stopMs = Math.max(0, nowMs - media.endpointer.onsetMs);
     this.#emit({ type: 'barge-in', stopMs, playedMs: position?.playedMs ?? 0, droppedMs }, nowMs);
   }
@@ -130,17 +149,56 @@ export class TurnKeeper {
     this.#media.playout.complete();
   }
 
-  onResponseStarted(): void {
-    this.#responding = true;
+  onResponseStarted(responseId: string): void {
+    this.#responseId = responseId;
+    this.#requested = false;
     this.#toolPending = false;
+  }
+
+  /** An answer was asked for that is not the caller's turn's own: a greeting, a text, an announcement. */
+  onRequested(): void {
+    this.#requested = true;
+  }
+
+  /**
+   * Drops what is being said and what waits to be, by order: the frame of the next tick is the last, ramped to silence.
+   * Returns whether there was anything to drop.
+   */
+  breakOff(nowMs: number): boolean {
+    const media = this.#media;
+    if (media.fading) return true;
+    if (media.playout.speaking) {
+      this.#breaking = true;
+      media.dsp.rampGain(0, media.ptimeMs);
+      media.fading = true;
+      return true;
+    }
+    const pending = this.#callOff();
+    if (this.#state === 'thinking') this.#happen('answer-failed', nowMs);
+    return pending;
+  }
+
+  /** Another backend answers from now on: nothing that was under way will come. */
+  onSwitched(nowMs: number): void {
+    const agentHeard = this.#state === 'agent-speaking' || this.#state === 'yielding';
+    this.#media.fading = false;
+    this.#breaking = false;
+    this.#forgetResponse();
+    this.#cutOff.clear();
+    this.#toolPending = false;
+    if (agentHeard) this.#agentStopped(nowMs);
+    if (agentHeard) this.#happen('agent-ended', nowMs);
+    else this.#happen('answer-failed', nowMs);
   }
 
   onToolCall(): void {
     this.#toolPending = true;
   }
 
-  onResponseDone(nowMs: number): void {
-    this.#responding = false;
+  onResponseDone(responseId: string, nowMs: number): void {
+    // The end of one that was called off says nothing of the turn that came after it.
+    if (responseId !== this.#responseId) return;
+    this.#responseId = null;
     this.#media.playout.complete();
     const silent = this.#media.playout.waitingBytes === 0 && !this.#media.playout.speaking;
     // A tool call is answered by the application, and only then is there something to hear.
@@ -190,15 +248,15 @@ export class TurnKeeper {
         media.fading = true;
         break;
       case 'call-off':
-        if (this.#responding || media.playout.waitingBytes > 0) {
-          this.#forgetUnheard();
-          media.playout.clear();
-          media.stream?.cancelResponse(null, 0);
-          this.#responding = false;
-        }
+        this.#callOff();
+        break;
+      case 'call-off-ours':
+        if (!this.#backendOwnsTurns) this.#callOff();
         break;
       case 'commit-turn':
-        if (!this.#backendOwnsTurns) media.stream?.commitTurn();
+        if (this.#backendOwnsTurns) break;
+        media.stream?.commitTurn();
+        this.#requested = media.stream !== null;
         break;
       case 'report-latency':
         this.#reportLatency(nowMs);
@@ -211,7 +269,25 @@ export class TurnKeeper {
     }
   }
 
+  /** Calls off what has not been heard: under way, asked for, or waiting. Returns whether there was any. */
+  #callOff(): boolean {
+    const media = this.#media;
+    if (this.#responseId === null && !this.#requested && media.playout.waitingBytes === 0) return false;
+    this.#forgetUnheard();
+    media.playout.clear();
+    media.stream?.cancelResponse(null, 0);
+    this.#forgetResponse();
+    return true;
+  }
+
+  #forgetResponse(): void {
+    this.#responseId = null;
+    this.#requested = false;
+  }
+
   #reportLatency(nowMs: number): void {
+    // Where turns are ours, what comes before we ended one answers nothing that was said.
+    if (Number.isNaN(this.#endpointMs) && !this.#backendOwnsTurns) return;
     // Nobody has spoken yet: the backend answered something that it alone heard.
     const lastSpeechMs = this.#media.endpointer.lastSpeechMs || nowMs;
     const endpointMs = Number.isNaN(this.#endpointMs) ? lastSpeechMs : this.#endpointMs;

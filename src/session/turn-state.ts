@@ -35,6 +35,8 @@ export type TurnEffect =
   | 'barge-in'
   /** Call the answer off that has not been heard yet. */
   | 'call-off'
+  /** The same for one that we asked for, where turns are ours: the backend would not hear that the caller was first. */
+  | 'call-off-ours'
   /** Ask for the answer, where the turn is ours to end. */
   | 'commit-turn'
   /** Report the response latency. */
@@ -55,7 +57,7 @@ export const TURN_TABLE: Readonly<Record<TurnState, Readonly<Record<TurnEvent, T
   listening: {
     'caller-candidate': null,
     'caller-withdrawn': null,
-    'caller-started': to('caller-speaking'),
+    'caller-started': to('caller-speaking', 'call-off-ours'),
     'caller-stopped': null,
     'agent-started': to('agent-speaking', 'rearm'),
     'agent-ended': null,

@@ -12,6 +12,8 @@ export interface SipCallListener {
   onEnded(end: SipEnd): void;
   /** A re-INVITE or UPDATE: returns the SDP answer (to an offer), or our offer where the far end sent none. */
   onReinvite(offer: string | null): string;
+  /** The far end's SDP answer to the offer that {@link onReinvite} made for it: the body of the ACK. */
+  onReinviteAnswered?(answer: string): void;
   /** A digit of an INFO request (`application/dtmf-relay` or `application/dtmf`). */
   onDigit(digit: string, durationMs: number): void;
 }

@@ -36,6 +36,14 @@ export interface CallLeg {
   release(): Promise<void>;
 }
 
+/** What is wanted of a call's audio. */
+export interface AttachRequest {
+  /** Of a bridged call: the caller alone, both parties added up, or both apart. */
+  readonly mix: 'mono' | 'mixed' | 'stereo';
+  /** Wanted rate where the path can choose, Hz; null: the leg's own. */
+  readonly sampleRateHz: number | null;
+}
+
 /** What an adapter tells the gateway. */
 export interface SwitchSink {
   /** Attach a session to this leg with the named profile, because the switch (not a command) asked for it. */
@@ -52,7 +60,7 @@ export interface SwitchAdapter {
   readonly linkUp: boolean;
   start(sink: SwitchSink): Promise<void>;
   /** A live channel as a leg. @throws ERR_TALKSPURT_UNKNOWN_CALL, ERR_TALKSPURT_LINK_* */
-  attach(channelId: string, signal: AbortSignal): Promise<CallLeg>;
+  attach(channelId: string, signal: AbortSignal, request?: AttachRequest): Promise<CallLeg>;
   /** Passes an operator's command on to the switch and returns its reply. @throws ERR_TALKSPURT_LINK_* */
   command(line: string): Promise<string>;
   stop(): Promise<void>;

@@ -23,12 +23,27 @@ export interface MediaTransportStats {
   readonly unsentFrames: number;
 }
 
+/** What RTCP and the packets' numbers tell of a path; live. Null: the far end has not said. */
+export interface PathQuality {
+  readonly rttMs: number | null;
+  /** Our packets that the far end lost. */
+  readonly remoteLost: number | null;
+  /** When anything at all came last (audio or reports), in the clock's ms; NaN: never. */
+  readonly lastHeardMs: number;
+}
+
 /** One call's audio path to its switch. Closed by whoever opened it. */
 export interface MediaTransport {
   /** `unicast`, `rtp`, … : for health and logs. */
   readonly kind: string;
   readonly format: MediaFormat;
   readonly stats: MediaTransportStats;
+  /** False while the far end need not send: on hold. Absent: it always has to. */
+  readonly expectsFrames?: boolean;
+  /** Where the wire reports it (RTP with RTCP). */
+  readonly rtpStats?: PathQuality;
+  /** The other party of a tapped call, where it comes apart: closed with this one, never sent to. */
+  readonly other?: MediaTransport;
   /** From now on frames go to `sink`. */
   start(sink: MediaSink): void;
   /**

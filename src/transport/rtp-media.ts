@@ -15,6 +15,8 @@ export interface RtpMedia {
   readonly format: MediaFormat;
   /** Payload type of telephone-event (RFC 4733), or null. */
   readonly eventPayloadType: number | null;
+  /** Clock of the durations in telephone-events, Hz: the audio's, unless the far end offers events at another rate only. */
+  readonly eventClockRateHz: number;
   /** Where the far end wants its audio; an empty host or port 0: nowhere (yet). */
   readonly remoteHost: string;
   readonly remotePort: number;

@@ -13,7 +13,7 @@ import type { RemoteInfo, Socket } from 'node:dgram';
 import type { Clock, Timer } from '../core/clock.ts';
 import { TalkspurtError } from '../core/errors.ts';
 import type { AudioFormat, MediaFormat, PtimeMs } from '../core/media.ts';
-import { bytesPerMs, frameBytes, frameSamples, isPtimeMs } from '../core/media.ts';
+import { bytesPerMs, frameBytes, frameSamples, isPtimeMs, silenceOf } from '../core/media.ts';
 import { LIMITS } from '../limits.ts';
 import type { MediaSink, MediaTransport, MediaTransportStats } from './media-transport.ts';
 
@@ -42,8 +42,6 @@ interface Counters {
 const KERNEL_BUFFER_BYTES = 256 * 1024;
 const IDLE_BYTE = 0xff;
 const USUAL_PTIME_MS = 20;
-/** One byte of silence: ITU-T G.711's positive zero, or L16's zero. */
-const SILENCE = { pcmu: 0xff, pcma: 0xd5, l16: 0 } as const;
 
 /** One call's socket. */
 export class UnicastTransport implements MediaTransport {
@@ -263,7 +261,7 @@ export class UnicastTransport implements MediaTransport {
     this.#format = format;
     this.#frameBytes = frameBytes(format);
     this.#frameSamples = frameSamples(format);
-    this.#silence = new Uint8Array(this.#frameBytes).fill(SILENCE[audio.codec]);
+    this.#silence = silenceOf(audio, ptimeMs);
     this.#peerPort = from.port;
     this.#socket.connect(from.port, from.address, () => {
       if (this.#closed) return;

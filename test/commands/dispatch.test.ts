@@ -23,6 +23,9 @@ function fakeTarget(): Fake {
     globalHealth: () => (note('globalHealth', []), { healthy: 1 }),
     list: () => summaries,
     version: () => '1.2.3',
+    order: async (command) => (note('order', [command]), command.verb === 'record' ? '/r/u1.wav' : null),
+    drain: (seconds) => (note('drain', [seconds]), 3),
+    reload: async () => (note('reload', []), '2 profiles'),
   };
   function note(name: string, args: unknown[]): void {
     calls.push([name, ...args]);
@@ -50,6 +53,26 @@ test('a stop, with and without metadata', async () => {
     ['stop', 'u1', null],
     ['stop', 'u1', 'bye bye'],
   ]);
+});
+
+test('orders reach the call; what they have to say goes behind +OK', async () => {
+  const target = fakeTarget();
+  assert.is((await dispatch("uuid_audio_stream u1 send_text 'hello there'", target)).reply, '+OK Success\n');
+  assert.is((await dispatch('u1 mute agent', target)).reply, '+OK Success\n');
+  assert.is((await dispatch('u1 record start', target)).reply, '+OK /r/u1.wav\n');
+  assert.equal(target.calls, [
+    ['order', { verb: 'send_text', uuid: 'u1', text: 'hello there' }],
+    ['order', { verb: 'mute', uuid: 'u1', who: 'agent' }],
+    ['order', { verb: 'record', uuid: 'u1', on: true }],
+  ]);
+});
+
+test('drain and reload', async () => {
+  const target = fakeTarget();
+  assert.is((await dispatch('drain 60', target)).reply, '+OK draining, calls: 3\n');
+  assert.is((await dispatch('uuid_audio_stream drain', target)).reply, '+OK draining, calls: 3\n');
+  assert.is((await dispatch('reload', target)).reply, '+OK 2 profiles\n');
+  assert.equal(target.calls, [['drain', 60], ['drain', null], ['reload']]);
 });
 
 test('health is one JSON body', async () => {

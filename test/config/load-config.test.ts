@@ -147,10 +147,7 @@ test('rules between keys', () => {
     /did you mean main\?/,
   );
   assert.match(faults('profiles: {p: {backend: main}}')[0] ?? '', /there is none under backends/);
-  assert.match(
-    faults('status: {port: 8022}\nfrontDoor: {password: x}')[0] ?? '',
-    /is the port of the status server too/,
-  );
+  assert.match(faults('status: {port: 8022}\nfrontDoor: {password: x}')[0] ?? '', /is the port of status too/);
   const twice = 'switches: [{name: a, kind: freeswitch, password: x}, {name: A, kind: freeswitch, password: x}]';
   assert.match(faults(twice)[0] ?? '', /taken by another switch/);
   const range = (from: number, to: number): string =>

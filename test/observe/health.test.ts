@@ -24,9 +24,15 @@ test('the field names are an API: exactly these, in this order', () => {
   const health = sessionHealth(session());
   assert.equal(Object.keys(health), [
     ...['session_uuid', 'mode', 'uptime_sec', 'state', 'turn', 'profile', 'switch', 'capture', 'inject', 'ai', 'media'],
-    ...['health', 'reasons'],
+    ...['orders', 'recording', 'health', 'reasons'],
   ]);
-  assert.equal(Object.keys(health.capture), ['frames_sent', 'last_frame_ms_ago', 'late_tick_pct', 'level_dbov']);
+  assert.equal(Object.keys(health.capture), [
+    'frames_sent',
+    'last_frame_ms_ago',
+    'late_tick_pct',
+    'dropped_frames',
+    'level_dbov',
+  ]);
   assert.equal(Object.keys(health.inject), [
     ...['buffer_inuse_bytes', 'buffer_capacity_bytes', 'buffer_fill_pct', 'underrun_pct', 'overflow_count'],
     ...['frames_sent', 'level_dbov'],
@@ -42,6 +48,8 @@ test('the field names are an API: exactly these, in this order', () => {
     'ptime_ms',
     'jitter_ms',
     'lost',
+    'rtt_ms',
+    'remote_lost',
     'pass_through',
   ]);
   assert.equal(Object.keys(globalHealth(gateway())), [
@@ -65,7 +73,13 @@ test('measures of a call', () => {
   assert.is(health.uptime_sec, 12.346);
   assert.is(health.state, 'TALKING');
   assert.is(health.mode, 'ai');
-  assert.equal(health.capture, { frames_sent: 600, last_frame_ms_ago: 12, late_tick_pct: 1, level_dbov: -32.2 });
+  assert.equal(health.capture, {
+    frames_sent: 600,
+    last_frame_ms_ago: 12,
+    late_tick_pct: 1,
+    dropped_frames: 0,
+    level_dbov: -32.2,
+  });
   assert.is(health.inject.buffer_fill_pct, 10);
   assert.is(health.inject.underrun_pct, 5);
   assert.is(health.ai.response_latency_ms, 640.6);

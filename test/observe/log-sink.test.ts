@@ -87,7 +87,7 @@ test('what people say, dial and hand to functions is dropped unless asked for', 
     open.log.emit(event);
   }
   assert.not.match(closed.lines.join(''), 'PERSONAL');
-  assert.is(open.lines.join('').split('PERSONAL').length - 1, 3, 'transcript, digit, arguments');
+  assert.is(open.lines.join('').split('PERSONAL').length - 1, 4, 'transcript, digit, arguments, message');
 });
 
 test('a secret never appears, wherever it came from', () => {

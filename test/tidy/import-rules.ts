@@ -3,9 +3,9 @@
 /** Parts from the ground up; a part imports its own and those before it. */
 const LAYERS: readonly (readonly string[])[] = [
   ['core', 'limits', 'version'],
-  ['dsp', 'transport', 'switch', 'backend', 'commands', 'resilience', 'observe'],
+  ['dsp', 'transport', 'sip', 'switch', 'backend', 'commands', 'resilience', 'observe'],
   ['session'],
-  ['config', 'gateway', 'index'],
+  ['config', 'call', 'sound', 'gateway', 'index'],
   ['cli'],
 ];
 

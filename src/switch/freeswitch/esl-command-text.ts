@@ -13,6 +13,40 @@ export function isChannelId(id: string): boolean {
   return CHANNEL_ID.test(id);
 }
 
+/** A subclass of a CUSTOM event, `module::what`: one word, so that it cannot become two of them, or a pattern of a filter. */
+const SUBCLASS = /^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$/;
+/** Headers of an event that are ours to say. */
+const OWN_EVENT_HEADERS = new Set(['event-name', 'event-subclass', 'content-length', 'content-type']);
+
+/** `subclass` itself. @throws ERR_TALKSPURT_COMMAND_SYNTAX when it cannot be one word of a command */
+export function eventSubclass(subclass: string): string {
+  if (SUBCLASS.test(subclass)) return subclass;
+  throw refused('a subclass of events that is not one');
+}
+
+/**
+ * What an event is published with: `headers`, fit to be written, after its subclass.
+ * @throws as {@link checkedHeaders}, and ERR_TALKSPURT_COMMAND_SYNTAX for a header that says what the event is
+ */
+export function eventHeaders(
+  subclass: string,
+  headers: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
+  for (const name of Object.keys(headers)) {
+    if (OWN_EVENT_HEADERS.has(name.toLowerCase())) throw refused('an event header that is not for callers to set');
+  }
+  return { 'Event-Subclass': eventSubclass(subclass), ...checkedHeaders(headers) };
+}
+
+/** `body` itself. @throws ERR_TALKSPURT_COMMAND_SYNTAX when it is too long, or would end early on the switch */
+export function eventBody(body: string): string {
+  if (Buffer.byteLength(body) > LIMITS.eslEventBodyBytes) {
+    throw refused(`an event body of more than ${LIMITS.eslEventBodyBytes} bytes`);
+  }
+  if (body.includes('\0')) throw refused('an event body with a NUL character');
+  return body;
+}
+
 /** `line` itself. @throws ERR_TALKSPURT_COMMAND_SYNTAX when it is empty, too long or more than one line */
 export function commandLine(line: string): string {
   if (line.trim() === '') throw refused('an empty command');

@@ -27,6 +27,11 @@ export interface EslConnection {
    * written; when it throws, nothing is written and that is the rejection.
    */
   command(line: string, headers?: Readonly<Record<string, string>>, admit?: () => void): Promise<string>;
+  /**
+   * The same with a body, under a `content-length` of its own: the switch reads headers a byte at a time, bodies in bulk.
+   * An empty body is none.
+   */
+  commandWithBody(line: string, headers: Readonly<Record<string, string>>, body: string): Promise<string>;
   /** Sends `api <line>` and resolves with the body. */
   api(line: string): Promise<string>;
   /** Ends it; commands that wait are rejected with `error`. Twice is harmless. */

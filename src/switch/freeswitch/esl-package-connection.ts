@@ -7,11 +7,14 @@ import type { Socket } from 'node:net';
 import { FreeSwitchError, FreeSwitchResponse } from 'esl';
 import type { FreeSwitchEventData, StringMap } from 'esl';
 import type { Clock, Timer } from '../../core/clock.ts';
-import { TalkspurtError, asTalkspurtError } from '../../core/errors.ts';
+import { asTalkspurtError } from '../../core/errors.ts';
+import type { TalkspurtError } from '../../core/errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { EslConnection, EslConnectionSink, EslDial, EslTarget } from './esl-connection.ts';
 import { parseEslEvent } from './esl-event.ts';
-import { EslFrameGate } from './esl-frame-gate.ts';
+import { EslFrameParser } from './esl-frame-parser.ts';
+import { denied, down, protocolError, queueFull, timeout, unsent, wrongPassword } from './esl-link-error.ts';
+import { logIn } from './esl-login.ts';
 import { openEslSocket } from './esl-socket.ts';
 
 /** A command that waits, or is being answered. */
@@ -65,7 +68,7 @@ class PackageConnection implements EslConnection {
       onUnasked: () => this.#end(protocolError('an answer to nothing')),
       expectsReply: (kind) => this.#running !== null && this.#response.awaits === kind,
     });
-    const gate = new EslFrameGate((frame) => {
+    const gate = new EslFrameParser((_head, frame) => {
       if (this.#ended === null) this.#wire.emit('data', frame);
     });
     socket.on('data', (chunk: Buffer) => {
@@ -83,32 +86,35 @@ class PackageConnection implements EslConnection {
 
   /** Resolves when the switch answers commands. When it rejects, the connection is closed. */
   async login(target: EslTarget, signal: AbortSignal): Promise<void> {
-    let deadline: Timer | undefined;
-    let onAbort = (): void => undefined;
-    const failed = new Promise<never>((_, reject) => {
-      this.#loginFailed = reject;
-      deadline = this.#clock.after(LIMITS.eslLoginMs, () => reject(timeout('log us in', LIMITS.eslLoginMs)));
-      onAbort = () => reject(asTalkspurtError(signal.reason, 'ERR_TALKSPURT_LINK_DOWN'));
-      signal.addEventListener('abort', onAbort, { once: true });
-    });
     const greeted = new Promise<void>((resolve) => (this.#greeted = resolve));
-    try {
-      await Promise.race([greeted, failed]);
-      await Promise.race([this.#prove(target.password), failed]);
-      this.#loggedIn = true;
-    } catch (error) {
-      const failure = asTalkspurtError(error, 'ERR_TALKSPURT_LINK_DOWN');
-      this.close(failure);
-      throw failure;
-    } finally {
-      deadline?.cancel();
-      signal.removeEventListener('abort', onAbort);
-      this.#loginFailed = () => undefined;
-    }
+    const failed = new Promise<never>((_, reject) => (this.#loginFailed = reject));
+    const steps = {
+      greeted,
+      failed,
+      auth: async () => {
+        this.#authenticating = true;
+        const reply = await this.command(`auth ${target.password}`);
+        this.#authenticating = false;
+        return reply;
+      },
+      version: () => this.api('version'),
+      close: (error: TalkspurtError) => this.#end(error),
+    };
+    this.switchVersion = await logIn(steps, this.#clock, signal);
+    this.#loggedIn = true;
   }
 
   command(line: string, headers = NO_HEADERS, admit?: () => void): Promise<string> {
     return this.#enqueue(() => this.#response.plainCommand(line, headers), admit);
+  }
+
+  commandWithBody(line: string, headers: Readonly<Record<string, string>>, body: string): Promise<string> {
+    if (body === '') return this.command(line, headers);
+    const measured = { ...headers, 'content-length': String(Buffer.byteLength(body)) };
+    return this.#enqueue(() => {
+      this.#wire.bodyOfNextWrite = body;
+      return this.#response.plainCommand(line, measured);
+    });
   }
 
   api(line: string): Promise<string> {
@@ -120,22 +126,10 @@ class PackageConnection implements EslConnection {
     this.#end(error);
   }
 
-  /** The package calls itself connected even after a refusal: only an answered command is a login. */
-  async #prove(password: string): Promise<void> {
-    this.#authenticating = true;
-    const reply = await this.command(`auth ${password}`);
-    this.#authenticating = false;
-    if (!reply.startsWith('+OK')) throw wrongPassword();
-    const version = (await this.api('version')).trim();
-    // Any answer to an `api` proves the login, a refusal too: a front door whose own switch is down knows no version.
-    this.switchVersion = version.startsWith('-') ? 'unknown' : version;
-  }
-
   #enqueue(run: () => Promise<string>, admit?: () => void): Promise<string> {
     if (this.#ended !== null) return Promise.reject(unsent(this.#ended));
     if (this.#waiting.length >= LIMITS.eslPendingCommands) {
-      const message = `${LIMITS.eslPendingCommands} commands wait for the switch already`;
-      return Promise.reject(new TalkspurtError('ERR_TALKSPURT_LINK_TIMEOUT', message));
+      return Promise.reject(queueFull(LIMITS.eslPendingCommands));
     }
     return new Promise((resolve, reject) => {
       this.#waiting.push({ run, admit, resolve, reject });
@@ -205,6 +199,8 @@ class PackageConnection implements EslConnection {
 
 /** The little of a socket that the package uses: whole frames in, commands out, and no way to end it. */
 class Wire extends EventEmitter {
+  /** The package knows no bodies: this goes out right behind the command that it writes next. */
+  bodyOfNextWrite = '';
   readonly #socket: Socket;
 
   constructor(socket: Socket) {
@@ -223,7 +219,9 @@ class Wire extends EventEmitter {
   }
 
   write(text: string): boolean {
-    return this.#socket.writable && this.#socket.write(text, 'utf8');
+    const body = this.bodyOfNextWrite;
+    this.bodyOfNextWrite = '';
+    return this.#socket.writable && this.#socket.write(text + body, 'utf8');
   }
 
   end(): this {
@@ -312,7 +310,8 @@ class Response extends FreeSwitchResponse {
         this.#sink.onRejected(denied());
         return;
       case 'text/disconnect-notice':
-        this.#sink.onRejected(down('the switch said goodbye'));
+        // Lingering, it says goodbye again when it goes.
+        if (headers['Content-Disposition'] !== 'linger') this.#sink.onRejected(down('the switch said goodbye'));
         return;
       default:
       // log/data and whatever a later FreeSWITCH sends unasked.
@@ -327,31 +326,4 @@ function refusalOf(error: unknown): FreeSwitchEventData | { headers: StringMap; 
 
 function rethrow(error: unknown): never {
   throw error;
-}
-
-function wrongPassword(): TalkspurtError {
-  const message = 'the switch refused the password: compare it with event_socket.conf.xml';
-  return new TalkspurtError('ERR_TALKSPURT_LINK_AUTH', message);
-}
-
-function denied(): TalkspurtError {
-  const message = 'the switch does not let our address in: see apply-inbound-acl in event_socket.conf.xml';
-  return new TalkspurtError('ERR_TALKSPURT_LINK_DENIED', message);
-}
-
-function down(message: string, cause?: unknown): TalkspurtError {
-  return new TalkspurtError('ERR_TALKSPURT_LINK_DOWN', message, { cause });
-}
-
-function timeout(what: string, limitMs: number): TalkspurtError {
-  return new TalkspurtError('ERR_TALKSPURT_LINK_TIMEOUT', `the switch did not ${what} within ${limitMs} ms`);
-}
-
-function protocolError(what: string): TalkspurtError {
-  return new TalkspurtError('ERR_TALKSPURT_LINK_PROTOCOL', `the switch sent ${what}`);
-}
-
-/** What a command is rejected with when the connection ends with `cause`. */
-function unsent(cause: TalkspurtError): TalkspurtError {
-  return new TalkspurtError('ERR_TALKSPURT_LINK_DOWN', `the link to the switch went down: ${cause.message}`, { cause });
 }

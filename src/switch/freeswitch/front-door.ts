@@ -37,7 +37,7 @@ export interface FrontDoorOptions {
   readonly words?: CompletionWords;
 }
 
-const NO_WORDS: CompletionWords = { channels: () => [], profiles: () => [] };
+const NO_WORDS: CompletionWords = { channels: () => [], profiles: () => [], backends: () => [] };
 const JOB_SOURCE = { file: 'mod_commands.c', function: 'bgapi_exec', line: 4866 };
 
 /** The server. `listen`, then `close`. */

@@ -5,7 +5,14 @@ import { Backoff } from '../../core/backoff.ts';
 import type { Clock, Timer } from '../../core/clock.ts';
 import { TalkspurtError, asTalkspurtError, hasCode } from '../../core/errors.ts';
 import { LIMITS } from '../../limits.ts';
-import { checkedHeaders, commandLine, isChannelId } from './esl-command-text.ts';
+import {
+  checkedHeaders,
+  commandLine,
+  eventBody,
+  eventHeaders,
+  eventSubclass,
+  isChannelId,
+} from './esl-command-text.ts';
 import type { EslConnection, EslDial } from './esl-connection.ts';
 import type { EslEvent, EslLink, EslLinkListener, UnicastAddresses } from './esl-link.ts';
 import { redeemPermit } from './unicast-guard.ts';
@@ -42,6 +49,7 @@ export class ReconnectingEslLink implements EslLink {
   readonly #backoff: Backoff;
   readonly #closing = new AbortController();
   readonly #watched = new Set<string>();
+  readonly #subclasses = new Set<string>();
   readonly #jobs = new Map<string, Job>();
   #listener: EslLinkListener | null = null;
   /** Logged in and subscribed. */
@@ -121,6 +129,30 @@ export class ReconnectingEslLink implements EslLink {
     });
   }
 
+  async subscribe(subclass: string): Promise<void> {
+    const word = eventSubclass(subclass);
+    if (this.#subclasses.has(word)) return;
+    if (this.#subclasses.size >= LIMITS.eslLinkSubclasses) {
+      const message = `${this.name} is subscribed to ${LIMITS.eslLinkSubclasses} subclasses of events already`;
+      throw new TalkspurtError('ERR_TALKSPURT_COMMAND_SYNTAX', message);
+    }
+    this.#subclasses.add(word);
+    if (this.#connection === null) return;
+    try {
+      await this.#subscribeTo(this.#connection, word);
+    } catch (error) {
+      // Lost in the middle, it is renewed with the others; refused, it is not subscribed to.
+      if (hasCode(error, 'ERR_TALKSPURT_SWITCH_COMMAND')) this.#subclasses.delete(word);
+      throw error;
+    }
+  }
+
+  async sendEvent(subclass: string, headers: Readonly<Record<string, string>>, body: string): Promise<void> {
+    const checked = eventHeaders(subclass, headers);
+    const text = eventBody(body);
+    accepted(this.name, 'sendevent', await this.#live().commandWithBody('sendevent CUSTOM', checked, text));
+  }
+
   async activateUnicast(permit: UnicastPermit, addresses: UnicastAddresses): Promise<void> {
     const connection = this.#live();
     const { localHost, remoteHost, remotePort, native } = addresses;
@@ -181,7 +213,9 @@ export class ReconnectingEslLink implements EslLink {
         this.#clock,
         signal,
       );
-      await this.#subscribe(connection);
+      await this.#renew(connection);
+      // One more may come while these are asked for: a set is walked to the end that it has then.
+      for (const subclass of this.#subclasses) await this.#subscribeTo(connection, subclass);
       if (ended.error !== null) throw ended.error;
       signal.throwIfAborted();
     } catch (error) {
@@ -197,19 +231,25 @@ export class ReconnectingEslLink implements EslLink {
     this.#listener?.onUp(connection.switchVersion);
   }
 
-  async #subscribe(connection: EslConnection): Promise<void> {
+  async #renew(connection: EslConnection): Promise<void> {
     const filters = [`filter Unique-ID ${NOBODY}`, 'filter Event-Name BACKGROUND_JOB'];
     for (const uuid of this.#watched) filters.push(`filter Unique-ID ${uuid}`);
-    for (const line of filters) await this.#must(connection, line);
+    while (filters.length > 0) {
+      const batch = filters.splice(0, LIMITS.eslRenewalBatch);
+      await Promise.all(batch.map((line) => this.#must(connection, line)));
+    }
     await this.#must(connection, `event json ${EVENTS}`);
+  }
+
+  /** Filters let through what any of them matches. All words after CUSTOM are subclasses, so that it comes last. */
+  async #subscribeTo(connection: EslConnection, subclass: string): Promise<void> {
+    const filtered = this.#must(connection, `filter Event-Subclass ${subclass}`);
+    await Promise.all([filtered, this.#must(connection, `event json CUSTOM ${subclass}`)]);
   }
 
   /** A command whose refusal is an error. */
   async #must(connection: EslConnection, line: string): Promise<void> {
-    const reply = await connection.command(line);
-    if (reply.startsWith('+OK')) return;
-    const what = line.split(' ', 1)[0] ?? '';
-    throw new TalkspurtError('ERR_TALKSPURT_SWITCH_COMMAND', `${this.name} refused ${what}: ${reply.slice(0, 200)}`);
+    accepted(this.name, line.split(' ', 1)[0] ?? '', await connection.command(line));
   }
 
   #onEvent(event: EslEvent): void {
@@ -288,6 +328,12 @@ export class ReconnectingEslLink implements EslLink {
     if (this.#connection !== null) return this.#connection;
     throw down(`the link to ${this.name} is down: see its log lines for why`);
   }
+}
+
+/** @throws ERR_TALKSPURT_SWITCH_COMMAND when `reply` is a refusal of `what` */
+function accepted(name: string, what: string, reply: string): void {
+  if (reply.startsWith('+OK')) return;
+  throw new TalkspurtError('ERR_TALKSPURT_SWITCH_COMMAND', `${name} refused ${what}: ${reply.slice(0, 200)}`);
 }
 
 function down(message: string): TalkspurtError {

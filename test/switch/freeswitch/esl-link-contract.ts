@@ -225,7 +225,8 @@ export function contract(name: string, make: MakeLink, ready: (uuid: string) => 
       await start();
       await link.watch(UUID);
       peer.answer = (request, { say, socket }) => {
-        if (request !== 'api echo half') return undefined;
+        // A peer that breaks off answers nothing that came after, however early it was written.
+        if (request !== 'api echo half') return peer.connections === 1 ? null : undefined;
         say('Content-Type: api/response\nContent-Length: 100\n\nonly a pa');
         setImmediate(() => socket.destroy());
         return null;
@@ -254,6 +255,21 @@ export function contract(name: string, make: MakeLink, ready: (uuid: string) => 
     bench(async ({ peer, start, downs }) => {
       await start();
       peer.say('Content-Type: text/disconnect-notice\nContent-Length: 4\n\nbye\n');
+      await until(() => downs.length === 1, 'down');
+      assert.is(downs[0]!.error.code, 'ERR_TALKSPURT_LINK_DOWN');
+    }));
+
+  test('a switch that lingers has not gone yet', () =>
+    bench(async ({ peer, link, start, downs, events }) => {
+      await start();
+      const notice = (disposition: string): string =>
+        `Content-Type: text/disconnect-notice\nControlled-Session-UUID: ${UUID}\n` +
+        `Content-Disposition: ${disposition}\nLinger-Time: 5\nContent-Length: 0\n\n`;
+      peer.say(notice('linger') + jsonEvent({ 'Event-Name': 'CHANNEL_HANGUP', 'Unique-ID': UUID }));
+      assert.is(await link.api('echo still there'), 'still there');
+      assert.is(events.length, 1);
+      assert.equal(downs, []);
+      peer.say(notice('disconnect'));
       await until(() => downs.length === 1, 'down');
       assert.is(downs[0]!.error.code, 'ERR_TALKSPURT_LINK_DOWN');
     }));
@@ -330,6 +346,31 @@ export function contract(name: string, make: MakeLink, ready: (uuid: string) => 
       peer.answer = (request) => (request === 'api echo busy' ? flood + apiResponse('busy') + flood : undefined);
       assert.is(await link.api('echo busy'), 'busy');
       await until(() => events.length === 4000, 'every event');
+    }));
+
+  test('a flood leaves the event loop its turns, and a command its answer', () =>
+    bench(async ({ peer, link, start, events }) => {
+      await start();
+      const event = jsonEvent({ 'Event-Name': 'DTMF', 'Unique-ID': UUID, filler: 'x'.repeat(200) });
+      const log = `Content-Type: log/data\nContent-Length: 100\nLog-Level: 7\n\n${'y'.repeat(100)}`;
+      peer.answer = (request, { say }) => {
+        if (request !== 'api echo flooded') return undefined;
+        for (let n = 0; n < 100; n += 1) say((event + log).repeat(1000));
+        return apiResponse('flooded');
+      };
+      // Media ticks are timers: what is read in one turn of the loop is what they wait for.
+      let [mostAtOnce, before, flooding] = [0, 0, true];
+      const turn = (): void => {
+        mostAtOnce = Math.max(mostAtOnce, events.length - before);
+        before = events.length;
+        if (flooding) setImmediate(turn);
+      };
+      setImmediate(turn);
+      const answer = await link.api('echo flooded');
+      flooding = false;
+      assert.is(answer, 'flooded');
+      assert.is(events.length, 100_000);
+      assert.ok(mostAtOnce < 10_000, `${mostAtOnce} events in one turn`);
     }));
 
   test('a background job: its result in the segment of the reply, before it, and among others’', () =>
@@ -409,6 +450,115 @@ export function contract(name: string, make: MakeLink, ready: (uuid: string) => 
         'ERR_TALKSPURT_COMMAND_SYNTAX',
       );
       assert.is(peer.requests.length, before);
+    }));
+
+  const SUBCLASS = 'audio_stream::command';
+  const custom = (subclass: string): string =>
+    jsonEvent({ 'Event-Name': 'CUSTOM', 'Event-Subclass': subclass, 'Content-Length': '5', _body: 'a\nb\nc' });
+
+  test('a subscription: let through by a filter, asked for last in its line, and delivered', () =>
+    bench(async ({ peer, link, start, events }) => {
+      await start();
+      await link.subscribe(SUBCLASS);
+      await link.subscribe(SUBCLASS);
+      assert.equal(peer.requests.slice(-2), [`filter Event-Subclass ${SUBCLASS}`, `event json CUSTOM ${SUBCLASS}`]);
+      peer.say(custom(SUBCLASS));
+      await until(() => events.length === 1, 'the event');
+      assert.is(events[0]!.name, 'CUSTOM');
+      assert.is(events[0]!.headers['Event-Subclass'], SUBCLASS);
+      assert.is(events[0]!.body, 'a\nb\nc');
+    }));
+
+  test('a subscription is kept while the link is down, and renewed at every login', () =>
+    bench(async ({ peer, link, start, downs, ups, clock }) => {
+      const wanted = (subclass: string): number =>
+        peer.requests.filter((request) => request === `event json CUSTOM ${subclass}`).length;
+      await link.subscribe('early::one');
+      await start();
+      assert.is(wanted('early::one'), 1);
+      peer.drop();
+      await until(() => downs.length === 1, 'down');
+      await link.subscribe(SUBCLASS);
+      let during: Promise<void> = Promise.resolve();
+      peer.answer = (request) => {
+        // While the login renews what there is, one more is wanted.
+        if (request === 'event json CUSTOM early::one') during = link.subscribe('late::one');
+        return undefined;
+      };
+      peer.requests.length = 0;
+      clock.advance(downs[0]!.retryInMs + 1);
+      await until(() => ups.length === 2, 'up again');
+      await during;
+      for (const subclass of ['early::one', SUBCLASS, 'late::one']) {
+        assert.is(wanted(subclass), 1, subclass);
+        assert.ok(peer.requests.includes(`filter Event-Subclass ${subclass}`), subclass);
+      }
+    }));
+
+  test('a subscription that is refused is an error, and not renewed; those that are not are bounded', () =>
+    bench(async ({ peer, link, start, downs, ups, clock }) => {
+      await start();
+      peer.answer = (request) => (request === 'event json CUSTOM no::no' ? reply('-ERR no keywords') : undefined);
+      assert.is(await codeOf(link.subscribe('no::no')), 'ERR_TALKSPURT_SWITCH_COMMAND');
+      for (const evil of ['a b', 'a::b HEARTBEAT', 'a\nexit', '', '/.*/', '-x::y'])
+        assert.is(await codeOf(link.subscribe(evil)), 'ERR_TALKSPURT_COMMAND_SYNTAX', JSON.stringify(evil));
+      for (let n = 0; n < LIMITS.eslLinkSubclasses; n += 1) await link.subscribe(`s::${n}`);
+      assert.is(await codeOf(link.subscribe('s::one-too-many')), 'ERR_TALKSPURT_COMMAND_SYNTAX');
+      await link.subscribe('s::0');
+      peer.requests.length = 0;
+      peer.drop();
+      await until(() => downs.length === 1, 'down');
+      clock.advance(downs[0]!.retryInMs + 1);
+      await until(() => ups.length === 2, 'up again');
+      assert.not.ok(peer.requests.includes('event json CUSTOM no::no'));
+    }));
+
+  test('more channels than one batch of filters are watched again', () =>
+    bench(async ({ peer, link, start, downs, ups, clock }) => {
+      await start();
+      const uuids = Array.from({ length: LIMITS.eslRenewalBatch * 2 + 1 }, (_, n) => `channel-${n}`);
+      for (const uuid of uuids) await link.watch(uuid);
+      peer.requests.length = 0;
+      peer.drop();
+      await until(() => downs.length === 1, 'down');
+      clock.advance(downs[0]!.retryInMs + 1);
+      await until(() => ups.length === 2, 'up again');
+      const filters = uuids.map((uuid) => peer.requests.indexOf(`filter Unique-ID ${uuid}`));
+      const subscribed = peer.requests.findIndex((request) => request.startsWith('event json '));
+      assert.ok(filters.every((at) => at >= 0 && at < subscribed));
+    }));
+
+  test('an event is published with its body as a body', () =>
+    bench(async ({ peer, link, start }) => {
+      await start();
+      const body = '{"text":"grün\n\nexit\n\n"}';
+      await link.sendEvent('mod_audio_stream::json', { 'Unique-ID': UUID }, body);
+      assert.is(
+        peer.requests.at(-1),
+        `sendevent CUSTOM\nEvent-Subclass: mod_audio_stream::json\nUnique-ID: ${UUID}\n` +
+          `content-length: ${Buffer.byteLength(body)}\n\n${body}`,
+      );
+      await link.sendEvent('a::b', {}, '');
+      assert.is(peer.requests.at(-1), 'sendevent CUSTOM\nEvent-Subclass: a::b');
+      assert.is(await link.api('echo in step'), 'in step');
+    }));
+
+  test('an event that would say more than an event is not published', () =>
+    bench(async ({ peer, link, start }) => {
+      await start();
+      const before = peer.requests.length;
+      const sent = (headers: Record<string, string>, subclass = 'a::b', body = 'x'): Promise<string> =>
+        codeOf(link.sendEvent(subclass, headers, body));
+      for (const name of ['content-length', 'Content-Length', 'Event-Name', 'event-subclass', 'a: b\nc'])
+        assert.is(await sent({ [name]: '1' }), 'ERR_TALKSPURT_COMMAND_SYNTAX', name);
+      assert.is(await sent({ x: 'a\nexit' }), 'ERR_TALKSPURT_COMMAND_SYNTAX');
+      assert.is(await sent({}, 'a::b\nexit'), 'ERR_TALKSPURT_COMMAND_SYNTAX');
+      assert.is(await sent({}, 'a::b', 'x\0y'), 'ERR_TALKSPURT_COMMAND_SYNTAX');
+      const tooLong = 'ü'.repeat(LIMITS.eslEventBodyBytes / 2) + 'x';
+      assert.is(await sent({}, 'a::b', tooLong), 'ERR_TALKSPURT_COMMAND_SYNTAX');
+      assert.is(peer.requests.length, before);
+      peer.answer = (request) => (request.startsWith('sendevent ') ? reply('-ERR invalid') : undefined);
+      assert.is(await sent({}), 'ERR_TALKSPURT_SWITCH_COMMAND');
     }));
 
   const TARGET = { localHost: '127.0.0.1', remoteHost: '127.0.0.1', remotePort: 30_001, native: true };

@@ -38,7 +38,7 @@ async function withDoor(options: Partial<FrontDoorOptions>, run: (bench: Bench) 
       passed.push(line);
       return `switch: ${line}\n`;
     },
-    words: { channels: () => ['abc-1'], profiles: () => ['support'] },
+    words: { channels: () => ['abc-1'], profiles: () => ['support'], backends: () => ['openai'] },
     ...options,
   });
   const { port } = await door.listen();
@@ -281,7 +281,7 @@ test('Tab: our words, the switch’s, and both', async () => {
       );
       assert.is(
         await api(operator, 'console_complete uuid_audio_stream ', false),
-        '\n\n[               abc-1]\t[       global_health]\t[                help]\t[                list]\t\n[             version]\t\n\n',
+        '\n\n[               abc-1]\t[               drain]\t[       global_health]\t[                help]\t\n[                list]\t[              reload]\t[             version]\t\n\n',
       );
       assert.is(
         await api(operator, 'console_complete c=19;uuid_audio_stream lixyz', false),

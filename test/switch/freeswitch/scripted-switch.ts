@@ -83,18 +83,23 @@ export class ScriptedSwitch {
     socket.on('error', () => this.#sockets.delete(socket));
     if (this.greeting !== null) this.#write(socket, this.greeting);
     if (this.hangUpAfterGreeting) socket.end();
-    let text = '';
+    let bytes = Buffer.alloc(0);
     socket.on('data', (chunk: Buffer) => {
-      text += chunk.toString('utf8');
-      for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
-        const request = text.slice(0, end);
-        text = text.slice(end + 2);
-        this.requests.push(request);
-        const said = this.answer(request, { socket, say: (more) => this.#write(socket, more) });
-        const usual = said === undefined ? usualAnswer(request) : said;
-        if (usual !== null) this.#write(socket, usual);
+      bytes = Buffer.concat([bytes, chunk]);
+      for (;;) {
+        const request = wholeRequest(bytes);
+        if (request === null) return;
+        bytes = bytes.subarray(request.length);
+        this.#take(request.toString('utf8').replace(/\n\n$/, ''), socket);
       }
     });
+  }
+
+  #take(request: string, socket: Socket): void {
+    this.requests.push(request);
+    const said = this.answer(request, { socket, say: (more) => this.#write(socket, more) });
+    const usual = said === undefined ? usualAnswer(request) : said;
+    if (usual !== null) this.#write(socket, usual);
   }
 
   #write(socket: Socket, text: string): void {
@@ -102,6 +107,15 @@ export class ScriptedSwitch {
     if (!this.byteByByte) socket.write(text);
     else for (const byte of Buffer.from(text)) socket.write(Buffer.from([byte]));
   }
+}
+
+/** The first request of `bytes`: a header block, and the body that a `content-length` of its own announces. */
+function wholeRequest(bytes: Buffer): Buffer | null {
+  const end = bytes.indexOf('\n\n');
+  if (end < 0) return null;
+  const bodyBytes = Number(/^content-length: (\d+)$/im.exec(bytes.toString('utf8', 0, end))?.[1] ?? 0);
+  const length = end + 2 + bodyBytes;
+  return bytes.length < length ? null : bytes.subarray(0, length);
 }
 
 function usualAnswer(request: string): string {
@@ -114,6 +128,7 @@ function usualAnswer(request: string): string {
   if (request.startsWith('filter ')) return reply('+OK filter added. [x]=[y]');
   if (request.startsWith('bgapi ')) return reply(`+OK Job-UUID: ${/Job-UUID: (.*)/.exec(request)?.[1] ?? ''}`);
   if (request.startsWith('sendmsg ')) return reply('+OK');
+  if (request.startsWith('sendevent ')) return reply('+OK a53f9413-6c59-4018-936c-40defe11cb7c');
   if (request.startsWith('api nosuchapi')) return apiResponse('-ERR nosuchapi Command not found!\n');
   if (request.startsWith('api echo ')) return apiResponse(request.slice('api echo '.length));
   return apiResponse('+OK\n');

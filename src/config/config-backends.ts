@@ -1,0 +1,89 @@
+/** The keys of each kind of backend. */
+import { z } from 'zod';
+import { LIMITS } from '../limits.ts';
+import { filePath, secret, share, timeoutMs } from './config-fields.ts';
+
+const turnDetection = z
+  .discriminatedUnion('type', [
+    z.strictObject({
+      type: z.literal('server_vad').describe('The backend hears the end of a turn'),
+      threshold: share.optional().describe('How sure it must be that it hears speech'),
+      prefixPaddingMs: z
+        .number()
+        .int()
+        .min(0)
+        .max(5_000)
+        .optional()
+        .describe('Audio before the start that belongs to it'),
+      silenceDurationMs: z.number().int().min(50).max(10_000).optional().describe('Silence that ends the turn'),
+      idleTimeoutMs: z
+        .number()
+        .int()
+        .min(1_000)
+        .max(60_000)
+        .optional()
+        .describe('It speaks up after this much silence'),
+    }),
+    z.strictObject({
+      type: z.literal('semantic_vad').describe('The backend judges by what was said'),
+      eagerness: z.enum(['low', 'medium', 'high', 'auto']).optional().describe('How soon it answers'),
+    }),
+    z.strictObject({ type: z.literal('none').describe('Our endpointer ends the turn') }),
+  ])
+  .optional()
+  .describe("Who ends the caller's turn; absent: `server_vad` with the server's own values");
+
+const tool = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,64}$/)
+    .describe('Name of the function'),
+  description: z.string().max(4_096).optional().describe('When to call it'),
+  parameters: z.record(z.string(), z.unknown()).optional().describe('JSON Schema of its arguments'),
+});
+
+/** OpenAI Realtime and what speaks its wire. */
+export const openai = z.strictObject({
+  kind: z.literal('openai').describe('OpenAI Realtime, or a server that speaks it'),
+  model: z.string().min(1).max(256).default('gpt-realtime').describe('Model'),
+  voice: z.string().min(1).max(256).optional().describe("Voice; absent: the backend's own choice"),
+  instructions: z.string().max(131_072).optional().describe('What the agent is and does'),
+  apiKey: secret.optional().describe('Key; better kept in a file or variable'),
+  apiKeyFile: filePath.optional().describe('File that holds the key; otherwise `OPENAI_API_KEY` is asked'),
+  baseUrl: z.string().min(1).max(2_048).optional().describe('Address; absent: `wss://api.openai.com/v1`'),
+  allowPlaintext: z.boolean().default(false).describe('Lets `ws://` leave this machine'),
+  turnDetection,
+  transcriptionModel: z.string().min(1).max(256).optional().describe('Model that transcribes the caller; absent: none'),
+  speed: z.number().min(0.25).max(1.5).optional().describe('How fast it speaks'),
+  temperature: z.number().min(0).max(2).optional().describe('For compatible servers; OpenAI itself refuses it'),
+  maxOutputTokens: z
+    .union([z.number().int().min(1).max(4_096), z.literal('inf')])
+    .optional()
+    .describe('Longest answer'),
+  noiseReduction: z.enum(['near_field', 'far_field']).optional().describe('For a handset, or for a speakerphone'),
+  tools: z.array(tool).max(128).optional().describe('Functions that the model may call'),
+  openTimeoutMs: timeoutMs.default(LIMITS.backendOpenMs).describe('From dialling to a session that may talk'),
+  responseTimeoutMs: timeoutMs.default(LIMITS.backendResponseMs).describe('Without any sign of a response that is due'),
+  extraHeaders: z.record(z.string(), secret).optional().describe('Sent when dialling; treated as secrets'),
+});
+
+/** A server of the operator's own. */
+export const websocket = z.strictObject({
+  kind: z.literal('websocket').describe("A WebSocket server of the operator's own (docs/websocket-stream.md)"),
+  url: z.string().min(1).max(4_096).describe('`ws://` or `wss://`; its query is treated as a secret'),
+  mix: z.enum(['mono', 'mixed', 'stereo']).default('mono').describe('What is sent: the caller, both added, both apart'),
+  sampleRateHz: z
+    .union([z.literal(8000), z.literal(16_000), z.literal(24_000), z.literal(48_000)])
+    .default(16_000)
+    .describe('Rate both ways'),
+  frameMs: z.number().int().min(20).max(1_000).multipleOf(20).default(20).describe('Audio in one message'),
+  extraHeaders: z.record(z.string(), secret).optional().describe('Sent when dialling; treated as secrets'),
+  reconnectMax: z.number().int().min(0).max(100).default(0).describe('Attempts to come back after a loss'),
+  bargeInNotice: z.boolean().default(false).describe('Tell the server when the caller cuts in'),
+  openTimeoutMs: timeoutMs.default(LIMITS.backendOpenMs).describe('From dialling to a stream that may talk'),
+});
+
+/** The scripted agent. */
+export const embedded = z.strictObject({
+  kind: z.literal('embedded').describe('A scripted agent inside this process: for trying things out'),
+});

@@ -1,0 +1,109 @@
+/** The keys of what listens, plays and records. */
+import { z } from 'zod';
+import { filePath, host, listenPort, port, secret } from './config-fields.ts';
+
+/** Status server. */
+export const status = z
+  .union([
+    z.literal(false),
+    z.strictObject({
+      host: host.default('127.0.0.1').describe('Address it listens on'),
+      port: listenPort.default(9464).describe('Port it listens on; 0: any free one'),
+    }),
+  ])
+  .prefault({})
+  .describe('Status server: `/metrics`, `/healthz`, `/readyz`, `/calls`; `false`: none');
+
+/** Front door. */
+export const frontDoor = z
+  .union([
+    z.literal(false),
+    z.strictObject({
+      host: host.default('127.0.0.1').describe('Address it listens on'),
+      port: listenPort.default(8022).describe('Port it listens on; 0: any free one'),
+      password: secret.optional().describe('Password that operators log in with; better kept in a file or variable'),
+      passwordFile: filePath.optional().describe('File that holds the password'),
+      allow: z
+        .array(z.string().min(1).max(64))
+        .min(1)
+        .max(256)
+        .default(['127.0.0.0/8', '::1/128'])
+        .describe('Addresses or CIDR blocks that may connect'),
+    }),
+  ])
+  .default(false)
+  .describe('Front door: an ESL server for `fs_cli`; `false`: closed');
+
+/** Sounds. */
+export const sounds = z
+  .strictObject({
+    directory: filePath.optional().describe('Where `play` takes files from; absent: it takes none'),
+    urls: z.boolean().default(false).describe('Whether `play` fetches http(s) URLs'),
+  })
+  .prefault({})
+  .describe('Sounds that operators play');
+
+/** Recordings. */
+export const recordings = z
+  .strictObject({
+    directory: filePath.optional().describe('Where `record` writes; it has to exist. Absent: nothing is recorded'),
+  })
+  .prefault({})
+  .describe('Recordings that operators make');
+
+/** Outbound socket. */
+export const outboundSocket = z
+  .union([
+    z.literal(false),
+    z.strictObject({
+      host: host.default('127.0.0.1').describe('Address it listens on'),
+      port: listenPort.default(8084).describe('Port it listens on; 0: any free one'),
+      allow: z
+        .array(z.string().min(1).max(64))
+        .min(1)
+        .max(256)
+        .default(['127.0.0.0/8', '::1/128'])
+        .describe('Addresses or CIDR blocks that may connect'),
+    }),
+  ])
+  .default(false)
+  .describe("Outbound socket: the dialplan's `socket` application hands calls over; `false`: closed");
+
+/** SIP. */
+export const sip = z
+  .union([
+    z.literal(false),
+    z.strictObject({
+      host: host.default('127.0.0.1').describe('Address it listens on'),
+      port: listenPort.default(5090).describe('Port it listens on; 0: any free one'),
+      protocols: z
+        .array(z.enum(['udp', 'tcp']))
+        .min(1)
+        .max(2)
+        .default(['udp', 'tcp'])
+        .describe('Transports'),
+      advertiseHost: host.optional().describe('Address that peers are told, where it is not `host`'),
+      allow: z
+        .array(z.string().min(1).max(64))
+        .min(1)
+        .max(256)
+        .default(['127.0.0.0/8', '::1/128'])
+        .describe('Addresses or CIDR blocks that may call'),
+      username: z.string().min(1).max(128).optional().describe('With it, callers have to log in (digest)'),
+      password: secret.optional().describe('Password that goes with it; better kept in a file or variable'),
+      passwordFile: filePath.optional().describe('File that holds the password'),
+      rtpPorts: z
+        .strictObject({
+          from: port.default(20_000).describe('First port'),
+          to: port.default(30_000).describe('Last port'),
+        })
+        .prefault({})
+        .describe('UDP ports of RTP and RTCP, in pairs'),
+      profile: z
+        .string()
+        .optional()
+        .describe('Profile of calls from elsewhere whose called user is no profile; absent: they are refused'),
+    }),
+  ])
+  .prefault({})
+  .describe('SIP: how switches call us; `false`: closed');

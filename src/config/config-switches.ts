@@ -1,0 +1,70 @@
+/** The keys of each kind of switch. */
+import { z } from 'zod';
+import { NAME_PATTERN, filePath, host, port, secret } from './config-fields.ts';
+
+const freeswitchMedia = z
+  .strictObject({
+    kind: z
+      .enum(['sip', 'unicast'])
+      .default('unicast')
+      .describe(
+        'Media path of calls that are not bridged: `sip` (the switch calls us; needs `sip`, any codec) or `unicast` (least delay and set-up, parked channels only)',
+      ),
+    tap: z
+      .enum(['sip', 'unicast'])
+      .default('unicast')
+      .describe('Media path of bridged calls, which are tapped: over `sip`, or a loopback channel and `unicast`'),
+    gateway: z
+      .string()
+      .regex(/^[A-Za-z0-9_.-]{1,128}$/)
+      .default('internal')
+      .describe('SIP profile of the switch that calls us'),
+    codec: z
+      .enum(['auto', 'PCMU', 'PCMA', 'G722', 'L16'])
+      .default('auto')
+      .describe("Codec of a SIP leg; `auto`: the call's own where we have it, otherwise L16"),
+    bindHost: host.default('127.0.0.1').describe('Address that our sockets are bound to'),
+    advertiseHost: host.optional().describe('Address that the switch sends to, where it is not `bindHost`'),
+    native: z.boolean().default(true).describe("Take the leg's own G.711 where it has it; otherwise always L16"),
+    portRange: z
+      .strictObject({
+        from: port.describe('First port'),
+        to: port.describe('Last port'),
+      })
+      .optional()
+      .describe('UDP ports to use; absent: any free ones'),
+  })
+  .prefault({})
+  .describe('Media path');
+
+/** One FreeSWITCH. */
+export const freeswitch = z.strictObject({
+  name: z.string().regex(NAME_PATTERN).describe('Name, in logs, metrics and health'),
+  kind: z.literal('freeswitch').describe('Kind of switch'),
+  host: host.default('127.0.0.1').describe('Address of its event socket'),
+  port: port.default(8021).describe('Port of its event socket'),
+  password: secret.optional().describe('Password of its event socket; better kept in a file or variable'),
+  passwordFile: filePath.optional().describe('File that holds the password'),
+  media: freeswitchMedia,
+  outboundProfile: z
+    .string()
+    .optional()
+    .describe('Profile of calls that come in by the outbound socket or our SIP without naming one'),
+  publish: z
+    .union([
+      z.literal(false),
+      z.strictObject({
+        personalData: z.boolean().default(false).describe('Transcripts and digits too'),
+        telemetryMs: z
+          .number()
+          .int()
+          .min(0)
+          .max(3_600_000)
+          .default(10_000)
+          .describe('Time between two health and telemetry events of a call; 0: none'),
+      }),
+    ])
+    .prefault({})
+    .describe('CUSTOM events on the switch (docs/events.md); `false`: none'),
+  commands: z.boolean().default(true).describe('Whether CUSTOM events `audio_stream::command` are carried out'),
+});

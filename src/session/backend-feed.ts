@@ -1,0 +1,109 @@
+/** What a backend says of one call, handed to the turn, the scheduler and the events; deaf once another took its place. */
+import type { BackendSink } from '../backend/backend.ts';
+import type { Clock } from '../core/clock.ts';
+import { TalkspurtError } from '../core/errors.ts';
+import type { CallEvent } from '../core/events.ts';
+import type { CallControls } from './call-controls.ts';
+import type { MediaScheduler } from './media-scheduler.ts';
+import type { TurnKeeper } from './turn-keeper.ts';
+
+/** What a feed is made of. */
+export interface BackendFeedParts {
+  readonly backend: string;
+  readonly clock: Clock;
+  readonly scheduler: MediaScheduler;
+  readonly controls: CallControls;
+  readonly turns: TurnKeeper;
+  emit(event: CallEvent): void;
+  /** The stream is over. */
+  onClosed(error: TalkspurtError): void;
+}
+
+/** The sink of one stream of one call. */
+export class BackendFeed implements BackendSink {
+  readonly #parts: BackendFeedParts;
+  #deaf = false;
+  #overflows = 0;
+  #overflowItem = '';
+
+  constructor(parts: BackendFeedParts) {
+    this.#parts = parts;
+  }
+
+  /** Messages whose audio did not fit. */
+  get overflows(): number {
+    return this.#overflows;
+  }
+
+  /** Nothing that still comes is heard. */
+  deafen(): void {
+    this.#deaf = true;
+  }
+
+  onAudio(audio: Uint8Array, itemId: string): void {
+    if (this.#deaf) return;
+    const { turns, scheduler, clock } = this.#parts;
+    const droppedBytes = turns.onAudio(audio, itemId);
+    // A burst of messages holds the timer back as a burst of packets does.
+    scheduler.poke(clock.nowMs());
+    if (droppedBytes === 0) return;
+    this.#overflows += 1;
+    if (itemId !== this.#overflowItem) this.#emit({ type: 'media.overflow', place: 'playout', droppedBytes });
+    this.#overflowItem = itemId;
+  }
+
+  onAudioDone(itemId: string): void {
+    if (!this.#deaf) this.#parts.turns.onAudioDone(itemId);
+  }
+
+  onResponseStarted(responseId: string): void {
+    if (!this.#deaf) this.#parts.turns.onResponseStarted(responseId);
+  }
+
+  onResponseDone(responseId: string): void {
+    if (!this.#deaf) this.#parts.turns.onResponseDone(responseId, this.#parts.clock.nowMs());
+  }
+
+  onSpeech(edge: 'started' | 'stopped'): void {
+    if (!this.#deaf) this.#parts.turns.onBackendSpeech(edge, this.#parts.clock.nowMs());
+  }
+
+  onTranscript(by: 'caller' | 'agent', text: string, final: boolean): void {
+    // What was said while the caller was masked is written down nowhere.
+    if (!this.#parts.controls.masked) this.#emit({ type: 'transcript', by, text, final });
+  }
+
+  onToolCall(toolCallId: string, name: string, argumentsJson: string): void {
+    if (this.#deaf) return;
+    this.#parts.turns.onToolCall();
+    this.#emit({ type: 'tool.call', toolCallId, name, argumentsJson });
+  }
+
+  onMessage(text: string): void {
+    this.#emit({ type: 'backend.message', backend: this.#parts.backend, text });
+  }
+
+  onFlush(): void {
+    if (!this.#deaf) this.#parts.turns.breakOff(this.#parts.clock.nowMs());
+  }
+
+  onError(error: TalkspurtError): void {
+    this.#emit({ type: 'backend.error', backend: this.#parts.backend, error });
+  }
+
+  onExpiring(inMs: number): void {
+    const message = `the backend ends its session in ${Math.round(inMs / 1000)} s`;
+    this.onError(new TalkspurtError('ERR_TALKSPURT_BACKEND_SESSION_EXPIRED', message));
+  }
+
+  onClosed(error: TalkspurtError | null): void {
+    this.#emit({ type: 'backend.closed', backend: this.#parts.backend, ...(error === null ? {} : { error }) });
+    if (this.#deaf) return;
+    const ended = 'the backend ended the conversation';
+    this.#parts.onClosed(error ?? new TalkspurtError('ERR_TALKSPURT_BACKEND_CLOSED', ended));
+  }
+
+  #emit(event: CallEvent): void {
+    if (!this.#deaf) this.#parts.emit(event);
+  }
+}

@@ -1,0 +1,92 @@
+/** What a session is made of, and how it ends. */
+import type { Backend, BackendCall } from '../backend/backend.ts';
+import type { Clock } from '../core/clock.ts';
+import { asTalkspurtError } from '../core/errors.ts';
+import type { TalkspurtError } from '../core/errors.ts';
+import type { EndReason, EventSink } from '../core/events.ts';
+import type { MediaFormat } from '../core/media.ts';
+import type { Dsp, DspPool } from '../dsp/dsp.ts';
+import type { CallLeg } from '../switch/switch-adapter.ts';
+import type { MediaTransport } from '../transport/media-transport.ts';
+import { CallMedia } from './call-media.ts';
+import type { CallMediaListener } from './call-media.ts';
+import type { MediaScheduler } from './media-scheduler.ts';
+import type { SessionOptions } from './session-options.ts';
+import { TappedParty } from './tapped-party.ts';
+
+/** Everything a session uses; it owns the leg and, once opened, the transport, the stream and its place in the pool. */
+export interface SessionParts {
+  readonly callId: string;
+  readonly profile: string;
+  readonly leg: CallLeg;
+  readonly backend: Backend;
+  readonly dspPool: DspPool;
+  readonly scheduler: MediaScheduler;
+  readonly clock: Clock;
+  readonly events: EventSink;
+  readonly options?: Partial<SessionOptions>;
+  /** `ws`: a WebSocket of the operator's own takes the audio. Default `ai`. */
+  readonly mode?: 'ai' | 'ws';
+  /** Personal. What the start command said of the call; the backend is told. */
+  readonly metadata?: string | null;
+}
+
+/** How a call ended. */
+export interface SessionEnd {
+  readonly reason: EndReason;
+  readonly error?: TalkspurtError;
+}
+
+/** How to stop. */
+export interface StopOptions {
+  /** Hang the channel up too; otherwise it is left to the switch. */
+  readonly hangup?: boolean;
+  /** Text that the backend is given before the goodbye. */
+  readonly metadata?: string | null;
+}
+
+/** Why a call that could not be opened ended. */
+export function reasonOf(failure: TalkspurtError): EndReason {
+  if (failure.code.startsWith('ERR_TALKSPURT_BACKEND') || failure.code === 'ERR_TALKSPURT_SECRET_MISSING')
+    return 'backend-failed';
+  if (failure.code === 'ERR_TALKSPURT_CALL_GONE') return 'hangup';
+  if (failure.code.startsWith('ERR_TALKSPURT_MEDIA') || failure.code.startsWith('ERR_TALKSPURT_UNICAST'))
+    return 'media-failed';
+  return failure.code.startsWith('ERR_TALKSPURT_LINK') ? 'link-lost' : 'error';
+}
+
+/** The chain of both parties; what a stereo tap brings along is the other one. @throws ERR_TALKSPURT_DSP_POOL_EMPTY */
+export function makeCallMedia(
+  transport: MediaTransport,
+  dspPool: DspPool,
+  options: SessionOptions,
+  listener: CallMediaListener,
+): CallMedia {
+  const taken: Dsp[] = [];
+  const acquire = (format: MediaTransport['format']): Dsp => {
+    const dsp = dspPool.acquire({ leg: format, backendInput: format, backendOutput: format });
+    taken.push(dsp);
+    return dsp;
+  };
+  try {
+    const party =
+      transport.other === undefined ? null : new TappedParty(transport.other, acquire(transport.other.format));
+    const other = party === null ? {} : { other: party };
+    return new CallMedia({ transport, dsp: acquire(transport.format), options, listener, ...other });
+  } catch (error) {
+    for (const dsp of taken) dspPool.release(dsp);
+    throw error;
+  }
+}
+
+/** What a backend may know of the call. */
+export function backendCallOf(parts: SessionParts, format: MediaFormat): BackendCall {
+  const { callId, leg, metadata = null } = parts;
+  return { callId, leg: format, from: leg.from, to: leg.to, variables: leg.variables, metadata };
+}
+
+/** What a tick threw: a trap of the WebAssembly instance, or a defect of the host. */
+export function tickFault(error: unknown): TalkspurtError {
+  const trapped = error instanceof WebAssembly.RuntimeError;
+  return asTalkspurtError(error, trapped ? 'ERR_TALKSPURT_DSP_TRAP' : 'ERR_TALKSPURT_INTERNAL');
+}

@@ -1,0 +1,96 @@
+/** The slow tick of a call: what is overdue, dry, silent or too long. */
+import type { Clock, Timer } from '../core/clock.ts';
+import { TalkspurtError } from '../core/errors.ts';
+import type { CallEvent, EndReason } from '../core/events.ts';
+import { LIMITS } from '../limits.ts';
+import type { CallMedia } from './call-media.ts';
+import type { TurnKeeper } from './turn-keeper.ts';
+
+/** What is watched, and who is told. */
+export interface SupervisionParts {
+  readonly clock: Clock;
+  readonly media: CallMedia;
+  readonly turns: TurnKeeper;
+  /** When the call began, in the clock's ms. */
+  readonly createdMs: number;
+  /** 0: the call may last for ever. */
+  readonly maxDurationMs: number;
+  /** Shortest time between two reports that the agent ran dry, ms. */
+  readonly underrunReportMs: number;
+  talking(): boolean;
+  emit(event: CallEvent): void;
+  over(end: { reason: EndReason; error?: TalkspurtError }, stop?: { hangup: boolean }): void;
+}
+
+const SUPERVISE_MS = 100;
+
+/** Watches one call until it is stopped. */
+export class Supervision {
+  readonly #parts: SupervisionParts;
+  readonly #timer: Timer;
+  readonly #sinceMs: number;
+  #stallReported = false;
+  #underrunsReported = 0;
+  #underrunReportedMs = Number.NEGATIVE_INFINITY;
+  /** When a call that is to end as soon as it is quiet ends all the same; NaN: it is not to end. */
+  #quietUntilMs = Number.NaN;
+
+  constructor(parts: SupervisionParts) {
+    this.#parts = parts;
+    this.#sinceMs = parts.clock.nowMs();
+    this.#timer = parts.clock.every(SUPERVISE_MS, () => this.#look());
+  }
+
+  stop(): void {
+    this.#timer.cancel();
+  }
+
+  /** Ends the call when the agent has said what it has to say, or after `LIMITS.gracefulShutdownMs`. */
+  stopWhenQuiet(): void {
+    if (!Number.isNaN(this.#quietUntilMs)) return;
+    this.#quietUntilMs = this.#parts.clock.nowMs() + LIMITS.gracefulShutdownMs;
+  }
+
+  #look(): void {
+    const { clock, media, turns, createdMs, maxDurationMs, emit, over } = this.#parts;
+    const nowMs = clock.nowMs();
+    if (maxDurationMs > 0 && nowMs - createdMs > maxDurationMs) {
+      over({ reason: 'expired' }, { hangup: true });
+      return;
+    }
+    if (!this.#parts.talking()) return;
+    const quiet = !media.playout.busy && !media.announcement.busy;
+    if (nowMs >= this.#quietUntilMs || (quiet && !Number.isNaN(this.#quietUntilMs))) {
+      over({ reason: 'stopped' });
+      return;
+    }
+    turns.expire(nowMs);
+    turns.reportPlayed();
+    const dryTicks = media.underrunTicks - this.#underrunsReported;
+    if (dryTicks > 0 && nowMs - this.#underrunReportedMs >= this.#parts.underrunReportMs) {
+      emit({ type: 'media.underrun', missingMs: dryTicks * media.ptimeMs });
+      this.#underrunsReported = media.underrunTicks;
+      this.#underrunReportedMs = nowMs;
+    }
+    const silentMs = nowMs - this.#lastHeardMs();
+    if (silentMs > LIMITS.mediaStalledMs && !this.#stallReported) emit({ type: 'media.stalled', silentMs });
+    // Twice in a row: after the process stood still the packets that waited must be heard first.
+    if (this.#stallReported && silentMs > LIMITS.mediaLostMs) {
+      const message = `no audio came from the switch for ${LIMITS.mediaLostMs / 1000} s: is it still there?`;
+      over({ reason: 'media-failed', error: new TalkspurtError('ERR_TALKSPURT_MEDIA_STALLED', message) });
+    }
+    this.#stallReported = silentMs > LIMITS.mediaStalledMs;
+  }
+
+  /** A far end that holds us, or has nothing to say and reports so, is there all the same. */
+  #lastHeardMs(): number {
+    const { clock, media } = this.#parts;
+    const { expectsFrames = true, rtpStats } = media.transport;
+    if (!expectsFrames) return clock.nowMs();
+    const frameMs = Number.isNaN(media.lastFrameMs) ? this.#sinceMs : media.lastFrameMs;
+    return Math.max(
+      frameMs,
+      rtpStats === undefined || Number.isNaN(rtpStats.lastHeardMs) ? frameMs : rtpStats.lastHeardMs,
+    );
+  }
+}

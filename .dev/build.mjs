@@ -1,7 +1,7 @@
 // Builds everything into build/: both WebAssembly modules first (the host compiles against their generated types), then
 // the host. Prints only what goes wrong. Packages are started by path: no shell, no npx, any folder name.
 import { spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -26,9 +26,13 @@ async function build() {
   for (const name of readdirSync(wasmFolder)) {
     if (!/^(talkspurt|library)\./.test(name)) rmSync(join(wasmFolder, name), { recursive: true, force: true });
   }
+  // Beside the one that may be running, and put in its place as a whole.
+  const next = `${hostFolder}.next`;
+  rmSync(next, { recursive: true, force: true });
+  await run('the host', scriptOf('typescript', 'tsc'), ['--project', 'tsconfig.json', '--outDir', next]);
+  chmodSync(join(next, 'cli.js'), 0o755);
   rmSync(hostFolder, { recursive: true, force: true });
-  await run('the host', scriptOf('typescript', 'tsc'), ['--project', 'tsconfig.json']);
-  chmodSync(join(hostFolder, 'cli.js'), 0o755);
+  renameSync(next, hostFolder);
 }
 
 /** The script behind a package's command. */

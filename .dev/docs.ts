@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { format, resolveConfig } from 'prettier';
 import { z } from 'zod';
+import { CALL_VARIABLES } from '../src/call-variables.ts';
 import { variableName } from '../src/config/config-environment.ts';
 import { isSecret } from '../src/config/config-issue.ts';
 import { CONFIG_JSON_SCHEMA, expectation } from '../src/config/schema-walk.ts';
@@ -24,6 +25,7 @@ export async function generatedDocs(): Promise<Map<string, string>> {
     ['docs/schema/global-health.json', json(global)],
     ['docs/configuration.md', between('docs/configuration.md', { keys: keyTables() })],
     ['docs/health.md', between('docs/health.md', { session: fieldTable(session), global: fieldTable(global) })],
+    ['docs/channel-variables.md', between('docs/channel-variables.md', { variables: variableTable() })],
     ['docs/metrics.md', between('docs/metrics.md', { metrics: metricTable() })],
   ]);
   const options = await resolveConfig(join(root, 'docs/health.md'));
@@ -134,6 +136,22 @@ function variableOf(node: SchemaNode, words: readonly string[]): string {
   )
     return '';
   return `\`${variableName(words)}\``;
+}
+
+/** Every channel variable that is read. */
+function variableTable(): string {
+  const rows = Object.entries(CALL_VARIABLES).map(([name, rule]) => {
+    const bounds =
+      rule.kind === 'boolean'
+        ? 'true or false'
+        : rule.kind === 'text'
+          ? 'text'
+          : rule.only !== undefined
+            ? rule.only.join(', ')
+            : `${rule.minimum} to ${rule.maximum}${rule.step === undefined ? '' : ` in steps of ${rule.step}`}`;
+    return [`\`${name}\``, bounds, rule.fallback === '' ? '' : `\`${rule.fallback}\``, rule.meaning];
+  });
+  return table(['variable', 'value', 'taken when out of bounds', 'meaning'], rows);
 }
 
 /** Dotted names of every field, in their order. */

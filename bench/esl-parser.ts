@@ -103,7 +103,7 @@ function channelEvent(n: number): Record<string, string> {
 function megabytesPerSecond(parse: Parse, chunks: readonly Buffer[], runs: number): { rate: number; hash: string } {
   const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
   let [bestMs, hash] = [Infinity, ''];
-  for (let run = 0; run < runs; run += 1) {
+  for (let n = 0; n < runs; n += 1) {
     const uuids = createHash('sha256');
     const seen: string[] = [];
     const startMs = performance.now();

@@ -29,7 +29,8 @@ async function main(): Promise<void> {
     .wrap(Math.min(110, process.stdout.columns ?? 100))
     // Without a throw here yargs would go on and run the command all the same.
     .fail((message, error) => {
-      throw error ?? new UsageError(message);
+      // A check of arguments throws a plain error, and its text is the message too.
+      throw error === undefined || error.message === message ? new UsageError(message) : error;
     })
     .parseAsync();
 }

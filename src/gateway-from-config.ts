@@ -5,7 +5,7 @@ import { openAiConfigWith } from './backend/openai-config.ts';
 import type { OpenAiRealtimeConfig } from './backend/openai-config.ts';
 import { OpenAiRealtimeBackend } from './backend/openai-realtime.ts';
 import { StreamBackend } from './backend/stream-backend.ts';
-import type { BackendConfig, Config } from './config.ts';
+import type { BackendConfig, Config, SwitchConfig } from './config.ts';
 import { secretsOfConfig } from './config.ts';
 import type { Clock } from './core/clock.ts';
 import { SystemClock } from './core/clock.ts';
@@ -15,12 +15,16 @@ import { fanOut } from './core/events.ts';
 import { WasmDspPool } from './dsp/dsp-pool.ts';
 import { Gateway } from './gateway.ts';
 import type { GatewayProfile } from './gateway.ts';
+import { GatewayFronts } from './gateway-fronts.ts';
+import { openGatewaySip } from './gateway-sip.ts';
+import type { GatewaySip } from './gateway-sip.ts';
 import { CallRecordSink } from './observe/call-record.ts';
 import { LogSink } from './observe/log-sink.ts';
 import { MetricsSink } from './observe/metrics-sink.ts';
 import { StatusServer } from './observe/status-server.ts';
 import { RealtimeServer } from './simulator/realtime-server.ts';
 import { SpeechSynthesizer } from './simulator/speech.ts';
+import type { EslEvent } from './switch/freeswitch/esl-link.ts';
 import { FreeswitchAdapter } from './switch/freeswitch/freeswitch-adapter.ts';
 import { FrontDoor } from './switch/freeswitch/front-door.ts';
 import { OwnSounds } from './sound-source.ts';
@@ -45,6 +49,8 @@ export interface Runtime {
   /** Where operators and watchers connect; null where closed. */
   readonly frontDoorPort: number | null;
   readonly statusPort: number | null;
+  readonly sipPort: number | null;
+  readonly outboundSocketPort: number | null;
   readonly log: LogSink;
   /** Ends every call, link and server. Twice is harmless. */
   close(): Promise<void>;
@@ -111,18 +117,28 @@ async function assemble(
   closers.push(() => speech.close());
   const makers: BackendMakers = { clock, speech, closers, given: options.backends ?? {}, embedded: null };
   const { backends, profiles } = await makeProfiles(config, makers);
-  const adapters = config.switches.map(({ name, host, port, password, media }) => {
-    const { bindHost, advertiseHost, native, portRange } = media;
-    const given = {
-      bindHost,
-      native,
-      ...(advertiseHost === undefined ? {} : { advertiseHost }),
-      ...(portRange === undefined ? {} : { portRange }),
-    };
-    return new FreeswitchAdapter({ name, host, port, password, media: given, clock, events });
+  let gateway: Gateway | null = null;
+  const sip =
+    config.sip === false
+      ? null
+      : await openGatewaySip(config.sip, config.limits.calls, {
+          clock,
+          events,
+          g722: null,
+          profileNames: () => gateway?.profileNames ?? [],
+        });
+  if (sip !== null) closers.push(() => sip.close());
+  let fronts: GatewayFronts | null = null;
+  const switches = config.switches.map((each) => {
+    const adapter: FreeswitchAdapter = freeswitchAdapter(each, clock, events, sip, (event) =>
+      fronts?.onCustomEvent(adapter, event),
+    );
+    return { config: each, adapter };
   });
+  const freeswitches = switches.map(({ adapter }) => adapter);
+  const adapters = freeswitches;
   const dspPool = await WasmDspPool.create({ size: config.limits.calls });
-  const gateway: Gateway = new Gateway({
+  const opened: Gateway = new Gateway({
     clock,
     events,
     dspPool,
@@ -137,18 +153,52 @@ async function assemble(
     }),
     ...(config.recordings.directory === undefined ? {} : { recordingsDirectory: config.recordings.directory }),
     drainMs: config.drainSeconds * 1000,
-    ...(options.reload === undefined ? {} : { reload: async () => await reload(options.reload, gateway, makers, log) }),
+    ...(options.reload === undefined ? {} : { reload: async () => await reload(options.reload, opened, makers, log) }),
     callLimit: config.limits.calls,
     version: VERSION,
     onCallEnded: (ended) => metrics.recordSession(ended),
   });
-  snapshot = () => gateway.snapshot();
-  closers.push(() => gateway.close());
+  gateway = opened;
+  snapshot = () => opened.snapshot();
+  closers.push(() => opened.close());
 
-  const frontDoorPort = await openFrontDoor(config, gateway, clock, events, closers, adapters[0]);
-  const statusPort = await openStatus(config, gateway, metrics, closers);
-  await gateway.open();
-  return { gateway, frontDoorPort, statusPort, log };
+  const frontDoorPort = await openFrontDoor(config, opened, clock, events, closers, freeswitches[0]);
+  const statusPort = await openStatus(config, opened, metrics, closers);
+  const opening = new GatewayFronts({ gateway: opened, clock, events, switches });
+  fronts = opening;
+  closers.push(() => opening.close());
+  await opened.open();
+  await opening.open(config.outboundSocket);
+  return {
+    gateway: opened,
+    frontDoorPort,
+    statusPort,
+    sipPort: sip?.port ?? null,
+    outboundSocketPort: opening.outboundSocketPort,
+    log,
+  };
+}
+
+function freeswitchAdapter(
+  config: SwitchConfig,
+  clock: Clock,
+  events: EventSink,
+  sip: GatewaySip | null,
+  onCustomEvent: (event: EslEvent) => void,
+): FreeswitchAdapter {
+  const { name, host, port, password } = config;
+  const { kind, gateway: profile, codec, bindHost, advertiseHost, native, portRange } = config.media;
+  if (kind === 'sip' && sip === null) {
+    throw new TalkspurtError('ERR_TALKSPURT_CONFIG_INVALID', `the media of switch ${name} is sip, and sip is closed`);
+  }
+  const media = {
+    bindHost,
+    native,
+    ...(advertiseHost === undefined ? {} : { advertiseHost }),
+    ...(portRange === undefined ? {} : { portRange }),
+    ...(kind === 'sip' && sip !== null ? { sip: { hub: sip.hub, profile, codec } } : {}),
+  };
+  return new FreeswitchAdapter({ name, host, port, password, media, clock, events, onCustomEvent });
 }
 
 /** What backends are made with. */

@@ -133,6 +133,11 @@ export class Gateway implements CommandTarget, SwitchSink {
     return session;
   }
 
+  /** Whether a call could be started now. @throws what stands against it, as {@link startCall} */
+  admit(channelId: string, target: StartTarget): void {
+    this.#admit(channelId, target);
+  }
+
   /** The session of a channel, or undefined. */
   session(channelId: string): Session | undefined {
     return this.#calls.get(channelId);

@@ -11,6 +11,8 @@ export const LIMITS = {
   playoutMs: 300_000,
   /** An agent who falls silent in the middle of a phrase for this long is taken to have finished it; counted in underruns. */
   agentSilentMs: 5_000,
+  /** From the end of a SIP leg of ours to the switch's word that the channel was hung up; without it it was sent elsewhere. */
+  hangupEventMs: 500,
   /** A sound that is played to a call; a longer one is refused with ERR_TALKSPURT_SOUND. Also what waits of them, ms. */
   soundMs: 120_000,
   /** Sounds that are fetched at once, and how long one may take; then ERR_TALKSPURT_SOUND. */
@@ -123,6 +125,26 @@ export const LIMITS = {
   simulatedSipStreams: 256,
   /** Bytes of one simulated recording that its reader has not taken; what comes on top is lost. */
   simulatedRecordBytes: 4 * 1024 * 1024,
+  /** Calls that dialplans are handing over (application `socket`) at once; one more goes on in its dialplan, refused. */
+  outboundHandovers: 64,
+  /** From a handover's connection to its call in a park of its own; then it is refused. */
+  outboundHandoverMs: 5_000,
+  /** What a switch says of one call meanwhile; more ends the connection with ERR_TALKSPURT_LINK_PROTOCOL. */
+  outboundBytes: 1024 * 1024,
+  /** …and handovers that are being refused at once, strangers' among them; one more is cut. */
+  outboundRefusals: 64,
+  /** Commands by event (`audio_stream::command`) at once, per switch; one more is refused: ERR_TALKSPURT_COMMAND_LIMIT. */
+  commandFrontCommands: 64,
+  /** Refusals of those that are on their way at once; further ones get no answer and are counted as `unanswered`. */
+  commandFrontRefusals: 64,
+  /** Events for one switch that wait to be published; one more is dropped and counted. Half of it for periodic ones. */
+  switchEventQueue: 512,
+  /** Events of ours that a switch has not confirmed yet; further ones wait, so that commands get through between them. */
+  switchEventsInFlight: 8,
+  /** Events published on one switch in a second; further ones wait. */
+  switchEventsPerSecond: 500,
+  /** Calls whose switch is remembered for their events; the oldest is forgotten. */
+  switchEventCalls: 4_096,
   /** Operators' connections at the front door; one more is turned away. */
   frontDoorClients: 64,
   /** One command line; longer is `-ERR`. Room for a 4,096 byte URL and 8,192 bytes of metadata. */

@@ -3,6 +3,7 @@ import type { Argv, CommandModule } from 'yargs';
 import { probeOpenAi } from '../backend/openai-probe.ts';
 import { describeConfig, loadConfig } from '../config.ts';
 import { TalkspurtError } from '../core/errors.ts';
+import { checkedOnce } from './argument-checks.ts';
 import { EXIT } from './exit-status.ts';
 
 interface CheckArguments {
@@ -21,7 +22,8 @@ export const checkCommand: CommandModule<object, CheckArguments> = {
         type: 'boolean',
         default: false,
         describe: 'ask each backend whether it knows the key and the model',
-      }),
+      })
+      .check((given) => checkedOnce(given, 'config')),
   handler: async ({ config: path, online }) => {
     const config = loadConfig({ path, env: process.env });
     for (const line of describeConfig(config)) process.stdout.write(`${line}\n`);

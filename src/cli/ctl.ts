@@ -2,7 +2,8 @@
 import type { Argv, CommandModule } from 'yargs';
 import { SystemClock } from '../core/clock.ts';
 import { TalkspurtError } from '../core/errors.ts';
-import { EslPackageLink } from '../switch/freeswitch/esl-package-link.ts';
+import { EslNativeLink } from '../switch/freeswitch/esl-native-link.ts';
+import { checkedNumber, checkedOnce } from './argument-checks.ts';
 import { EXIT } from './exit-status.ts';
 
 interface CtlArguments {
@@ -28,7 +29,8 @@ export const ctlCommand: CommandModule<object, CtlArguments> = {
         alias: 'p',
         type: 'string',
         describe: `its password (default: the variable ${PASSWORD_VARIABLE})`,
-      }),
+      })
+      .check((given) => checkedOnce(given, 'host', 'password', 'line') && checkedNumber(given, 'port', 1, 65_535)),
   handler: async ({ line, host, port, password }) => {
     const reply = await askFrontDoor({ host, port, password: password ?? process.env[PASSWORD_VARIABLE] ?? '', line });
     process.stdout.write(reply.endsWith('\n') ? reply : `${reply}\n`);
@@ -49,7 +51,7 @@ export async function askFrontDoor(ask: {
       `the front door asks for a password: set ${PASSWORD_VARIABLE}, or give --password`,
     );
   }
-  const link = new EslPackageLink({
+  const link = new EslNativeLink({
     name: 'the front door',
     host: ask.host,
     port: ask.port,
@@ -60,9 +62,19 @@ export async function askFrontDoor(ask: {
   try {
     await link.start({ onUp: () => undefined, onDown: (error) => failures.push(error), onEvent: () => undefined });
     const [failure] = failures;
-    if (failure !== undefined) throw failure;
+    if (failure !== undefined) throw aboutFrontDoor(failure);
     return await link.api(ask.line);
   } finally {
     await link.close();
   }
+}
+
+/** The link speaks of switches; this one is ours. */
+function aboutFrontDoor(failure: TalkspurtError): TalkspurtError {
+  if (failure.code !== 'ERR_TALKSPURT_LINK_AUTH' && failure.code !== 'ERR_TALKSPURT_LINK_DENIED') return failure;
+  const message =
+    failure.code === 'ERR_TALKSPURT_LINK_AUTH'
+      ? `the front door refused the password: compare frontDoor.password of the configuration with ${PASSWORD_VARIABLE}`
+      : 'the front door refused our address: compare frontDoor.allow of the configuration';
+  return new TalkspurtError(failure.code, message);
 }

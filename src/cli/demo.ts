@@ -53,6 +53,12 @@ export const demoCommand: CommandModule<object, DemoArguments> = {
         describe: 'write nothing but the report, as JSON, to standard output',
       }),
   handler: async (options) => {
+    if (options.backend === 'openai' && (process.env['OPENAI_API_KEY'] ?? '') === '') {
+      throw new TalkspurtError(
+        'ERR_TALKSPURT_SECRET_MISSING',
+        'set OPENAI_API_KEY to the key that --backend openai uses',
+      );
+    }
     const recording = options.wav === undefined ? null : await readRecording(options.wav);
     const view = new LiveView(options.json ? { write: () => undefined } : process.stdout);
     const outcome = await demonstrate(options, recording, view).finally(() => view.close());
@@ -141,5 +147,12 @@ async function readRecording(path: string): Promise<WavAudio> {
       { cause },
     );
   }
-  return readWav(bytes);
+  const recording = readWav(bytes);
+  const seconds = (recording.channels[0]?.length ?? 0) / recording.sampleRateHz;
+  if (seconds >= QUESTION_SECONDS.least && seconds <= QUESTION_SECONDS.most) return recording;
+  const { least, most } = QUESTION_SECONDS;
+  const message = `${path} lasts ${seconds.toFixed(2)} s: a question is ${least} to ${most} s long`;
+  throw new TalkspurtError('ERR_TALKSPURT_WAV_INVALID', message);
 }
+
+const QUESTION_SECONDS = { least: 0.3, most: 30 } as const;

@@ -1,12 +1,14 @@
 /** `talkspurt serve`: attaches to the switches of a configuration and stays. */
 import type { Argv, CommandModule } from 'yargs';
 import { loadConfig } from '../config.ts';
+import type { Config } from '../config.ts';
 import { startRuntime } from '../gateway-from-config.ts';
 import type { Runtime } from '../gateway-from-config.ts';
+import { checkedNumber, checkedOnce } from './argument-checks.ts';
 
 interface ServeArguments {
   readonly config?: string | undefined;
-  readonly 'drain-seconds': number;
+  readonly 'drain-seconds'?: number | undefined;
 }
 
 /** The `serve` sub-command. */
@@ -16,12 +18,18 @@ export const serveCommand: CommandModule<object, ServeArguments> = {
   builder: (yargs: Argv) =>
     yargs
       .option('config', { alias: 'c', type: 'string', describe: 'configuration file (default: talkspurt.yaml)' })
-      .option('drain-seconds', { type: 'number', default: 30, describe: 'how long a SIGTERM waits for calls to end' }),
-  handler: async ({ config, 'drain-seconds': drainSeconds }) => {
-    const runtime = await startRuntime(loadConfig({ path: config, env: process.env }));
-    const { frontDoorPort, statusPort } = runtime;
-    runtime.log.note('info', 'serving', { frontDoorPort, statusPort });
-    await untilStopped(runtime, drainSeconds);
+      .option('drain-seconds', {
+        type: 'number',
+        describe: 'how long a SIGTERM waits for calls to end (default: drainSeconds of the configuration)',
+      })
+      .check((given) => checkedOnce(given, 'config') && checkedNumber(given, 'drain-seconds', 0, 86_400)),
+  handler: async ({ config: path, 'drain-seconds': drainSeconds }) => {
+    const read = (): Config => loadConfig({ path, env: process.env });
+    const config = read();
+    const runtime = await startRuntime(config, { reload: read });
+    const { frontDoorPort, statusPort, sipPort, outboundSocketPort } = runtime;
+    runtime.log.note('info', 'serving', { frontDoorPort, statusPort, sipPort, outboundSocketPort });
+    await untilStopped(runtime, drainSeconds ?? config.drainSeconds);
   },
 };
 
@@ -33,7 +41,7 @@ async function untilStopped(runtime: Runtime, drainSeconds: number): Promise<voi
       for (const signal of signals) process.once(signal, () => resolve());
     });
   await asked();
-  const drained = runtime.gateway.drained(Math.max(0, drainSeconds) * 1000);
+  const drained = runtime.gateway.drained(drainSeconds * 1000);
   await Promise.race([drained, asked()]);
   await runtime.close();
   process.exit();

@@ -71,10 +71,15 @@ export function runMediaTick(path: MediaPath, nowMs: number): void {
   if (edge !== 'none') path.onSpeech(edge, nowMs);
 
   // Backend → caller.
-  const announcing = path.announcement.busy;
-  const source = announcing ? path.announcement : path.playout;
-  const popped = source.pop(); // null: nothing to say, so render() sends silence
-  const { moment } = source;
+  let announcing = path.announcement.busy;
+  let popped = announcing ? path.announcement.pop() : null;
+  let { moment } = path.announcement;
+  // At the end of a sound the agent goes on at once.
+  if (!announcing || !path.announcement.busy) {
+    announcing = false;
+    popped = path.playout.pop(); // null: nothing to say, so render() sends silence
+    moment = path.playout.moment;
+  }
   const said = path.agentMuted && !announcing ? null : popped;
   // Also the last fraction of a millisecond of a phrase, which is not worth a frame.
   if (!announcing) path.ledger.played(path.playout.lastBytes);

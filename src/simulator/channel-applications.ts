@@ -1,6 +1,8 @@
 /** What a simulated channel executes: a script from the dialplan, and on top of it what clients make it execute. */
 import { randomUUID } from 'node:crypto';
+import type { ChannelBridge } from './channel-bridge.ts';
 import type { ParkLoop } from './channel-unicast.ts';
+import type { ChannelEavesdrop } from './eavesdrop.ts';
 import { streamMs, toneFrame } from './tone-stream.ts';
 
 /** One step of a script: `playback(silence_stream://1000)`. */
@@ -14,19 +16,18 @@ export interface Application {
 /** What applications do to their channel. */
 export interface ApplicationHost {
   mediaUp(): boolean;
-  readonly sampleRateHz: number;
-  readonly ptimeMs: number;
-  readonly frameSamples: number;
+  readonly format: { readonly sampleRateHz: number; readonly ptimeMs: number; readonly frameSamples: number };
   answer(): void;
   preAnswer(): void;
   hangup(cause: string): void;
-  variable(name: string): string | undefined;
-  setVariable(name: string, value: string | null): void;
+  readonly variables: Map<string, string>;
   sendDigits(digits: string): void;
-  /** Starts a bridge; false when there is nothing to bridge to. */
-  joinPartner(): boolean;
-  leavePartner(): void;
-  writeToPartner(samples: Int16Array): void;
+  readonly bridge: ChannelBridge;
+  readonly eavesdrop: ChannelEavesdrop;
+  /** The application `socket`; null: the data name no address. */
+  connect(data: string): ChannelConnection | null;
+  /** Why the channel is being hung up, or null while it is not. */
+  hangupCause(): number | null;
   /** Says samples to the channel's own phone; the frame is handed over. */
   write(samples: Int16Array): void;
   /** A playback, a tone, a bridge: what ends unicast. */
@@ -35,10 +36,21 @@ export interface ApplicationHost {
   fire(name: string, headers?: readonly (readonly [string, string])[]): void;
 }
 
+/** Somebody outside who runs the channel. */
+export interface ChannelConnection {
+  readonly over: boolean;
+  readonly parks: boolean;
+  /** The channel does something else now, or has gone. */
+  leave(gone: boolean): void;
+}
+
 /** An application that takes time; the innermost one runs. */
 interface Running extends Application {
   readonly applicationUuid: string;
-  readonly park: ParkLoop | null;
+  /** Parked: by `park`, and by `socket` once the other side has taken over. */
+  park: ParkLoop | null;
+  /** The connection of `socket`. */
+  connection: ChannelConnection | null;
   /** Tells who had it executed that it is over. */
   readonly onEnd: () => void;
   /** Ticks until it ends by itself; Infinity: it does not. */
@@ -47,6 +59,8 @@ interface Running extends Application {
   playedFrames: number | null;
 }
 
+/** What joins two channels: by an API command, from the dialplan, and at the far end of the latter. */
+const BRIDGES = new Set(['uuid_bridge', 'bridge', 'exchange_media']);
 const ENDLESS = Number.POSITIVE_INFINITY;
 const RESPONSE = 'current_application_response';
 
@@ -60,9 +74,10 @@ export class ChannelApplications {
     this.#host = host;
   }
 
-  /** The innermost application. */
+  /** The innermost application; the exchange of media at the called end of a bridge is none. */
   get current(): Application | null {
-    return this.#stack.at(-1) ?? null;
+    const running = this.#stack.at(-1);
+    return running === undefined || running.name === 'exchange_media' ? null : running;
   }
 
   /** The running park loop, even while a playback runs inside it; null when the channel is not parked. */
@@ -96,14 +111,16 @@ export class ChannelApplications {
     const running: Running = {
       ...application,
       applicationUuid: randomUUID(),
-      park: name === 'park' ? { unicast: null } : null,
+      park: name === 'park' ? this.#newPark() : null,
+      connection: null,
       onEnd,
       remainingTicks: ENDLESS,
       playedFrames: null,
     };
-    this.#host.setVariable('current_application', name);
-    this.#host.setVariable('current_application_data', data === '' ? null : data);
-    this.#host.setVariable(RESPONSE, null);
+    this.#host.variables.set('current_application', name);
+    if (data === '') this.#host.variables.delete('current_application_data');
+    else this.#host.variables.set('current_application_data', data);
+    this.#host.variables.delete(RESPONSE);
     if (running.unannounced !== true) this.#host.fire('CHANNEL_EXECUTE', this.#describe(running));
     this.#stack.push(running);
     if (!start(this.#host, running)) this.#end(null);
@@ -113,7 +130,8 @@ export class ChannelApplications {
   /** `uuid_break`: ends the innermost playback. */
   breakPlayback(): void {
     if (typeof this.#stack.at(-1)?.playedFrames !== 'number') return;
-    this.#end('PLAYBACK_INTERRUPTED');
+    // Broken or not, FreeSWITCH says the same.
+    this.#end('FILE PLAYED', true);
     this.#advance();
   }
 
@@ -121,17 +139,55 @@ export class ChannelApplications {
   tick(samples: Int16Array | null): void {
     const running = this.#stack.at(-1);
     if (running === undefined) return;
-    if (running.park !== null) this.#host.onParkTick(running.park, samples);
-    else if (running.playedFrames !== null) {
-      this.#host.write(toneFrame(running.data, running.playedFrames, this.#host));
+    if (running.connection !== null && this.#tickSocket(running, running.connection)) return;
+    if (running.park !== null) {
+      this.#host.onParkTick(running.park, samples);
+      if (running.park.writesSilence) this.#host.write(new Int16Array(this.#host.format.frameSamples));
+    } else if (running.playedFrames !== null) {
+      this.#host.write(toneFrame(running.data, running.playedFrames, this.#host.format));
       running.playedFrames += 1;
-    } else if (samples !== null) {
-      if (running.name === 'echo') this.#host.write(samples.slice());
-      else if (running.name === 'uuid_bridge') this.#host.writeToPartner(samples);
-    }
+    } else if (BRIDGES.has(running.name)) {
+      if (!this.#host.bridge.tick(samples)) this.#endBridge(running);
+      return;
+    } else if (running.name === 'eavesdrop') {
+      if (this.#host.eavesdrop.tick(samples)) return;
+      this.#end(null);
+      this.#advance();
+      return;
+    } else if (running.name === 'echo' && samples !== null) this.#host.write(samples.slice());
     running.remainingTicks -= 1;
     if (running.remainingTicks > 0) return;
     this.#end('FILE PLAYED');
+    this.#advance();
+  }
+
+  /** The connection of `socket` decides: true, this turn is done. */
+  #tickSocket(running: Running, connection: ChannelConnection): boolean {
+    if (connection.over) {
+      this.#end(null);
+      this.#advance();
+      return true;
+    }
+    if (running.park !== null || !connection.parks) return running.park === null;
+    running.park = this.#newPark();
+    this.#host.fire('CHANNEL_PARK');
+    return true;
+  }
+
+  /** `send_silence_when_idle` counts as it is when the park begins. */
+  #newPark(): ParkLoop {
+    const idle = Number.parseInt(this.#host.variables.get('send_silence_when_idle') ?? '', 10);
+    return { unicast: null, writesSilence: Number.isFinite(idle) && idle !== 0 };
+  }
+
+  /** The other side has gone, or never came. */
+  #endBridge(running: Running): void {
+    // A call that came to nothing may have ended this one, and with it all that ran.
+    if (this.#stack.at(-1) !== running) return;
+    const wasJoined = this.#host.bridge.wasJoined;
+    this.#end(null);
+    if (wasJoined && this.#host.bridge.after()) return;
+    if (running.name === 'uuid_bridge') this.#host.bridge.resume();
     this.#advance();
   }
 
@@ -151,21 +207,26 @@ export class ChannelApplications {
   }
 
   /** `response` is what a playback leaves behind; other applications leave nothing of their own. */
-  #end(response: string | null): void {
+  #end(response: string | null, broken = false): void {
     const running = this.#stack.pop();
     if (running === undefined) return;
     if (running.park !== null) this.#host.fire('CHANNEL_UNPARK');
-    if (running.name === 'uuid_bridge') this.#host.leavePartner();
+    if (BRIDGES.has(running.name)) this.#host.bridge.leave(this.#host.hangupCause());
+    running.connection?.leave(this.#host.hangupCause() !== null);
+    if (running.name === 'eavesdrop') this.#host.eavesdrop.leave();
     if (running.playedFrames !== null && response !== null) {
-      this.#host.setVariable(RESPONSE, response);
+      this.#host.variables.set(RESPONSE, response);
       this.#host.fire('PLAYBACK_STOP', [
         ['Playback-File-Path', running.data],
         ['Playback-File-Type', 'local'],
-        ['Playback-Status', response === 'FILE PLAYED' ? 'done' : 'break'],
+        ['Playback-Status', response === 'FILE PLAYED' && !broken ? 'done' : 'break'],
       ]);
     }
     if (running.unannounced !== true && running.name !== 'uuid_bridge') {
-      this.#host.fire('CHANNEL_EXECUTE_COMPLETE', this.#describe(running, this.#host.variable(RESPONSE) ?? '_none_'));
+      this.#host.fire(
+        'CHANNEL_EXECUTE_COMPLETE',
+        this.#describe(running, this.#host.variables.get(RESPONSE) ?? '_none_'),
+      );
     }
     running.onEnd();
   }
@@ -188,18 +249,25 @@ const STARTERS: Readonly<Record<string, Starter>> = {
   hangup: (host, { data }) => (host.hangup(data), false),
   set: (host, { data }) => {
     const equals = data.indexOf('=');
-    if (equals > 0) host.setVariable(data.slice(0, equals), data.slice(equals + 1));
+    if (equals > 0) host.variables.set(data.slice(0, equals), data.slice(equals + 1));
     return false;
   },
-  unset: (host, { data }) => (host.setVariable(data, null), false),
+  unset: (host, { data }) => (host.variables.delete(data), false),
   send_dtmf: (host, { data }) => (host.sendDigits(data), false),
   park: (host) => (host.fire('CHANNEL_PARK'), true),
   sleep: (host, running) => {
-    running.remainingTicks = Math.max(1, Math.ceil((Number.parseInt(running.data, 10) || 0) / host.ptimeMs));
+    running.remainingTicks = Math.max(1, Math.ceil((Number.parseInt(running.data, 10) || 0) / host.format.ptimeMs));
     return true;
   },
   echo: (host) => (ensureMedia(host), host.resetMedia(), true),
-  uuid_bridge: (host) => (host.resetMedia(), host.joinPartner()),
+  uuid_bridge: (host) => (host.resetMedia(), host.bridge.join()),
+  bridge: (host, { data }) => (host.resetMedia(), host.bridge.dial(data)),
+  exchange_media: (host) => (host.resetMedia(), host.bridge.join()),
+  socket: (host, running) => {
+    running.connection = host.connect(running.data);
+    return running.connection !== null;
+  },
+  eavesdrop: (host, { data }) => (ensureMedia(host), host.eavesdrop.start(data)),
   playback: startPlayback,
   endless_playback: startPlayback,
   gentones: startPlayback,
@@ -212,11 +280,12 @@ function startPlayback(host: ApplicationHost, running: Running): boolean {
   host.resetMedia();
   const milliseconds = streamMs(running.data);
   if (milliseconds === null) {
-    host.setVariable(RESPONSE, 'FILE NOT FOUND');
+    host.variables.set(RESPONSE, 'FILE NOT FOUND');
     return false;
   }
   running.playedFrames = 0;
-  if (running.name !== 'endless_playback') running.remainingTicks = Math.max(1, Math.ceil(milliseconds / host.ptimeMs));
+  if (running.name !== 'endless_playback')
+    running.remainingTicks = Math.max(1, Math.ceil(milliseconds / host.format.ptimeMs));
   host.fire('PLAYBACK_START', [
     ['Playback-File-Path', running.data],
     ['Playback-File-Type', 'local'],

@@ -1,4 +1,5 @@
 /** The audio of one simulated channel: the codec between phone and switch, and what the phone has yet to hear. */
+import { FrameConverter } from './frame-converter.ts';
 import { A_LAW, MU_LAW } from './g711-table.ts';
 import type { G711Law } from './g711-table.ts';
 import { PhoneBuffer } from './phone-buffer.ts';
@@ -8,12 +9,28 @@ import type { SimulatedPhone } from './phone.ts';
 /** Codec names as FreeSWITCH spells them. */
 export type SwitchCodec = 'PCMU' | 'PCMA' | 'L16';
 
+const NOTHING = new Int16Array(0);
+/** What waits at most of a leg with another rate or ptime. */
+const OTHERS_BUFFER_MS = 200;
+
 /** What a channel sounds like. */
 export interface ChannelAudioOptions {
   readonly codec: SwitchCodec;
   readonly sampleRateHz: number;
   readonly ptimeMs: number;
   readonly buffer?: PhoneBufferOptions;
+}
+
+/** A media bug: hears what a channel reads and writes, without what taps mix in, and may mix in itself. */
+export interface ChannelTap {
+  /** What the phone says to others: at once. */
+  mixIntoRead(samples: Int16Array): void;
+  /** What the phone hears, if anybody writes to it. */
+  mixIntoWrite(samples: Int16Array): void;
+  /** One ptime of both directions; of no length where there was nothing. Borrowed. */
+  onPtime(read: Int16Array, write: Int16Array): void;
+  /** It is taken off, or the channel has ended. */
+  onEnd?(): void;
 }
 
 /** Counters of one channel's audio; live. */
@@ -33,11 +50,12 @@ export interface ChannelAudioStats {
  * undone) and *linear* (L16 little endian, what unicast carries without `native`).
  */
 export class ChannelAudio {
-  readonly codec: SwitchCodec;
-  readonly sampleRateHz: number;
-  readonly frameSamples: number;
-  readonly wireBytes: number;
-  readonly linearBytes: number;
+  codec: SwitchCodec = 'PCMU';
+  sampleRateHz = 8000;
+  ptimeMs = 20;
+  frameSamples = 160;
+  wireBytes = 160;
+  linearBytes = 320;
   readonly stats: ChannelAudioStats = {
     spokenFrames: 0,
     silentFrames: 0,
@@ -45,22 +63,39 @@ export class ChannelAudio {
     missingFrames: 0,
     malformedInjections: 0,
   };
-  readonly #law: G711Law | null;
+  readonly #taps = new Set<ChannelTap>();
+  #law: G711Law | null = MU_LAW;
   readonly #phone: SimulatedPhone;
   readonly #buffer: PhoneBuffer;
-  readonly #spoken: Int16Array;
+  #spoken = new Int16Array(0);
+  /** What the phone said in this ptime before anybody mixed something in; null: nothing. */
+  #said: Int16Array | null = null;
+  #fromOthers = new FrameConverter(8000, OTHERS_BUFFER_MS);
   #noise = 1;
 
   constructor(phone: SimulatedPhone, options: ChannelAudioOptions) {
+    this.#phone = phone;
+    this.#buffer = new PhoneBuffer(options.buffer);
+    this.agreeOn(options);
+  }
+
+  /** What the two sides of a call have agreed on; a call that we make learns it from the answer. */
+  agreeOn(options: Omit<ChannelAudioOptions, 'buffer'>): void {
     this.codec = options.codec;
     this.sampleRateHz = options.sampleRateHz;
+    this.ptimeMs = options.ptimeMs;
     this.frameSamples = (options.sampleRateHz / 1000) * options.ptimeMs;
     this.linearBytes = this.frameSamples * 2;
     this.wireBytes = options.codec === 'L16' ? this.linearBytes : this.frameSamples;
     this.#law = options.codec === 'PCMU' ? MU_LAW : options.codec === 'PCMA' ? A_LAW : null;
-    this.#phone = phone;
-    this.#buffer = new PhoneBuffer(options.buffer);
     this.#spoken = new Int16Array(this.frameSamples);
+    this.#fromOthers = new FrameConverter(this.sampleRateHz, OTHERS_BUFFER_MS);
+  }
+
+  /** Lets somebody listen to both directions, and mix into them, until the returned function is called. */
+  tap(tap: ChannelTap): () => void {
+    this.#taps.add(tap);
+    return () => void this.#taps.delete(tap);
   }
 
   /** Frames that came faster than the phone could take them. */
@@ -71,12 +106,17 @@ export class ChannelAudio {
   /** One ptime of the phone as samples after its codec, or null when it sends no RTP. Borrowed until the next call. */
   listen(): Int16Array | null {
     this.#spoken.fill(0);
+    this.#said = null;
     if (!this.#phone.speak(this.#spoken, this.sampleRateHz)) {
       this.stats.silentFrames += 1;
       return null;
     }
     this.stats.spokenFrames += 1;
     if (this.#law !== null) this.#throughCodec(this.#spoken, this.#law);
+    if (this.#taps.size > 0) {
+      this.#said = this.#spoken.slice();
+      for (const tap of this.#taps) tap.mixIntoRead(this.#spoken);
+    }
     return this.#spoken;
   }
 
@@ -85,6 +125,8 @@ export class ChannelAudio {
     const frame = this.#buffer.pop();
     if (frame === null) this.stats.missingFrames += 1;
     else this.stats.heardFrames += 1;
+    for (const tap of this.#taps) tap.onPtime(this.#said ?? NOTHING, frame ?? NOTHING);
+    if (frame !== null) for (const tap of this.#taps) tap.mixIntoWrite(frame);
     this.#phone.hear(frame, this.sampleRateHz);
   }
 
@@ -106,6 +148,18 @@ export class ChannelAudio {
   write(samples: Int16Array): void {
     if (this.#law !== null) this.#throughCodec(samples, this.#law);
     this.#buffer.push(samples);
+  }
+
+  /** Sends the phone what another leg said, which may have another rate and another ptime. */
+  writeFrom(samples: Int16Array, sampleRateHz: number): void {
+    const others = this.#fromOthers;
+    if (sampleRateHz === this.sampleRateHz && samples.length === this.frameSamples && others.length === 0) {
+      this.write(samples.slice());
+      return;
+    }
+    others.push(samples, sampleRateHz);
+    for (let frame = others.take(this.frameSamples); frame !== null; frame = others.take(this.frameSamples))
+      this.write(frame);
   }
 
   /** Sends the phone what a unicast peer injected, at once: nothing here paces. */

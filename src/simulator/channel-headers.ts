@@ -23,6 +23,11 @@ export interface ChannelDescription {
   readonly bridgedMs: number;
   readonly transferMs: number;
   readonly variables: ReadonlyMap<string, string>;
+  readonly otherLeg: {
+    readonly type: 'originator' | 'originatee';
+    readonly uuid: string;
+    readonly name: string;
+  } | null;
 }
 
 /** States by their number. */
@@ -43,14 +48,14 @@ const CHANNEL_STATES = [
 ] as const;
 
 /** FreeSWITCH's states of a channel. */
-export type ChannelState = (typeof CHANNEL_STATES)[number];
+export type ChannelState = (typeof CHANNEL_STATES)[number] | 'CS_NONE';
 
 /** The call as a person would put it; FreeSWITCH announces each change as CHANNEL_CALLSTATE. */
-export type CallState = 'DOWN' | 'RINGING' | 'EARLY' | 'ACTIVE' | 'HANGUP';
+export type CallState = 'DOWN' | 'RINGING' | 'EARLY' | 'RING_WAIT' | 'ACTIVE' | 'HELD' | 'UNHELD' | 'HANGUP';
 
 /** The number that goes with a state. */
 export function stateNumber(state: ChannelState): number {
-  return CHANNEL_STATES.indexOf(state);
+  return state === 'CS_NONE' ? 1 : CHANNEL_STATES.indexOf(state);
 }
 
 /** Headers that follow the event's own. */
@@ -77,43 +82,51 @@ export function channelHeaders(channel: ChannelDescription): (readonly [string, 
       headers.push([`Channel-${way}-Codec-Bit-Rate`, bitRate]);
     }
   }
-  headers.push(...callerHeaders(channel));
+  headers.push(...callerHeaders(channel, 'Caller'));
+  if (channel.otherLeg !== null) {
+    const { type, uuid, name } = channel.otherLeg;
+    headers.push(['Other-Type', type], ['Other-Leg-Unique-ID', uuid], ['Other-Leg-Channel-Name', name]);
+  }
   for (const [name, value] of channel.variables) headers.push([`variable_${name}`, value]);
   return headers;
 }
 
-function callerHeaders(channel: ChannelDescription): (readonly [string, string])[] {
+/** The caller's profile; `connect` of an outbound socket has it twice, first as the channel's own. */
+export function callerHeaders(
+  channel: ChannelDescription,
+  prefix: 'Caller' | 'Channel',
+): (readonly [string, string])[] {
   const time = (wallMs: number): string => String(Math.round(wallMs * 1000));
   return [
-    ['Caller-Direction', channel.direction],
-    ['Caller-Logical-Direction', channel.direction],
-    ['Caller-Username', channel.from],
-    ['Caller-Dialplan', channel.dialplan],
-    ['Caller-Caller-ID-Name', channel.from],
-    ['Caller-Caller-ID-Number', channel.from],
-    ['Caller-Orig-Caller-ID-Name', channel.from],
-    ['Caller-Orig-Caller-ID-Number', channel.from],
-    ['Caller-Network-Addr', '127.0.0.1'],
-    ['Caller-ANI', channel.from],
-    ['Caller-Destination-Number', channel.to],
-    ['Caller-Unique-ID', channel.uuid],
-    ['Caller-Source', 'mod_sofia'],
-    ['Caller-Context', 'default'],
-    ['Caller-Channel-Name', channel.name],
-    ['Caller-Profile-Index', '1'],
-    ['Caller-Profile-Created-Time', time(channel.createdMs)],
-    ['Caller-Channel-Created-Time', time(channel.createdMs)],
-    ['Caller-Channel-Answered-Time', time(channel.answeredMs)],
-    ['Caller-Channel-Progress-Time', '0'],
-    ['Caller-Channel-Progress-Media-Time', time(channel.earlyMediaMs)],
-    ['Caller-Channel-Hangup-Time', time(channel.hangupMs)],
-    ['Caller-Channel-Transfer-Time', time(channel.transferMs)],
-    ['Caller-Channel-Resurrect-Time', '0'],
-    ['Caller-Channel-Bridged-Time', time(channel.bridgedMs)],
-    ['Caller-Channel-Last-Hold', '0'],
-    ['Caller-Channel-Hold-Accum', '0'],
-    ['Caller-Screen-Bit', 'true'],
-    ['Caller-Privacy-Hide-Name', 'false'],
-    ['Caller-Privacy-Hide-Number', 'false'],
+    [`${prefix}-Direction`, channel.direction],
+    [`${prefix}-Logical-Direction`, channel.direction],
+    [`${prefix}-Username`, channel.from],
+    [`${prefix}-Dialplan`, channel.dialplan],
+    [`${prefix}-Caller-ID-Name`, channel.from],
+    [`${prefix}-Caller-ID-Number`, channel.from],
+    [`${prefix}-Orig-Caller-ID-Name`, channel.from],
+    [`${prefix}-Orig-Caller-ID-Number`, channel.from],
+    [`${prefix}-Network-Addr`, '127.0.0.1'],
+    [`${prefix}-ANI`, channel.from],
+    [`${prefix}-Destination-Number`, channel.to],
+    [`${prefix}-Unique-ID`, channel.uuid],
+    [`${prefix}-Source`, 'mod_sofia'],
+    [`${prefix}-Context`, 'default'],
+    [`${prefix}-Channel-Name`, channel.name],
+    [`${prefix}-Profile-Index`, '1'],
+    [`${prefix}-Profile-Created-Time`, time(channel.createdMs)],
+    [`${prefix}-Channel-Created-Time`, time(channel.createdMs)],
+    [`${prefix}-Channel-Answered-Time`, time(channel.answeredMs)],
+    [`${prefix}-Channel-Progress-Time`, '0'],
+    [`${prefix}-Channel-Progress-Media-Time`, time(channel.earlyMediaMs)],
+    [`${prefix}-Channel-Hangup-Time`, time(channel.hangupMs)],
+    [`${prefix}-Channel-Transfer-Time`, time(channel.transferMs)],
+    [`${prefix}-Channel-Resurrect-Time`, '0'],
+    [`${prefix}-Channel-Bridged-Time`, time(channel.bridgedMs)],
+    [`${prefix}-Channel-Last-Hold`, '0'],
+    [`${prefix}-Channel-Hold-Accum`, '0'],
+    [`${prefix}-Screen-Bit`, 'true'],
+    [`${prefix}-Privacy-Hide-Name`, 'false'],
+    [`${prefix}-Privacy-Hide-Number`, 'false'],
   ];
 }

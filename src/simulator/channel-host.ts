@@ -1,8 +1,9 @@
 /** What stands around a simulated channel: how a call is asked for, and what the channel asks of its switch. */
 import type { Clock } from '../core/clock.ts';
 import type { EslRequest } from '../switch/freeswitch/esl-request-parser.ts';
-import type { Application } from './channel-applications.ts';
+import type { Application, ChannelConnection } from './channel-applications.ts';
 import type { SwitchCodec } from './channel-audio.ts';
+import type { DialWatcher } from './channel-bridge.ts';
 import type { PhoneBufferOptions } from './phone-buffer.ts';
 import type { SimulatedPhone } from './phone.ts';
 import type { UnicastRequest } from './unicast-media.ts';
@@ -25,6 +26,8 @@ export interface CallOptions {
   readonly uuid?: string;
   readonly direction?: 'inbound' | 'outbound';
   readonly phoneBuffer?: PhoneBufferOptions;
+  /** The channel's name. Default: as a SIP call between the two numbers. */
+  readonly name?: string;
 }
 
 /** What a channel needs of its switch. */
@@ -32,7 +35,19 @@ export interface ChannelHost<Channel> {
   readonly clock: Clock;
   /** Runs `run` every ptime until the returned function is called. */
   everyPtime(ptimeMs: number, run: () => void): () => void;
-  fire(channel: Channel, name: string, headers: readonly (readonly [string, string])[]): void;
+  /** `leading`: headers in front of those that describe the channel. */
+  fire(
+    channel: Channel,
+    name: string,
+    headers: readonly (readonly [string, string])[],
+    leading: readonly (readonly [string, string])[],
+  ): void;
+  /** The application `socket`; null: the data name no address. */
+  connect(channel: Channel, data: string): ChannelConnection | null;
+  /** Another call that is up. */
+  channel(uuid: string): Channel | null;
+  /** Calls somebody for a channel; null when the dial string says nothing. */
+  dial(text: string, originator: Channel, watcher: DialWatcher): Channel | null;
   fireCommand(channel: Channel, request: EslRequest): void;
   /** The script of an extension, or null when the dialplan has none such. */
   extension(number: string): readonly Application[] | null;

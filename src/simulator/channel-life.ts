@@ -15,6 +15,8 @@ export interface ChannelLifeOptions {
   readonly from: string;
   readonly to: string;
   readonly variables: Readonly<Record<string, string>>;
+  /** Default: as a SIP call between the two numbers. */
+  readonly name?: string;
   readonly codec: { readonly name: SwitchCodec; readonly sampleRateHz: number; readonly ptimeMs: number };
 }
 
@@ -25,6 +27,7 @@ export class ChannelLife {
   readonly name: string;
   readonly variables: Map<string, string>;
   readonly #options: ChannelLifeOptions;
+  #codec: ChannelLifeOptions['codec'];
   readonly #clock: Clock;
   readonly #times: Record<Moment, number> = {
     createdMs: 0,
@@ -41,12 +44,16 @@ export class ChannelLife {
   hangupCause: number | null = null;
   to: string;
   dialplan = 'XML';
+  /** The leg it is, or was, bridged to, and whether that one was called by this one. */
+  otherLeg: ChannelDescription['otherLeg'] = null;
 
   constructor(options: ChannelLifeOptions, clock: Clock) {
     this.#options = options;
     this.#clock = clock;
+    this.#codec = options.codec;
     this.to = options.to;
-    this.name = `sofia/internal/${options.direction === 'inbound' ? options.from : options.to}@127.0.0.1`;
+    this.name =
+      options.name ?? `sofia/internal/${options.direction === 'inbound' ? options.from : options.to}@127.0.0.1`;
     this.variables = new Map([
       ['direction', options.direction],
       ['uuid', options.uuid],
@@ -63,9 +70,10 @@ export class ChannelLife {
     this.#times[moment] = this.#clock.wallTimeMs();
   }
 
-  /** The codecs are agreed on: from now on there is something to read. */
-  setCodecs(): void {
-    const { name, sampleRateHz, ptimeMs } = this.#options.codec;
+  /** The codecs are agreed on, perhaps others than were expected: from now on there is something to read. */
+  setCodecs(codec: ChannelLifeOptions['codec'] = this.#codec): void {
+    this.#codec = codec;
+    const { name, sampleRateHz, ptimeMs } = codec;
     const rate = String(sampleRateHz);
     this.variables
       .set('rtp_use_codec_name', name)
@@ -92,7 +100,7 @@ export class ChannelLife {
   }
 
   describe(): ChannelDescription {
-    const { uuid, direction, from, codec } = this.#options;
+    const { uuid, direction, from } = this.#options;
     return {
       uuid,
       name: this.name,
@@ -104,10 +112,11 @@ export class ChannelLife {
       callState: this.callState,
       answerState: this.answerState,
       hangupCause: this.hangupCause === null ? null : causeName(this.hangupCause),
-      codec: this.variables.has('read_codec') ? codec : null,
+      codec: this.variables.has('read_codec') ? this.#codec : null,
       from,
       to: this.to,
       dialplan: this.dialplan,
+      otherLeg: this.otherLeg,
       ...this.#times,
       variables: this.variables,
     };

@@ -17,6 +17,8 @@ export interface UnicastHost {
 /** What one run of the park application holds on to: never replaced while it runs, hence "once per park". */
 export interface ParkLoop {
   unicast: UnicastMedia | null;
+  /** Silence is written to the phone in every ptime. */
+  readonly writesSilence: boolean;
 }
 
 /** Unicast of one channel, its fatal mistakes included. */
@@ -63,6 +65,8 @@ export class ChannelUnicast {
       else {
         media.launch();
         this.#orphans.add(media);
+        // One that was asked for and never launched keeps its port, too.
+        if (before !== null && this.#flag) this.#orphans.add(before);
       }
     } else if (before !== null && this.#flag) before.close();
     this.#latest = media;

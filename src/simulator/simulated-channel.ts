@@ -3,14 +3,25 @@ import type { EslRequest } from '../switch/freeswitch/esl-request-parser.ts';
 import { ChannelApplications } from './channel-applications.ts';
 import type { Application, ApplicationHost } from './channel-applications.ts';
 import { ChannelAudio } from './channel-audio.ts';
-import type { ChannelAudioStats } from './channel-audio.ts';
+import type { ChannelAudioStats, ChannelTap } from './channel-audio.ts';
+import { ChannelBridge, DialOutcome } from './channel-bridge.ts';
+import type { BridgeHost, DialWatcher } from './channel-bridge.ts';
+import { ChannelBugs } from './channel-bugs.ts';
+import type { BugName } from './channel-bugs.ts';
 import { ChannelCommands } from './channel-commands.ts';
-import type { CallState, ChannelDescription, ChannelState } from './channel-headers.ts';
+import type { ChannelDescription } from './channel-headers.ts';
 import type { CallOptions, ChannelHost } from './channel-host.ts';
+import { ChannelKeypad } from './channel-keypad.ts';
+import type { ReceivedDigit } from './channel-keypad.ts';
 import { ChannelLife } from './channel-life.ts';
+import { ChannelRoute } from './channel-route.ts';
+import type { Route } from './channel-route.ts';
+import { ChannelSignals } from './channel-signals.ts';
 import { ChannelUnicast } from './channel-unicast.ts';
+import { ChannelEavesdrop } from './eavesdrop.ts';
 import { causeNumber } from './hangup-cause.ts';
 import type { SimulatedPhone } from './phone.ts';
+import type { WantedCodec } from './sdp-text.ts';
 import type { UnicastRequest } from './unicast-media.ts';
 
 export type { CallOptions } from './channel-host.ts';
@@ -18,49 +29,57 @@ export type { CallOptions } from './channel-host.ts';
 /** Counters of a channel. */
 export type ChannelStats = Readonly<ChannelAudioStats> & { readonly droppedFrames: number };
 
-/** Where a transfer takes a channel: through these states, then to work. An empty script has no extension to run. */
-interface Route {
-  readonly states: readonly ChannelState[];
-  readonly script: readonly Application[];
-}
-
-const MANY_YEARS_MS = '31536000000';
-
 /** One call, as its switch and its phone see it. */
 export class SimulatedChannel {
   readonly uuid: string;
   readonly phone: SimulatedPhone;
-  readonly ptimeMs: number;
   readonly #host: ChannelHost<SimulatedChannel>;
   readonly #life: ChannelLife;
+  readonly #signals: ChannelSignals;
+  readonly #keypad: ChannelKeypad;
   readonly #audio: ChannelAudio;
+  readonly #bugs: ChannelBugs;
   readonly #unicast: ChannelUnicast;
   readonly #applications: ChannelApplications;
-  #partner: SimulatedChannel | null = null;
-  /** Whether this side asked for the bridge: it is the one that announces it. */
-  #bridgedFirst = false;
+  readonly #bridge: ChannelBridge;
+  readonly #eavesdrop: ChannelEavesdrop;
   readonly #commands: ChannelCommands;
-  #route: Route | null = null;
+  readonly #route: ChannelRoute;
+  #ptimeMs: number;
+  #outcome: DialOutcome | null = null;
+  #held = false;
   #leaveClock: (() => void) | null = null;
-  /** Digits that clients had the switch send to the phone. */
-  sentDigits = '';
 
   constructor(uuid: string, options: CallOptions, host: ChannelHost<SimulatedChannel>) {
     const { phone, codec = 'PCMU', sampleRateHz = 8000, ptimeMs = 20, phoneBuffer: buffer = {} } = options;
     this.uuid = uuid;
     this.phone = phone;
-    this.ptimeMs = ptimeMs;
+    this.#ptimeMs = ptimeMs;
     this.#host = host;
     const { direction = 'inbound', from = '1000', to = '9000', variables = {} } = options;
+    const name = options.name === undefined ? {} : { name: options.name };
     this.#life = new ChannelLife(
-      { uuid, direction, from, to, variables, codec: { name: codec, sampleRateHz, ptimeMs } },
+      { uuid, direction, from, to, variables, codec: { name: codec, sampleRateHz, ptimeMs }, ...name },
       host.clock,
     );
+    this.#signals = new ChannelSignals(this.#life, (event, headers = [], leading = []) =>
+      host.fire(this, event, headers, leading),
+    );
+    this.#keypad = new ChannelKeypad(phone);
+    this.#route = new ChannelRoute(this.#life, (number) => host.extension(number));
     this.#audio = new ChannelAudio(phone, { codec, sampleRateHz, ptimeMs, buffer });
+    this.#bugs = new ChannelBugs(this.#audio, this.#signals);
     this.#unicast = new ChannelUnicast(this.#audio, {
       channelGone: () => this.gone,
       crash: (reason) => host.crash(reason),
       onUnicastFailure: (request) => host.onUnicastFailure(request),
+    });
+    this.#bridge = new ChannelBridge(this.#bridgeHost());
+    this.#eavesdrop = new ChannelEavesdrop({
+      format: this.#audio,
+      variable: (variable) => this.variables.get(variable),
+      target: (target) => host.channel(target),
+      write: (samples) => this.#audio.write(samples),
     });
     this.#applications = new ChannelApplications(this.#applicationHost());
     this.#commands = new ChannelCommands({
@@ -73,25 +92,30 @@ export class SimulatedChannel {
     });
   }
 
-  /** Puts the call on the switch: create, answer, park, as the options say. Called once. */
-  enter(options: CallOptions): void {
-    this.#life.mark('createdMs');
-    this.#setState('CS_NEW');
-    this.#setState('CS_INIT');
-    this.#fire('CHANNEL_CREATE');
-    this.#setCallState('RINGING');
-    this.#setState('CS_ROUTING');
-    this.#setState('CS_EXECUTE');
-    const script: Application[] = [];
-    if (options.answered ?? true) script.push({ name: 'answer', data: '' });
-    script.push((options.parked ?? true) ? { name: 'park', data: '' } : { name: 'sleep', data: MANY_YEARS_MS });
-    this.#leaveClock = this.#host.everyPtime(this.ptimeMs, () => this.#tick());
+  /** Puts an incoming call on the switch, which runs the script. Called once. */
+  enter(script: readonly Application[]): void {
+    this.#signals.enter();
+    this.#joinClock();
     this.#applications.begin(script);
+  }
+
+  /** Puts a call on the switch that the switch makes itself, perhaps for another; `watcher` learns whether there will be media. */
+  enterDialled(watcher: DialWatcher, originator: SimulatedChannel | null): void {
+    if (originator !== null)
+      this.#life.otherLeg = { type: 'originator', uuid: originator.uuid, name: originator.#life.name };
+    this.#outcome = new DialOutcome(watcher);
+    this.#signals.dialled();
+    this.#joinClock();
   }
 
   /** Channel variables; live. */
   get variables(): Map<string, string> {
     return this.#life.variables;
+  }
+
+  /** Rate, ptime and samples of a frame; live. */
+  get format(): Readonly<Pick<ChannelAudio, 'sampleRateHz' | 'ptimeMs' | 'frameSamples'>> {
+    return this.#audio;
   }
 
   get gone(): boolean {
@@ -109,6 +133,20 @@ export class SimulatedChannel {
 
   get parked(): boolean {
     return this.#applications.park !== null;
+  }
+
+  get held(): boolean {
+    return this.#held;
+  }
+
+  /** The channel it is bridged to, or is calling; null: none. */
+  get partnerUuid(): string | null {
+    return this.#bridge.peerUuid;
+  }
+
+  /** Whether its media go to another channel. */
+  get bridged(): boolean {
+    return this.#bridge.joined;
   }
 
   /** The innermost application, as `show channels` names it. */
@@ -140,54 +178,68 @@ export class SimulatedChannel {
     return this.#life.describe();
   }
 
+  /** The called phone rings. */
+  ring(): void {
+    if (!this.gone && !this.mediaUp) this.#signals.ring();
+  }
+
+  /** Codecs are agreed on with the phone, perhaps others than were expected. */
+  agreeOn(codec: WantedCodec): void {
+    const { name, sampleRateHz, ptimeMs } = codec;
+    this.#audio.agreeOn({ codec: name, sampleRateHz, ptimeMs });
+    this.#life.setCodecs(codec);
+    if (ptimeMs === this.#ptimeMs) return;
+    this.#ptimeMs = ptimeMs;
+    this.#leaveClock?.();
+    this.#joinClock();
+  }
+
+  /** Media before the answer. */
+  preAnswer(): void {
+    if (this.gone || this.mediaUp) return;
+    this.#signals.earlyMedia();
+    this.#outcome?.ready();
+  }
+
   answer(): void {
     if (this.gone || this.answered) return;
-    this.#bringMediaUp();
-    this.#life.answerState = 'answered';
-    this.#life.mark('answeredMs');
-    this.variables.set('endpoint_disposition', 'ANSWER');
-    this.#fire('CHANNEL_ANSWER');
-    this.#setCallState('ACTIVE');
+    if (this.#outcome === null) this.preAnswer();
+    else if (!this.mediaUp) this.#life.setCodecs();
+    this.#signals.answered();
+    this.#outcome?.ready();
   }
 
   /** Ends the call with a Q.850 cause. A call that is gone already is left alone. */
   hangup(cause = 16): void {
     if (this.gone) return;
-    this.#life.answerState = 'hangup';
-    this.#life.hangupCause = cause;
-    this.#life.mark('hangupMs');
     this.#leaveClock?.();
     this.#leaveClock = null;
     this.#commands.clear();
-    this.#route = null;
-    this.#fire('CHANNEL_HANGUP');
+    this.#route.take();
+    this.#signals.hungUp(cause);
+    this.#bugs.end('eavesdrop');
     this.#unicast.deactivate();
     this.#applications.leaveAll();
     this.#audio.clear();
-    this.#setState('CS_HANGUP');
-    this.#setCallState('HANGUP');
-    this.#setState('CS_REPORTING');
-    this.#life.addCallRecord(cause);
-    this.#fire('CHANNEL_HANGUP_COMPLETE');
-    this.#fire('CHANNEL_DESTROY');
-    this.#setState('CS_DESTROY');
+    this.#signals.ended(cause, () => this.#bugs.end());
     this.#host.onDestroyed(this);
     this.phone.onHangup(cause);
+    this.#outcome?.failed(cause);
   }
 
   /** `uuid_transfer`: at its next turn the channel leaves what it does and goes there; nowhere ends the call. */
   transfer(destination: string, dialplan = 'XML'): void {
-    const inline = dialplan.toLowerCase() === 'inline';
-    const script = inline ? parseInline(destination) : this.#host.extension(destination);
-    if (!inline) this.#life.to = destination;
-    this.#life.dialplan = inline ? 'inline' : dialplan;
-    this.#life.mark('transferMs');
-    this.#route = { states: script === null ? ['CS_ROUTING'] : ['CS_ROUTING', 'CS_EXECUTE'], script: script ?? [] };
+    this.#route.transfer(destination, dialplan);
+  }
+
+  /** Goes to work after an `originate`: the media are there already. */
+  work(application: Application): void {
+    this.#route.work(application);
   }
 
   /** `uuid_park`. */
   park(): void {
-    this.#route = { states: ['CS_PARK'], script: [{ name: 'park', data: '', unannounced: true }] };
+    this.#route.park();
   }
 
   /** Hands the channel's thread a command, unless too many wait; it gets to it at its next turn, and nobody hears how it went. */
@@ -197,14 +249,14 @@ export class SimulatedChannel {
 
   /** `uuid_bridge`: both leave what they do for each other. */
   bridgeWith(other: SimulatedChannel): void {
-    this.#partner = other;
-    other.#partner = this;
-    this.#bridgedFirst = true;
-    other.#bridgedFirst = false;
-    for (const channel of [this, other]) {
-      const script = [{ name: 'uuid_bridge', data: channel.#partner?.uuid ?? '' }];
-      channel.#route = { states: ['CS_HIBERNATE', 'CS_RESET', 'CS_SOFT_EXECUTE'], script };
-    }
+    this.#bridge.pair(other.#bridge);
+    this.#route.bridge(other.uuid);
+    other.#route.bridge(this.uuid);
+  }
+
+  /** The bridge of a channel that another one calls. */
+  get bridge(): ChannelBridge {
+    return this.#bridge;
   }
 
   /** `uuid_break`. */
@@ -212,53 +264,91 @@ export class SimulatedChannel {
     this.#applications.breakPlayback();
   }
 
-  /** Sends digits to the phone's side. */
-  sendDigits(digits: string): void {
-    this.sentDigits += digits;
+  /** Digits that were sent to the phone. */
+  get sentDigits(): string {
+    return this.#keypad.sent;
   }
 
-  /** One ptime of the bridged party; another sampling rate is met by repeating or leaving out samples. */
-  hearPartner(samples: Int16Array, sampleRateHz: number): void {
-    const ratio = sampleRateHz / this.#audio.sampleRateHz;
-    const frame = new Int16Array(this.#audio.frameSamples);
-    for (let at = 0; at < frame.length; at += 1) frame[at] = samples[Math.floor(at * ratio)] ?? 0;
-    this.#audio.write(frame);
+  /** Sends digits to the phone's side. */
+  sendDigits(digits: string): void {
+    this.#keypad.send(digits);
+  }
+
+  /** `uuid_recv_dtmf`: as if the phone had sent them. False when too many wait. */
+  receiveDigits(text: string): boolean {
+    return this.#keypad.receive(text);
+  }
+
+  /** `uuid_hold`, and a phone that holds the call itself: it neither speaks nor hears until it is taken up again. */
+  hold(held: boolean, byPhone = false): void {
+    if (this.gone || held === this.#held) return;
+    this.#held = held;
+    this.#signals.held(held);
+    this.#audio.clear();
+    if (!byPhone) this.phone.hold?.(held);
+  }
+
+  /** Hangs a media bug on the channel; the returned function takes it off, and so does the end of the call. */
+  attach(tap: ChannelTap, name: BugName): () => void {
+    return this.#bugs.attach(tap, name);
+  }
+
+  /** Media bugs, as `uuid_buglist` names them. */
+  get bugs(): readonly BugName[] {
+    return this.#bugs.names;
+  }
+
+  /** Fires an event about this channel. */
+  fire(name: string, headers: readonly (readonly [string, string])[] = []): void {
+    this.#signals.fire(name, headers);
   }
 
   /** The process is gone: frees ports and timers without a word to anyone. */
   dispose(): void {
     this.#leaveClock?.();
     this.#leaveClock = null;
+    this.#bugs.end();
     this.#unicast.dispose();
+  }
+
+  #joinClock(): void {
+    this.#leaveClock = this.#host.everyPtime(this.#ptimeMs, () => this.#tick());
   }
 
   #tick(): void {
     if (this.phone.hungUp) {
-      this.hangup(this.answered ? 16 : 487);
+      this.hangup(this.phone.leavesWith ?? (this.answered ? 16 : 487));
       return;
     }
-    for (const digit of this.phone.takeDigits()) {
-      this.#fire('DTMF', [
-        ['DTMF-Digit', digit],
-        ['DTMF-Duration', '2000'],
-        ['DTMF-Source', 'RTP'],
-      ]);
-    }
-    const samples = this.mediaUp ? this.#audio.listen() : null;
+    for (const received of this.#keypad.take()) this.#onDigit(received);
+    const spoken = this.mediaUp ? this.#audio.listen() : null;
+    const samples = this.#held ? null : spoken;
     // While a command waits for its lead frames, what the channel executes does not get any.
     if (!this.#commands.takesFrame(samples !== null)) this.#applications.tick(samples);
+    if (this.gone) return;
     this.#commands.run();
-    const route = this.#route;
-    this.#route = null;
+    const route = this.#route.take();
     if (route !== null && !this.gone) this.#follow(route);
+    if (this.#held) this.#audio.clear();
     if (this.mediaUp) this.#audio.play();
+  }
+
+  #onDigit({ digit, source }: ReceivedDigit): void {
+    this.#signals.fire('DTMF', [
+      ['DTMF-Digit', digit],
+      ['DTMF-Duration', '2000'],
+      ['DTMF-Source', source],
+    ]);
+    if (this.#eavesdrop.running) this.#eavesdrop.onDigit(digit);
+    this.#bridge.passDigits(digit);
   }
 
   #follow(route: Route): void {
     this.#unicast.deactivate();
+    if (route.states[0] === 'CS_ROUTING') this.#life.otherLeg = null;
     this.#applications.leaveAll();
     if (this.gone) return;
-    for (const state of route.states) this.#setState(state);
+    for (const state of route.states) this.#signals.setState(state);
     if (route.script.length === 0) this.hangup(causeNumber('NO_ROUTE_DESTINATION'));
     else this.#applications.begin(route.script);
   }
@@ -268,94 +358,40 @@ export class SimulatedChannel {
     else this.#unicast.activate(request, this.mediaUp, this.#applications.park);
   }
 
-  #bringMediaUp(): void {
-    if (this.mediaUp) return;
-    this.#life.setCodecs();
-    this.#life.answerState = 'early';
-    this.#life.mark('earlyMediaMs');
-    this.#fire('CHANNEL_PROGRESS_MEDIA');
-    this.#setCallState('EARLY');
-  }
-
-  #setState(state: ChannelState): void {
-    this.#life.state = state;
-    this.#fire('CHANNEL_STATE');
-  }
-
-  #setCallState(state: CallState): void {
-    const before = this.#life.callState;
-    this.#life.callState = state;
-    this.#fire('CHANNEL_CALLSTATE', [['Original-Channel-Call-State', before]]);
-  }
-
-  #fire(name: string, headers: readonly (readonly [string, string])[] = []): void {
-    this.#host.fire(this, name, headers);
-  }
-
-  #joinPartner(): boolean {
-    if (this.#partner === null) return false;
-    this.#life.mark('bridgedMs');
-    if (this.#bridgedFirst) this.#fire('CHANNEL_BRIDGE', bridgeHeaders(this.uuid, this.#partner.uuid));
-    else this.#setState('CS_EXCHANGE_MEDIA');
-    return true;
-  }
-
-  /** The other leg is ended with the bridge, unless it is to be parked or is on its way elsewhere. */
-  #leavePartner(): void {
-    const partner = this.#partner;
-    if (partner === null) return;
-    this.#partner = null;
-    if (this.#bridgedFirst) this.#fire('CHANNEL_UNBRIDGE', bridgeHeaders(this.uuid, partner.uuid));
-    if (partner.#partner !== this) return;
-    partner.#partner = null;
-    if (partner.#bridgedFirst) partner.#fire('CHANNEL_UNBRIDGE', bridgeHeaders(partner.uuid, this.uuid));
-    if (partner.variables.get('park_after_bridge') === 'true') partner.park();
-    else if (partner.#route === null) partner.hangup(16);
+  #bridgeHost(): BridgeHost {
+    return {
+      uuid: this.uuid,
+      life: this.#life,
+      signals: this.#signals,
+      sampleRateHz: () => this.#audio.sampleRateHz,
+      dial: (text, watcher) => this.#host.dial(text, this, watcher)?.bridge ?? null,
+      exchange: () => this.#applications.begin([{ name: 'exchange_media', data: '', unannounced: true }]),
+      leaving: () => this.#route.waits,
+      hangup: (cause) => this.hangup(cause),
+      park: () => this.park(),
+      transfer: (destination, dialplan) => this.transfer(destination, dialplan),
+      hear: (samples, sampleRateHz) => this.#audio.writeFrom(samples, sampleRateHz),
+      sendDigits: (digits) => this.#keypad.send(digits),
+    };
   }
 
   #applicationHost(): ApplicationHost {
     return {
       mediaUp: () => this.mediaUp,
-      sampleRateHz: this.#audio.sampleRateHz,
-      ptimeMs: this.ptimeMs,
-      frameSamples: this.#audio.frameSamples,
+      format: this.#audio,
+      bridge: this.#bridge,
+      eavesdrop: this.#eavesdrop,
+      connect: (data) => this.#host.connect(this, data),
+      hangupCause: () => this.hangupCause,
       answer: () => this.answer(),
-      preAnswer: () => this.#bringMediaUp(),
+      preAnswer: () => this.preAnswer(),
       hangup: (cause) => this.hangup(causeNumber(cause)),
-      variable: (name) => this.variables.get(name),
-      setVariable: (name, value) => {
-        if (value === null) this.variables.delete(name);
-        else this.variables.set(name, value);
-      },
+      variables: this.#life.variables,
       sendDigits: (digits) => this.sendDigits(digits),
-      joinPartner: () => this.#joinPartner(),
-      leavePartner: () => this.#leavePartner(),
-      writeToPartner: (samples) => this.#partner?.hearPartner(samples, this.#audio.sampleRateHz),
       write: (samples) => this.#audio.write(samples),
       resetMedia: () => this.#unicast.deactivate(),
       onParkTick: (park, samples) => this.#unicast.onParkTick(park, samples),
-      fire: (name, headers) => this.#fire(name, headers),
+      fire: (name, headers) => this.#signals.fire(name, headers),
     };
   }
-}
-
-function bridgeHeaders(aUuid: string, bUuid: string): (readonly [string, string])[] {
-  return [
-    ['Bridge-A-Unique-ID', aUuid],
-    ['Bridge-B-Unique-ID', bUuid],
-  ];
-}
-
-/** The inline dialplan: `answer,park`, `playback:silence_stream://1000,park`, or with another separator `m:^:answer^park`. */
-function parseInline(text: string): Application[] {
-  const other = /^m:(.):/.exec(text);
-  const steps = other === null ? text.split(',') : text.slice(other[0].length).split(other[1]!);
-  return steps.map(parseApplication);
-}
-
-/** `name` or `name:data`. */
-export function parseApplication(step: string): Application {
-  const colon = step.indexOf(':');
-  if (colon < 0) return { name: step.trim(), data: '' };
-  return { name: step.slice(0, colon).trim(), data: step.slice(colon + 1) };
 }

@@ -7,18 +7,26 @@ import type { Clock } from '../core/clock.ts';
 import { TalkspurtError } from '../core/errors.ts';
 import { EslEventFactory, localDate } from '../switch/freeswitch/esl-event-factory.ts';
 import type { EslIdentity, EventSource } from '../switch/freeswitch/esl-event-factory.ts';
-import { LOG_LEVELS } from '../switch/freeswitch/esl-dialogue.ts';
+import { LOG_LEVELS, splitCommand } from '../switch/freeswitch/esl-dialogue.ts';
 import { headerOf } from '../switch/freeswitch/esl-request-parser.ts';
 import type { EslRequest } from '../switch/freeswitch/esl-request-parser.ts';
+import { serializeEvent } from '../switch/freeswitch/esl-server-event.ts';
+import type { EslServerEvent } from '../switch/freeswitch/esl-server-event.ts';
 import { EslServer } from '../switch/freeswitch/esl-server.ts';
 import { eventName } from '../switch/freeswitch/esl-subscription.ts';
-import { channelHeaders } from './channel-headers.ts';
+import { callerHeaders, channelHeaders } from './channel-headers.ts';
+import { SwitchDisplacer } from './displacement.ts';
 import { MediaClock } from './media-clock.ts';
 import type { SimulatedPhone } from './phone.ts';
-import { parseApplication, SimulatedChannel } from './simulated-channel.ts';
+import { OutboundSockets } from './outbound-sockets.ts';
+import { parseApplication } from './application-text.ts';
+import type { Application } from './channel-applications.ts';
+import { SimulatedChannel } from './simulated-channel.ts';
 import type { CallOptions, ChannelHost } from './channel-host.ts';
 import { runApi } from './switch-api.ts';
-import type { SwitchApiHost } from './switch-api.ts';
+import type { SwitchApiHost } from './switch-api-host.ts';
+import { SwitchDialer } from './switch-dialer.ts';
+import { SwitchRecorder } from './switch-record.ts';
 import type { UnicastRequest } from './unicast-media.ts';
 
 /** Where it listens, and what is behind it. */
@@ -42,6 +50,8 @@ export interface SimulatedSwitchOptions {
 
 const CORE: EventSource = { file: 'switch_channel.c', function: 'switch_channel_event_set_data', line: 1 };
 const SENT_BY_CLIENT: EventSource = { file: 'mod_event_socket.c', function: 'parse_command', line: 2283 };
+const CONNECT: EventSource = { file: 'mod_event_socket.c', function: 'parse_command', line: 2029 };
+const MANY_YEARS_MS = '31536000000';
 const VERSION = '1.11.2-release+talkspurt-simulator';
 
 /** A whole switch on loopback. Closed by `close`, or dead by `crash`. */
@@ -56,6 +66,8 @@ export class SimulatedSwitch {
   readonly #haunted = new Set<SimulatedChannel>();
   readonly #apiHost: SwitchApiHost;
   readonly #channelHost: ChannelHost<SimulatedChannel>;
+  readonly #dialer: SwitchDialer;
+  readonly #outbound: OutboundSockets;
   readonly #globals = new Map<string, string>();
   readonly #closing = new AbortController();
   #crashed: string | null = null;
@@ -73,8 +85,10 @@ export class SimulatedSwitch {
       .set('hostname', identity.hostname)
       .set('local_ip_v4', '127.0.0.1')
       .set('core_uuid', this.#factory.identity.coreUuid);
-    this.#apiHost = this.#makeApiHost();
     this.#channelHost = this.#makeChannelHost();
+    this.#dialer = this.#makeDialer();
+    this.#outbound = this.#makeOutbound();
+    this.#apiHost = this.#makeApiHost();
     this.#server = new EslServer({
       host: options.host ?? '127.0.0.1',
       port: options.port ?? 0,
@@ -104,6 +118,11 @@ export class SimulatedSwitch {
     return this.#channels;
   }
 
+  /** The SIP profile's port, UDP and TCP; 0 before the first call through it. */
+  get sipPort(): number {
+    return this.#dialer.sipPort;
+  }
+
   /** Event Socket connections. */
   get clientCount(): number {
     return this.#server.clientCount;
@@ -123,12 +142,19 @@ export class SimulatedSwitch {
         'the simulated switch cannot take this call: it has crashed, or has the UUID',
       );
     }
-    const channel = new SimulatedChannel(uuid, options, this.#channelHost);
-    this.#channels.set(uuid, channel);
-    this.#sessions += 1;
-    channel.variables.set('session_id', String(this.#sessions));
-    channel.enter(options);
+    const channel = this.#add(uuid, options);
+    const script: Application[] = [];
+    if (options.answered ?? true) script.push({ name: 'answer', data: '' });
+    script.push((options.parked ?? true) ? { name: 'park', data: '' } : { name: 'sleep', data: MANY_YEARS_MS });
+    channel.enter(script);
     return channel;
+  }
+
+  /** Two calls that are bridged to each other as by `uuid_bridge`: from the next ptimes on each hears the other. */
+  createBridgedCall(a: CallOptions, b: CallOptions): { readonly a: SimulatedChannel; readonly b: SimulatedChannel } {
+    const [first, second] = [this.createCall(a), this.createCall(b)];
+    first.bridgeWith(second);
+    return { a: first, b: second };
   }
 
   /** Ends every call and says goodbye to every client; resolves when nothing is left open. Twice is harmless. */
@@ -136,6 +162,8 @@ export class SimulatedSwitch {
     this.#closing.abort();
     for (const channel of this.#channels.values()) channel.hangup(701);
     this.#disposeMedia();
+    this.#dialer.close();
+    this.#outbound.close();
     await this.#server.close();
   }
 
@@ -145,9 +173,12 @@ export class SimulatedSwitch {
     this.#crashed = reason;
     this.#closing.abort();
     const channels = [...this.#channels.values()];
-    this.#disposeMedia();
-    this.#channels.clear();
+    // Nobody is told anything any more.
     void this.#server.abort();
+    this.#disposeMedia();
+    this.#dialer.close();
+    this.#outbound.close();
+    this.#channels.clear();
     for (const channel of channels) channel.phone.onHangup(38);
   }
 
@@ -169,11 +200,13 @@ export class SimulatedSwitch {
   /** The process stands still: no answer, no event, no media, until {@link thaw}. Connections stay open. */
   freeze(): void {
     this.#frozen = true;
+    this.#outbound.pause(true);
     this.#server.freeze();
   }
 
   thaw(): void {
     this.#frozen = false;
+    this.#outbound.pause(false);
     this.#server.thaw();
   }
 
@@ -189,7 +222,7 @@ export class SimulatedSwitch {
 
   /** Fires a CUSTOM event, as a module would. */
   fireCustom(subclass: string, headers: readonly (readonly [string, string])[] = [], body?: string): void {
-    this.#server.fire(
+    this.#fire(
       this.#factory.make({
         name: 'CUSTOM',
         subclass,
@@ -217,7 +250,7 @@ export class SimulatedSwitch {
     leading.push(['Command', request.command]);
     leading.push(...request.headers.filter(([header]) => header.toLowerCase() !== 'event-subclass'));
     leading.push(['Event-UUID', eventUuid]);
-    this.#server.fire(
+    this.#fire(
       this.#factory.make({
         name,
         source: SENT_BY_CLIENT,
@@ -259,10 +292,66 @@ export class SimulatedSwitch {
       startedMs: this.#clock.nowMs(),
       version: this.#options.version ?? VERSION,
       sessionsSinceStart: () => this.#sessions,
-      createCall: (options) => this.createCall(options),
-      phoneAt: (dialString) => this.#options.phoneAt?.(dialString) ?? null,
+      dialer: this.#dialer,
+      recorder: new SwitchRecorder(),
+      displacer: new SwitchDisplacer(),
       log: (level, text) => this.#log(level, { file: 'mod_commands.c', function: 'log_function', line: 7247 }, text),
     };
+  }
+
+  #fire(event: EslServerEvent): void {
+    this.#server.fire(event);
+    this.#outbound.fire(event);
+  }
+
+  #makeOutbound(): OutboundSockets {
+    return new OutboundSockets({
+      clock: this.#clock,
+      describe: (channel, more) => {
+        const description = channel.describe();
+        const headers = [...callerHeaders(description, 'Channel'), ...channelHeaders(description), ...more];
+        return serializeEvent(this.#factory.make({ name: 'CHANNEL_DATA', source: CONNECT, headers }), 'plain');
+      },
+      api: (line) => runApi({ line, console: false }, this.#apiHost),
+      sendMessage: (uuid, request) => this.#sendMessage(uuid, request),
+      sendEvent: (request) => this.#sendEvent(request),
+      jobDone: ({ jobUuid, line, output, owner }) => {
+        const [command, argument] = splitCommand(line);
+        const headers: [string, string][] = [
+          ['Job-UUID', jobUuid],
+          ['Job-Command', command],
+          ['Job-Command-Arg', argument],
+          ['Job-Owner-UUID', owner],
+        ];
+        this.#fire(this.#factory.make({ name: 'BACKGROUND_JOB', source: CONNECT, headers, body: output }));
+      },
+    });
+  }
+
+  #add(uuid: string, options: CallOptions): SimulatedChannel {
+    const channel = new SimulatedChannel(uuid, options, this.#channelHost);
+    this.#channels.set(uuid, channel);
+    this.#sessions += 1;
+    channel.variables.set('session_id', String(this.#sessions));
+    return channel;
+  }
+
+  #extension(number: string): readonly Application[] | null {
+    const script = this.#options.extensions?.[number];
+    return script === undefined ? null : script.map(parseApplication);
+  }
+
+  #makeDialer(): SwitchDialer {
+    return new SwitchDialer({
+      clock: this.#clock,
+      globals: this.#globals,
+      address: this.#options.host ?? '127.0.0.1',
+      frozen: () => this.#frozen,
+      has: (uuid) => this.#channels.has(uuid),
+      add: (uuid, options) => this.#add(uuid, options),
+      extension: (number) => this.#extension(number),
+      phoneAt: (dialString) => this.#options.phoneAt?.(dialString) ?? null,
+    });
   }
 
   #makeChannelHost(): ChannelHost<SimulatedChannel> {
@@ -270,23 +359,28 @@ export class SimulatedSwitch {
       clock: this.#clock,
       unicastFails: () => this.#unicastFails,
       everyPtime: (ptimeMs, run) => this.#mediaClock.join(ptimeMs, () => (this.#frozen ? undefined : run())),
-      fire: (channel, name, headers) => {
-        const all = [...channelHeaders(channel.describe()), ...headers];
-        this.#server.fire(this.#factory.make({ name, source: CORE, headers: all }));
+      fire: (channel, name, headers, leading) => {
+        const all = [...leading, ...channelHeaders(channel.describe()), ...headers];
+        this.#fire(this.#factory.make({ name, source: CORE, headers: all }));
+      },
+      channel: (uuid) => this.#channels.get(uuid) ?? null,
+      connect: (channel, data) => this.#outbound.connect(channel, data),
+      dial: (text, originator, watcher) => {
+        const made = this.#dialer.dial({ text, originator }, watcher);
+        if (typeof made === 'number') watcher.onFailed(made);
+        return typeof made === 'number' ? null : made;
       },
       fireCommand: (channel, request) => {
         const leading = [['Command', request.command] as const, ...request.headers];
         const headers = channelHeaders(channel.describe());
-        this.#server.fire(this.#factory.make({ name: 'PRIVATE_COMMAND', source: CORE, leading, headers }));
+        this.#fire(this.#factory.make({ name: 'PRIVATE_COMMAND', source: CORE, leading, headers }));
       },
-      extension: (number) => {
-        const script = this.#options.extensions?.[number];
-        return script === undefined ? null : script.map(parseApplication);
-      },
+      extension: (number) => this.#extension(number),
       crash: (reason) => this.crash(reason),
       onUnicastFailure: (request) => this.#onUnicastFailure(request),
       onDestroyed: (channel) => {
         this.#channels.delete(channel.uuid);
+        this.#outbound.onDestroyed(channel);
         if (channel.haunted) this.#haunted.add(channel);
         else channel.dispose();
       },

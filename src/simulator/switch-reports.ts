@@ -46,10 +46,10 @@ export function showReport(argument: string, host: ReportHost): string {
   const words = commandWords(argument, 6);
   const [what = '', ...rest] = words.map((word) => word.toLowerCase());
   if (what === 'status') return statusReport(host);
-  if (!['channels', 'calls', 'aliases', 'registrations', 'complete'].includes(what)) return SHOW_USAGE;
+  if (!['channels', 'calls', 'bridged_calls', 'aliases', 'registrations', 'complete'].includes(what)) return SHOW_USAGE;
   const count = rest[0] === 'count';
   const format = rest[count ? 1 : 0] === 'as' ? (rest[count ? 2 : 1] ?? '') : 'csv';
-  const rows = what === 'channels' ? [...host.channels.values()].map((channel) => row(channel, host)) : [];
+  const rows = rowsOf(what, host);
   if (format === 'json') {
     if (count) return `{"row_count":${rows.length},"rows":[]}`;
     return rows.length === 0 ? '{"row_count": 0}\n' : JSON.stringify({ row_count: rows.length, rows });
@@ -59,6 +59,32 @@ export function showReport(argument: string, host: ReportHost): string {
   if (count || rows.length === 0) return total;
   const lines = [Object.keys(rows[0]!).join(','), ...rows.map((each) => Object.values(each).join(','))];
   return `${lines.join('\n')}\n${total}`;
+}
+
+function rowsOf(what: string, host: ReportHost): Record<string, string>[] {
+  const channels = [...host.channels.values()];
+  if (what === 'channels') return channels.map((channel) => row(channel, host));
+  if (what !== 'calls' && what !== 'bridged_calls') return [];
+  // A bridged pair is one call, of the leg that asked for the other.
+  const calls = channels.filter((channel) => !channel.bridged || channel.describe().otherLeg?.type === 'originatee');
+  const wanted = what === 'calls' ? calls : calls.filter((channel) => channel.bridged);
+  return wanted.map((channel) => {
+    const other = channel.bridged ? host.channels.get(channel.partnerUuid ?? '') : undefined;
+    return callRow(row(channel, host), other === undefined ? null : row(other, host));
+  });
+}
+
+const OF_BOTH =
+  `uuid direction created created_epoch name state cid_name cid_num ip_addr dest presence_id presence_data accountcode callstate
+  callee_name callee_num callee_direction`.split(/\s+/);
+
+/** One row of the core's `calls` view. */
+function callRow(a: Record<string, string>, b: Record<string, string> | null): Record<string, string> {
+  const made: Record<string, string> = {};
+  for (const name of [...OF_BOTH, 'call_uuid', 'hostname', 'sent_callee_name', 'sent_callee_num'])
+    made[name] = a[name] ?? '';
+  for (const name of [...OF_BOTH, 'sent_callee_name', 'sent_callee_num']) made[`b_${name}`] = b?.[name] ?? '';
+  return { ...made, call_created_epoch: b === null ? '' : (a['created_epoch'] ?? '') };
 }
 
 /** One row of the core's `channels` table. */
@@ -95,7 +121,7 @@ function row(channel: SimulatedChannel, host: ReportHost): Record<string, string
     callee_name: '',
     callee_num: '',
     callee_direction: '',
-    call_uuid: description.uuid,
+    call_uuid: description.variables.get('call_uuid') ?? description.uuid,
     sent_callee_name: '',
     sent_callee_num: '',
     initial_cid_name: caller.cid_name,

@@ -101,4 +101,64 @@ test('an edge of the backend is measured even where it decides nothing', async (
   assert.is(rig.session.snapshot().turn, 'listening');
 });
 
+test('the caller goes on between our commit and the answer: it is called off before it begins', async () => {
+  const rig = await CallRig.talking({ options: { turnOwner: 'endpointer' } });
+  await rig.run(200, SPEECH);
+  await rig.run(640);
+  assert.is(rig.stream.commits, 1);
+  await rig.run(100, SPEECH);
+  assert.equal(rig.stream.cancels, [[null, 0]]);
+  await rig.run(640);
+  assert.is(rig.stream.commits, 2, 'and the whole turn is committed when it ends');
+  assert.is(rig.stream.cancels.length, 1);
+});
+
+test('an early hello goes before the greeting, and no latency is made up', async () => {
+  const rig = await CallRig.talking({ options: { turnOwner: 'endpointer', greeting: 'greet' } });
+  assert.equal(rig.stream.requests, ['greet']);
+  await rig.run(100, SPEECH);
+  assert.equal(rig.stream.cancels, [[null, 0]], 'the greeting is called off');
+  await rig.run(640);
+  assert.is(rig.stream.commits, 1);
+  assert.is(rig.session.snapshot().turns, 0);
+  rig.answer('a', 100);
+  await rig.run(60);
+  assert.is(rig.session.snapshot().turns, 1);
+});
+
+test('where the backend owns turns a noise does not call the greeting off', async () => {
+  const rig = await CallRig.talking({ detectsTurns: true, options: { greeting: 'greet' } });
+  await rig.run(100, SPEECH);
+  assert.equal(rig.stream.cancels, []);
+});
+
+test('the end of a response that was called off does not end the thinking about the next turn', async () => {
+  const rig = await CallRig.talking({ options: { turnOwner: 'endpointer' } });
+  await rig.run(200, SPEECH);
+  await rig.run(640);
+  rig.backend.sink?.onResponseStarted('first');
+  await rig.run(100, SPEECH);
+  await rig.run(640);
+  assert.is(rig.session.snapshot().turn, 'thinking');
+  rig.backend.sink?.onResponseDone('first', 'cancelled');
+  assert.is(rig.session.snapshot().turn, 'thinking');
+  rig.backend.sink?.onResponseStarted('second');
+  rig.backend.sink?.onResponseDone('second', 'failed');
+  assert.is(rig.session.snapshot().turn, 'listening');
+});
+
+test('a phrase that was heard to its end is told to a backend that asks for it, one cut off with what was heard', async () => {
+  const rig = await CallRig.talking();
+  const played: unknown[] = [];
+  rig.stream.onItemPlayed = (...told) => played.push(told);
+  rig.answer('a', 200);
+  await rig.run(400);
+  assert.equal(played, [['a', 200, true]]);
+  rig.say('b', 1_000);
+  await rig.run(200);
+  await rig.run(160, SPEECH);
+  assert.is(played.length, 2);
+  assert.equal(played[1], ['b', 340, false]);
+});
+
 test.run();

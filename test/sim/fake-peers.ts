@@ -147,6 +147,8 @@ export class FakeStream implements BackendStream {
   readonly texts: string[] = [];
   readonly toolResults: [string, string][] = [];
   onClose: () => Promise<void> = () => Promise.resolve();
+  onItemPlayed?: (itemId: string, playedMs: number, whole: boolean) => void;
+  sendMetadata?: (text: string) => void;
 
   constructor(options: { format?: AudioFormat; detectsTurns?: boolean } = {}) {
     this.inputFormat = options.format ?? PCMU_LEG;

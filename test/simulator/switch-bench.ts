@@ -180,6 +180,15 @@ export function eventNames(client: RawClient): string[] {
     .filter((name) => name !== 'CHANNEL_STATE' && name !== 'CHANNEL_CALLSTATE');
 }
 
+/** Names of the JSON events about one channel, in order, without those of states. */
+export function eventsOf(client: RawClient, uuid: string): string[] {
+  return client.received
+    .split(/Content-Length: \d+\nContent-Type: text\/event-json\n\n/)
+    .filter((text) => text.includes(`"Unique-ID":"${uuid}"`) && text.startsWith('{'))
+    .map((text) => /"Event-Name":"([A-Z_]+)"/.exec(text)![1]!)
+    .filter((name) => name !== 'CHANNEL_STATE' && name !== 'CHANNEL_CALLSTATE');
+}
+
 /** The last JSON event of a name. */
 export function lastEvent(client: RawClient, name: string): Record<string, string> {
   const at = client.received.lastIndexOf(`{"Event-Name":"${name}"`);

@@ -70,6 +70,13 @@ export function checkedHeaders(headers: Readonly<Record<string, string>>): Reado
   return headers;
 }
 
+/** A request as it is written: what goes into it has been tested to be one line each. */
+export function requestText(line: string, headers: Readonly<Record<string, string>>): string {
+  let text = `${line}\n`;
+  for (const [name, value] of Object.entries(headers)) text += `${name}: ${value}\n`;
+  return `${text}\n`;
+}
+
 /** Words that begin a line of the Event Socket itself, or reach a channel's own thread. */
 const NOT_FOR_OPERATORS = /^\s*(?:bgapi\s+|api\s+)*(?:sendmsg|sendevent)\b/i;
 

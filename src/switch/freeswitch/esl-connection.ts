@@ -23,6 +23,13 @@ export interface EslConnectionSink {
 export interface EslConnection {
   readonly switchVersion: string;
   /**
+   * Whether the switch may be told to let through only events that match a filter. On a connection that others use too a
+   * first filter would hide their events from them.
+   */
+  readonly filters: boolean;
+  /** Whether others' events come as well: the link then picks out its own. */
+  readonly shared: boolean;
+  /**
    * Sends a command and resolves with its `Reply-Text`, `-ERR …` included. `admit` is called right before the bytes are
    * written; when it throws, nothing is written and that is the rejection.
    */

@@ -19,6 +19,11 @@ export function parseJsonHeaders(json: string): Readonly<Record<string, string |
     // The parser's own message quotes what it read, which may be personal.
     throw unreadable('JSON that cannot be read');
   }
+  return eventHeadersOf(value);
+}
+
+/** The same for JSON that somebody else has read. @throws ERR_TALKSPURT_LINK_PROTOCOL when it was no object */
+export function eventHeadersOf(value: unknown): Readonly<Record<string, string | undefined>> {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw unreadable('JSON that is not an object');
   const headers = Object.create(null) as Record<string, string>;

@@ -7,6 +7,7 @@ import type { Clock, Timer } from '../../core/clock.ts';
 import { asTalkspurtError } from '../../core/errors.ts';
 import type { TalkspurtError } from '../../core/errors.ts';
 import { LIMITS } from '../../limits.ts';
+import { requestText } from './esl-command-text.ts';
 import type { EslConnection, EslConnectionSink, EslDial, EslTarget } from './esl-connection.ts';
 import type { EslFrameHead } from './esl-frame-head.ts';
 import { EslFrameParser } from './esl-frame-parser.ts';
@@ -38,6 +39,8 @@ export const dialNatively: EslDial = async (target, sink, clock, signal) => {
 
 class NativeConnection implements EslConnection {
   switchVersion = '';
+  readonly filters = true;
+  readonly shared = false;
   readonly #socket: Socket;
   readonly #sink: EslConnectionSink;
   readonly #clock: Clock;
@@ -212,11 +215,4 @@ class NativeConnection implements EslConnection {
     this.#loginFailed(error);
     if (this.#loggedIn) this.#sink.onClosed(error);
   }
-}
-
-/** A request as it is written; what goes into it has been tested to be one line each. */
-function requestText(line: string, headers: Readonly<Record<string, string>>): string {
-  let text = `${line}\n`;
-  for (const [name, value] of Object.entries(headers)) text += `${name}: ${value}\n`;
-  return `${text}\n`;
 }

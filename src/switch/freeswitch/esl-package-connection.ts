@@ -37,6 +37,8 @@ export const dialWithPackage: EslDial = async (target, sink, clock, signal) => {
 
 class PackageConnection implements EslConnection {
   switchVersion = '';
+  readonly filters = true;
+  readonly shared = false;
   readonly #socket: Socket;
   readonly #sink: EslConnectionSink;
   readonly #clock: Clock;

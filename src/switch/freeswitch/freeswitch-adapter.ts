@@ -8,13 +8,17 @@ import type { CallLeg, SwitchAdapter, SwitchSink } from '../switch-adapter.ts';
 import { PARK_MARK } from './channel-event.ts';
 import { isChannelId, operatorLine } from './esl-command-text.ts';
 import { parseJsonHeaders } from './esl-event.ts';
-import { EslPackageLink } from './esl-package-link.ts';
+import { EslNativeLink } from './esl-native-link.ts';
 import type { EslEvent, EslLink } from './esl-link.ts';
 import { FreeswitchLeg } from './freeswitch-leg.ts';
-import type { UnicastMediaOptions } from './freeswitch-leg.ts';
+import type { LegMediaOptions } from './freeswitch-leg.ts';
+import type { SipLegOptions } from './sip-leg-opening.ts';
+import type { UnicastMediaOptions } from './unicast-opening.ts';
 
 /** Where the audio of this switch comes in. */
 export interface FreeswitchMediaOptions {
+  /** Calls that are not bridged are had over our SIP, as this says; absent: by unicast. */
+  readonly sip?: SipLegOptions;
   /** Address of ours that sockets are bound to; default 127.0.0.1. */
   readonly bindHost?: string;
   /** Address that the switch sends to, where it is not `bindHost`. */
@@ -33,8 +37,10 @@ export interface FreeswitchAdapterOptions {
   readonly media?: FreeswitchMediaOptions;
   readonly clock: Clock;
   readonly events: EventSink;
-  /** Another implementation of the link; default: over the `esl` package. */
+  /** Another implementation of the link; default: our own client. */
   readonly link?: EslLink;
+  /** Is shown every CUSTOM event that was subscribed to on {@link FreeswitchAdapter.link}. */
+  onCustomEvent?(event: EslEvent): void;
 }
 
 type Headers = Readonly<Record<string, string | undefined>>;
@@ -58,7 +64,12 @@ export class FreeswitchAdapter implements SwitchAdapter {
     const { name, host, port, password, clock } = options;
     this.name = name;
     this.#options = options;
-    this.#link = options.link ?? new EslPackageLink({ name, host, port, password, clock });
+    this.#link = options.link ?? new EslNativeLink({ name, host, port, password, clock });
+  }
+
+  /** For those who subscribe to events, or publish them. The adapter starts and closes it. */
+  get link(): EslLink {
+    return this.#link;
   }
 
   get linkUp(): boolean {
@@ -94,7 +105,7 @@ export class FreeswitchAdapter implements SwitchAdapter {
     const early: EslEvent[] = [];
     this.#attaching.set(channelId, early);
     try {
-      const media = await this.#mediaOptions();
+      const media = await this.#legMedia();
       // Watched before it is looked at: what happens to it from then on is known.
       await this.#link.watch(channelId);
       const leg = this.#makeLeg(channelId, await this.#dump(channelId), media);
@@ -123,7 +134,7 @@ export class FreeswitchAdapter implements SwitchAdapter {
     this.#legs.clear();
   }
 
-  #makeLeg(uuid: string, channel: Headers, media: UnicastMediaOptions): FreeswitchLeg {
+  #makeLeg(uuid: string, channel: Headers, media: LegMediaOptions): FreeswitchLeg {
     const leg: FreeswitchLeg = new FreeswitchLeg({
       uuid,
       switchName: this.name,
@@ -151,8 +162,13 @@ export class FreeswitchAdapter implements SwitchAdapter {
     throw new TalkspurtError('ERR_TALKSPURT_UNKNOWN_CALL', message);
   }
 
+  async #legMedia(): Promise<LegMediaOptions> {
+    const { sip } = this.#options.media ?? {};
+    return sip === undefined ? { kind: 'unicast', ...(await this.#unicastMedia()) } : { kind: 'sip', ...sip };
+  }
+
   /** Unicast compares addresses of datagrams: a name has to be looked up once. */
-  async #mediaOptions(): Promise<UnicastMediaOptions> {
+  async #unicastMedia(): Promise<UnicastMediaOptions> {
     const { host, media = {} } = this.#options;
     if (this.#switchHost === null) {
       const looksLikeIp = isIP(host) !== 0;
@@ -169,6 +185,10 @@ export class FreeswitchAdapter implements SwitchAdapter {
   }
 
   #route(event: EslEvent): void {
+    if (event.name === 'CUSTOM') {
+      this.#options.onCustomEvent?.(event);
+      return;
+    }
     const early = this.#attaching.get(event.uuid);
     if (early === undefined) this.#legs.get(event.uuid)?.onEvent(event);
     else if (early.length < EARLY_EVENTS) early.push(event);
@@ -177,14 +197,19 @@ export class FreeswitchAdapter implements SwitchAdapter {
   #up(version: string): void {
     this.#emit({ type: 'link.up', link: this.name, switchVersion: version });
     this.#sink?.onLinkUp(this.name);
-    for (const [uuid, leg] of this.#legs) void this.#reconcile(uuid, leg);
+    void this.#reconcile();
   }
 
-  /** While the link was down the channel may have gone without a word. */
-  async #reconcile(uuid: string, leg: FreeswitchLeg): Promise<void> {
+  /**
+   * While the link was down channels may have gone without a word. Asked one by one: a list of a large switch would be
+   * longer than what a link takes.
+   */
+  async #reconcile(): Promise<void> {
     try {
-      const reply = await this.#link.api(`uuid_exists ${uuid}`);
-      if (reply.trim() === 'false') leg.onMissing();
+      for (const [uuid, leg] of [...this.#legs]) {
+        const reply = await this.#link.api(`uuid_exists ${uuid}`);
+        if (reply.trim() === 'false') leg.onMissing();
+      }
     } catch (error) {
       // Down again: the next time it is up this is asked anew.
       if (!(error instanceof TalkspurtError)) throw error;

@@ -1,4 +1,4 @@
-/** One FreeSWITCH channel as a leg: answered, parked by us, with its audio on unicast behind the guard. */
+/** One FreeSWITCH channel as a leg: answered, with its audio on unicast behind the guard, or bridged to our own SIP. */
 import type { Clock } from '../../core/clock.ts';
 import { TalkspurtError, hasCode } from '../../core/errors.ts';
 import { LIMITS } from '../../limits.ts';
@@ -9,11 +9,18 @@ import type { ChannelHappening } from './channel-event.ts';
 import { ChannelWaits } from './channel-waits.ts';
 import type { EslEvent, EslLink } from './esl-link.ts';
 import { hangupCauseName, hangupCauseNumber } from './hangup-cause.ts';
+import type { SipMedia } from '../sip/sip-media.ts';
+import { forgetBridge, openSipLeg } from './sip-leg-opening.ts';
+import type { SipLegOptions } from './sip-leg-opening.ts';
 import { UnicastGuard } from './unicast-guard.ts';
 import { openUnicast, parkCommand } from './unicast-opening.ts';
 import type { UnicastMediaOptions } from './unicast-opening.ts';
 
 export type { UnicastMediaOptions } from './unicast-opening.ts';
+
+/** How a leg's audio is to be had. */
+export type LegMediaOptions =
+  ({ readonly kind: 'unicast' } & UnicastMediaOptions) | ({ readonly kind: 'sip' } & SipLegOptions);
 
 /** What a leg is made of. */
 export interface FreeswitchLegParts {
@@ -25,7 +32,7 @@ export interface FreeswitchLegParts {
   readonly answered: boolean;
   readonly link: EslLink;
   readonly clock: Clock;
-  readonly media: UnicastMediaOptions;
+  readonly media: LegMediaOptions;
   /** The leg is let go, and nothing of ours is left in the switch: no more events, please. */
   onReleased(): Promise<void>;
 }
@@ -46,6 +53,7 @@ export class FreeswitchLeg implements CallLeg {
   /** What happened before anybody listened: told at once when somebody does. */
   #unheardHangup: number | null = null;
   #transport: MediaTransport | null = null;
+  #sip: SipMedia | null = null;
 
   constructor(parts: FreeswitchLegParts) {
     this.#parts = parts;
@@ -78,18 +86,10 @@ export class FreeswitchLeg implements CallLeg {
   }
 
   async openMedia(signal: AbortSignal): Promise<MediaTransport> {
-    const { link, clock, media } = this.#parts;
+    const { media } = this.#parts;
+    if (media.kind === 'sip') return await this.#openSip(media, signal);
     try {
-      this.#transport = await openUnicast({
-        guard: this.#guard,
-        waits: this.#waits,
-        command: (line) => this.#command(line),
-        link,
-        clock,
-        media,
-        signal,
-        late: (what) => this.#late(what),
-      });
+      this.#transport = await this.#openUnicast(media, signal);
     } catch (error) {
       // The switch may have begun to send: whatever it has been told is taken back.
       await this.#stopUnicast();
@@ -107,12 +107,15 @@ export class FreeswitchLeg implements CallLeg {
   }
 
   async transfer(destination: string): Promise<void> {
-    if (!/^[A-Za-z0-9_+*#.@:][A-Za-z0-9_+*#.@:-]{0,255}$/.test(destination)) {
-      const message = 'a destination is one word of letters, digits and _ + * # . @ : -, and does not begin with -';
+    // Any other dialplan than XML could run applications of the switch.
+    if (!/^[A-Za-z0-9_+*#.@][A-Za-z0-9_+*#.@-]{0,127}( XML( [A-Za-z0-9][A-Za-z0-9._-]{0,63})?)?$/.test(destination)) {
+      const message =
+        'a destination is one word of letters, digits and _ + * # . @ -, which may be followed by XML and a context';
       throw new TalkspurtError('ERR_TALKSPURT_COMMAND_SYNTAX', message);
     }
     await this.#settled();
     this.#guard.disturbed();
+    if (this.#sip !== null) await forgetBridge(this.id, (line) => this.#command(line));
     await this.#command(`uuid_transfer ${this.id} ${destination}`);
   }
 
@@ -124,7 +127,10 @@ export class FreeswitchLeg implements CallLeg {
   }
 
   async release(): Promise<void> {
-    await this.#end(() => this.#stopUnicast());
+    await this.#end(async () => {
+      await this.#stopUnicast();
+      if (this.#sip !== null && !this.#gone) await this.#leaveSip(this.#sip);
+    });
   }
 
   /** An event of this channel. */
@@ -198,6 +204,7 @@ export class FreeswitchLeg implements CallLeg {
       if (!hasCode(error, 'ERR_TALKSPURT_CALL_GONE')) throw error;
     } finally {
       await this.#transport?.close();
+      await this.#sip?.close();
       // A unicast that may still wait in the switch would meet the next one: the channel stays ours until it is known.
       if (!this.#guard.pending) await this.#parts.onReleased();
       else void this.#lingering();
@@ -230,6 +237,57 @@ export class FreeswitchLeg implements CallLeg {
       // The channel or the link has gone by itself: there is nothing left that we could stop.
       if (!(error instanceof TalkspurtError)) throw error;
     }
+  }
+
+  async #openUnicast(media: UnicastMediaOptions, signal: AbortSignal): Promise<MediaTransport> {
+    const { link, clock } = this.#parts;
+    return await openUnicast({
+      guard: this.#guard,
+      waits: this.#waits,
+      command: (line) => this.#command(line),
+      link,
+      clock,
+      media,
+      signal,
+      late: (what) => this.#late(what),
+    });
+  }
+
+  async #openSip(media: SipLegOptions, signal: AbortSignal): Promise<MediaTransport> {
+    const { clock } = this.#parts;
+    // The channel leaves whatever park it was in.
+    this.#guard.disturbed();
+    const sip = await openSipLeg({
+      ...media,
+      uuid: this.id,
+      clock,
+      waits: this.#waits,
+      command: (line) => this.#command(line),
+      signal,
+      onEnded: () => this.#sipEnded(),
+    });
+    this.#sip = sip;
+    this.#transport = sip.transport;
+    return sip.transport;
+  }
+
+  /** Our end hangs up, and the channel parks. */
+  async #leaveSip(sip: SipMedia): Promise<void> {
+    await sip.close();
+    try {
+      await forgetBridge(this.id, (line) => this.#command(line));
+    } catch (error) {
+      // The channel or the link has gone by itself: there is nothing left that we could set.
+      if (!(error instanceof TalkspurtError)) throw error;
+    }
+  }
+
+  /** The switch ended our leg: because the caller hung up, which is about to be told, or because it was sent elsewhere. */
+  #sipEnded(): void {
+    if (this.#ending !== null || this.#gone) return;
+    this.#parts.clock.after(LIMITS.hangupEventMs, () => {
+      if (this.#ending === null && !this.#gone) this.#listener?.onMediaEnded('the switch ended the SIP leg');
+    });
   }
 
   /** Waits until a unicast that was written is carried out: nothing may overtake it. */

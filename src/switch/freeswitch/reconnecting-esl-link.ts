@@ -14,6 +14,7 @@ import {
   isChannelId,
 } from './esl-command-text.ts';
 import type { EslConnection, EslDial } from './esl-connection.ts';
+import { ESL_LINK_EVENTS } from './esl-link-events.ts';
 import type { EslEvent, EslLink, EslLinkListener, UnicastAddresses } from './esl-link.ts';
 import { redeemPermit } from './unicast-guard.ts';
 import type { UnicastPermit } from './unicast-guard.ts';
@@ -27,10 +28,6 @@ export interface EslLinkOptions {
   readonly clock: Clock;
 }
 
-/** What legs live by, and the results of our own jobs. */
-const EVENTS =
-  'CHANNEL_ANSWER CHANNEL_PARK CHANNEL_UNPARK CHANNEL_BRIDGE CHANNEL_EXECUTE PLAYBACK_START PRIVATE_COMMAND DTMF ' +
-  'CHANNEL_HANGUP CHANNEL_HANGUP_COMPLETE CHANNEL_DESTROY BACKGROUND_JOB';
 /** A filter that no channel meets: without any filter every event of the switch would come. */
 const NOBODY = 'talkspurt-watches-nobody';
 
@@ -118,11 +115,11 @@ export class ReconnectingEslLink implements EslLink {
     const line = `filter Unique-ID ${this.#channel(uuid)}`;
     const connection = this.#live();
     this.#watched.add(uuid);
-    await this.#must(connection, line);
+    if (connection.filters) await this.#must(connection, line);
   }
 
   async unwatch(uuid: string): Promise<void> {
-    if (!this.#watched.delete(uuid) || this.#connection === null) return;
+    if (!this.#watched.delete(uuid) || this.#connection?.filters !== true) return;
     await this.#must(this.#connection, `filter delete Unique-ID ${uuid}`).catch((error: unknown) => {
       // Lost: after the next login its events are not asked for.
       if (!(error instanceof TalkspurtError)) throw error;
@@ -203,7 +200,9 @@ export class ReconnectingEslLink implements EslLink {
       connection = await this.#dial(
         this.#options,
         {
-          onEvent: (event) => this.#onEvent(event),
+          onEvent: (event) => {
+            if (connection === null || !connection.shared || this.#isOurs(event)) this.#onEvent(event);
+          },
           onFault: (error) => this.#listener?.onFault?.(error),
           onClosed: (error) => {
             ended.error = error;
@@ -234,22 +233,30 @@ export class ReconnectingEslLink implements EslLink {
   async #renew(connection: EslConnection): Promise<void> {
     const filters = [`filter Unique-ID ${NOBODY}`, 'filter Event-Name BACKGROUND_JOB'];
     for (const uuid of this.#watched) filters.push(`filter Unique-ID ${uuid}`);
-    while (filters.length > 0) {
+    while (connection.filters && filters.length > 0) {
       const batch = filters.splice(0, LIMITS.eslRenewalBatch);
       await Promise.all(batch.map((line) => this.#must(connection, line)));
     }
-    await this.#must(connection, `event json ${EVENTS}`);
+    await this.#must(connection, `event json ${ESL_LINK_EVENTS.join(' ')}`);
   }
 
   /** Filters let through what any of them matches. All words after CUSTOM are subclasses, so that it comes last. */
   async #subscribeTo(connection: EslConnection, subclass: string): Promise<void> {
-    const filtered = this.#must(connection, `filter Event-Subclass ${subclass}`);
-    await Promise.all([filtered, this.#must(connection, `event json CUSTOM ${subclass}`)]);
+    const lines = [`event json CUSTOM ${subclass}`];
+    if (connection.filters) lines.unshift(`filter Event-Subclass ${subclass}`);
+    await Promise.all(lines.map((line) => this.#must(connection, line)));
   }
 
   /** A command whose refusal is an error. */
   async #must(connection: EslConnection, line: string): Promise<void> {
     accepted(this.name, line.split(' ', 1)[0] ?? '', await connection.command(line));
+  }
+
+  /** Among the events of a connection that others use. */
+  #isOurs(event: EslEvent): boolean {
+    if (event.name === 'BACKGROUND_JOB') return true;
+    if (event.name === 'CUSTOM') return this.#subclasses.has(event.headers['Event-Subclass'] ?? '');
+    return this.#watched.has(event.uuid);
   }
 
   #onEvent(event: EslEvent): void {

@@ -29,8 +29,8 @@ interface Bench {
 }
 
 /** The suite over one implementation, to be run by its test file. `ready` makes a guard that is one step from a permit. */
-export function contract(name: string, make: MakeLink, ready: (uuid: string) => UnicastGuard): { run(): void } {
-  const test = suite(`${name} as an EslLink`);
+export function contract(title: string, make: MakeLink, ready: (uuid: string) => UnicastGuard): { run(): void } {
+  const test = suite(`${title} as an EslLink`);
 
   async function bench(run: (bench: Bench) => Promise<void>, password = 'ClueCon'): Promise<void> {
     const peer = new ScriptedSwitch();

@@ -90,7 +90,8 @@ export class ScriptedSwitch {
         const request = wholeRequest(bytes);
         if (request === null) return;
         bytes = bytes.subarray(request.length);
-        this.#take(request.toString('utf8').replace(/\n\n$/, ''), socket);
+        // Blank lines before a request are passed over, as FreeSWITCH does.
+        this.#take(request.toString('utf8').replace(/^\n+|\n\n$/g, ''), socket);
       }
     });
   }
@@ -111,8 +112,12 @@ export class ScriptedSwitch {
 
 /** The first request of `bytes`: a header block, and the body that a `content-length` of its own announces. */
 function wholeRequest(bytes: Buffer): Buffer | null {
-  const end = bytes.indexOf('\n\n');
-  if (end < 0) return null;
+  const begin = Math.max(
+    0,
+    bytes.findIndex((byte) => byte !== 0x0a),
+  );
+  const end = bytes.indexOf('\n\n', begin);
+  if (end < 0 || bytes[begin] === 0x0a) return null;
   const bodyBytes = Number(/^content-length: (\d+)$/im.exec(bytes.toString('utf8', 0, end))?.[1] ?? 0);
   const length = end + 2 + bodyBytes;
   return bytes.length < length ? null : bytes.subarray(0, length);

@@ -1,0 +1,147 @@
+/** The API commands of the simulated switch that act on one call, in FreeSWITCH's words. */
+import { serializeEvent } from '../switch/freeswitch/esl-server-event.ts';
+import { channelHeaders } from './channel-headers.ts';
+import { commandWords } from './command-words.ts';
+import { causeNumber } from './hangup-cause.ts';
+import type { SimulatedChannel } from './simulated-channel.ts';
+import type { Command, SwitchApiHost } from './switch-api-host.ts';
+
+const NO_SUCH_CHANNEL = '-ERR No such channel!\n';
+
+/** A command on one channel: finds it, or says that there is none. */
+function onChannel(
+  usage: string,
+  words: number,
+  run: (channel: SimulatedChannel, words: string[], host: SwitchApiHost) => string,
+): Command {
+  return (argument, host) => {
+    const list = commandWords(argument, words);
+    if (list.length < usage.split(' ').filter((word) => !word.startsWith('[')).length) return `-USAGE: ${usage}\n`;
+    const channel = host.channels.get(list[0]!);
+    return channel === undefined ? NO_SUCH_CHANNEL : run(channel, list, host);
+  };
+}
+
+/** `uuid_…`. */
+export const CALL_COMMANDS: Readonly<Record<string, Command>> = {
+  uuid_exists: (argument, host) => String(host.channels.has(argument)),
+  uuid_answer: (argument, host) => {
+    const channel = host.channels.get(argument);
+    channel?.answer();
+    return channel === undefined ? '-ERROR\n' : '+OK\n';
+  },
+  uuid_kill: onChannel('<uuid> [cause]', 2, (channel, [, cause = '']) => (channel.hangup(causeNumber(cause)), '+OK\n')),
+  uuid_park: (argument, host) => {
+    const channel = host.channels.get(argument);
+    channel?.park();
+    return channel === undefined ? NO_SUCH_CHANNEL : '+OK\n';
+  },
+  uuid_transfer: onChannel('<uuid> [-bleg|-both] <dest-exten> [<dialplan>] [<context>]', 6, (channel, words, host) => {
+    const legs = words[1] === '-bleg' || words[1] === '-both' ? words[1] : null;
+    const [destination = '', dialplan] = words.slice(legs === null ? 1 : 2);
+    if (destination === '') return '-USAGE: <uuid> [-bleg|-both] <dest-exten> [<dialplan>] [<context>]\n';
+    const other = host.channels.get(channel.partnerUuid ?? '');
+    // The other leg has to know where it goes before this one leaves it.
+    if (legs !== null) other?.transfer(destination, dialplan);
+    if (legs !== '-bleg') channel.transfer(destination, dialplan);
+    return '+OK\n';
+  }),
+  uuid_getvar: onChannel('<uuid> <var>', 4, (channel, [, name = ''], host) => getVariable(channel, name, host)),
+  uuid_setvar: onChannel('<uuid> <var> [value]', 3, (channel, [, name = '', value = '']) => {
+    if (value === '') channel.variables.delete(name);
+    else channel.variables.set(name, value);
+    return '+OK\n';
+  }),
+  uuid_setvar_multi: (argument, host) => {
+    const usage = '-USAGE: <uuid> <var>=<value>;<var>=<value>...\n';
+    const [uuid = '', pairs = ''] = commandWords(argument, 2);
+    if (pairs === '') return usage;
+    const channel = host.channels.get(uuid);
+    if (channel === undefined) return NO_SUCH_CHANNEL + usage;
+    for (const pair of pairs.split(';')) {
+      const equals = pair.indexOf('=');
+      if (equals > 0) channel.variables.set(pair.slice(0, equals), pair.slice(equals + 1));
+    }
+    return '+OK\n';
+  },
+  uuid_send_dtmf: (argument, host) => {
+    const [uuid = '', digits = ''] = commandWords(argument, 2);
+    if (digits === '') return '-USAGE: <uuid> <dtmf_data>\n';
+    const channel = host.channels.get(uuid);
+    if (channel === undefined) return '-ERR Cannot locate session!\n';
+    channel.sendDigits(digits);
+    return `+OK ${uuid} sent DTMF ${digits}.\n`;
+  },
+  uuid_recv_dtmf: (argument, host) => {
+    const [uuid = '', digits = ''] = commandWords(argument, 2);
+    if (digits === '') return '-USAGE: <uuid> <dtmf_data>\n';
+    const channel = host.channels.get(uuid);
+    if (channel === undefined) return '-ERR Cannot locate session!\n';
+    return channel.receiveDigits(digits) ? `+OK ${uuid} received DTMF ${digits}.\n` : '-ERR Operation failed\n';
+  },
+  uuid_hold: (argument, host) => {
+    const words = commandWords(argument, 4);
+    if (words.length === 0) return '-USAGE: [off|toggle] <uuid> [<display>]\n-ERR Operation failed\n';
+    const how = /^(off|toggle)$/i.test(words[0]!) ? words.shift()!.toLowerCase() : 'on';
+    // As in FreeSWITCH, nobody is told that there is no such call.
+    const channel = host.channels.get(words[0] ?? '');
+    channel?.hold(how === 'toggle' ? !channel.held : how === 'on');
+    return '+OK Success\n';
+  },
+  uuid_break: onChannel('<uuid> [all]', 2, (channel) => (channel.breakPlayback(), '+OK\n')),
+  uuid_broadcast: (argument, host) => {
+    const [uuid = '', path = ''] = commandWords(argument, 4);
+    if (path === '') return '-USAGE: <uuid> <path> [aleg|bleg|holdb|both]\n';
+    const channel = host.channels.get(uuid);
+    if (channel === undefined) return '-ERR invalid uuid\n';
+    const [application, data] = path.includes('::') ? path.split('::', 2) : ['playback', path];
+    channel.queueCommand({
+      command: `sendmsg ${uuid}`,
+      headers: [
+        ['call-command', 'execute'],
+        ['lead-frames', '5'],
+        ['execute-app-name', application!],
+        ['execute-app-arg', data!],
+      ],
+      body: null,
+    });
+    return '+OK Message sent\n';
+  },
+  uuid_bridge: (argument, host) => {
+    const [uuid = '', otherUuid = ''] = commandWords(argument, 4);
+    if (otherUuid === '') return '-USAGE: <uuid> <other_uuid>\n';
+    const [channel, other] = [host.channels.get(uuid), host.channels.get(otherUuid)];
+    if (channel === undefined || other === undefined || channel === other) return '-ERR Invalid uuid\n';
+    channel.bridgeWith(other);
+    return `+OK ${otherUuid}\n`;
+  },
+  uuid_displace: (argument, host) => host.displacer.run(argument, host.channels),
+  uuid_record: (argument, host) => host.recorder.run(argument, host),
+  uuid_buglist: onChannel('<uuid>', 1, (channel) => {
+    const bugs = channel.bugs.map(
+      (bug) =>
+        ` <media-bug>\n  <function>${bug.function}</function>\n  <target>${bug.target}</target>\n  <thread-locked>0</thread-locked>\n </media-bug>\n`,
+    );
+    return `<media-bugs>\n${bugs.join('')}</media-bugs>\n`;
+  }),
+  uuid_dump: onChannel('<uuid> [format]', 2, (channel, [, format = 'txt'], host) => {
+    const source = { file: 'mod_commands.c', function: 'uuid_dump_function', line: 6487 };
+    const event = host.factory.make({ name: 'CHANNEL_DATA', source, headers: channelHeaders(channel.describe()) });
+    const kind = format.toLowerCase();
+    return serializeEvent(event, kind === 'json' || kind === 'xml' ? kind : kind === 'plain' ? 'text' : 'plain');
+  }),
+};
+
+function getVariable(channel: SimulatedChannel, name: string, host: SwitchApiHost): string {
+  const description = channel.describe();
+  const profile: Readonly<Record<string, string>> = {
+    caller_id_number: description.from,
+    caller_id_name: description.from,
+    destination_number: description.to,
+    dialplan: description.dialplan,
+    context: 'default',
+    network_addr: '127.0.0.1',
+  };
+  const fromProfile = Object.hasOwn(profile, name) ? profile[name] : undefined;
+  return channel.variables.get(name) ?? fromProfile ?? host.globals.get(name) ?? '_undef_';
+}

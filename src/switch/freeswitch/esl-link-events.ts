@@ -1,0 +1,15 @@
+/** Events that a link asks a switch for: what legs live by, and the results of our own jobs. */
+export const ESL_LINK_EVENTS = [
+  'CHANNEL_ANSWER',
+  'CHANNEL_PARK',
+  'CHANNEL_UNPARK',
+  'CHANNEL_BRIDGE',
+  'CHANNEL_EXECUTE',
+  'PLAYBACK_START',
+  'PRIVATE_COMMAND',
+  'DTMF',
+  'CHANNEL_HANGUP',
+  'CHANNEL_HANGUP_COMPLETE',
+  'CHANNEL_DESTROY',
+  'BACKGROUND_JOB',
+] as const;

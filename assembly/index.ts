@@ -21,12 +21,15 @@ import {
 } from './call';
 import { powerOf, transform } from './fft';
 import { designFilters } from './filter-design';
+import * as g722 from './g722';
 import {
   CAPTURE_BANK,
   CAPTURE_LINE,
   CODEC_L16,
   CODEC_PCMU,
   CONFIGURED,
+  G722_DECODER,
+  G722_ENCODER,
   HOP_RING,
   HOP_RING_SAMPLES,
   METER_CAPTURE_LEVEL,
@@ -56,6 +59,9 @@ export {
   CONFIGURED,
   FRAME_BYTES_MAX,
   FRAME_SAMPLES_MAX,
+  G722_DECODER,
+  G722_ENCODER,
+  G722_STATE_BYTES,
   HEARD,
   HOP_RING_SAMPLES,
   METER_CAPTURE_LEVEL,
@@ -75,6 +81,8 @@ export {
 
 designFilters();
 planDetection();
+g722.start(G722_ENCODER);
+g722.start(G722_DECODER);
 
 /**
  * Sets both pipes up and forgets all audio. Codecs by their CODEC_ number, rates in Hz, ptime in ms. Returns CONFIGURED,
@@ -233,6 +241,26 @@ export function noiseStart(seed: u32): void {
 }
 export function noiseWrite(target: usize, samples: i32, amplitude: f32): void {
   comfortNoise.write(target, samples, amplitude);
+}
+
+/** Stage: the state at G722_ENCODER codes `codes` pairs of samples. */
+export function encodeG722(target: usize, source: usize, codes: i32): void {
+  g722.encode(G722_ENCODER, target, source, codes);
+}
+
+/** Stage: the state at G722_DECODER makes `codes` pairs of samples. */
+export function decodeG722(target: usize, source: usize, codes: i32): void {
+  g722.decode(G722_DECODER, target, source, codes);
+}
+
+/** Stage: one sample of each band, 15 bits, to a code, without the filter: the ITU's test sequences begin here. */
+export function encodeG722Bands(low: i32, high: i32): i32 {
+  return g722.encodeBands(G722_ENCODER, low, high);
+}
+
+/** Stage: a code to one sample of each band, without the filter: the low one in the lower 16 bits of the result. */
+export function decodeG722Bands(code: i32): i32 {
+  return g722.decodeBands(G722_DECODER, code);
 }
 
 function knownAudio(codec: i32, hz: i32): bool {

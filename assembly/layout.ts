@@ -94,3 +94,11 @@ export const VOICE_BANDS: usize = memory.data(5 * 16 * 4, 16);
 export const VOICE_BAND_EDGES: usize = memory.data<u8>([
   3, 6, 9, 12, 15, 19, 23, 28, 33, 39, 46, 54, 63, 74, 87, 102, 122,
 ]);
+
+/** One direction of a G.722 stream each. The host keeps the states of many streams and lends them, one at a time. */
+export const G722_STATE_BYTES: i32 = 176;
+export const G722_ENCODER: usize = memory.data(176, 16);
+export const G722_DECODER: usize = memory.data(176, 16);
+/** Codes that the codec takes at a time (60 ms), and its line of 22 past samples and so many pairs: i16. */
+export const G722_BLOCK_CODES: i32 = 480;
+export const G722_LINE: usize = memory.data(44 + 480 * 4, 16);

@@ -8,7 +8,8 @@
 import { captureResampler, tone as oscillator, voice } from './call';
 import { designFilters } from './filter-design';
 import * as g711 from './g711';
-import { CAPTURE_BANK, CAPTURE_LINE } from './layout';
+import * as g722 from './g722';
+import { CAPTURE_BANK, CAPTURE_LINE, G722_DECODER, G722_ENCODER } from './layout';
 import * as level from './level';
 import { planDetection } from './voice-activity';
 
@@ -21,7 +22,7 @@ export const INT16_ARRAY: u32 = idof<Int16Array>();
 
 /** What this binary can do, in a line. */
 export function describe(): string {
-  return 'talkspurt dsp: g711 ulaw and alaw, resample 8000 16000 24000 48000 Hz, level dBov, voice activity, tone';
+  return 'talkspurt dsp: g711 ulaw and alaw, g722, resample 8000 16000 24000 48000 Hz, level dBov, voice activity, tone';
 }
 
 export function encodeUlaw(pcm: Int16Array): Uint8Array {
@@ -45,6 +46,21 @@ export function encodeAlaw(pcm: Int16Array): Uint8Array {
 export function decodeAlaw(codes: Uint8Array): Int16Array {
   const pcm = new Int16Array(codes.length);
   g711.decodeAlaw(pcm.dataStart, codes.dataStart, codes.length);
+  return pcm;
+}
+
+/** One code for two samples of 16 kHz; an odd one at the end is left out. */
+export function encodeG722(pcm: Int16Array): Uint8Array {
+  const codes = new Uint8Array(pcm.length >> 1);
+  g722.start(G722_ENCODER);
+  g722.encode(G722_ENCODER, codes.dataStart, pcm.dataStart, codes.length);
+  return codes;
+}
+
+export function decodeG722(codes: Uint8Array): Int16Array {
+  const pcm = new Int16Array(codes.length << 1);
+  g722.start(G722_DECODER);
+  g722.decode(G722_DECODER, pcm.dataStart, codes.dataStart, codes.length);
   return pcm;
 }
 

@@ -1,6 +1,7 @@
 /** What a call that starts is given: its profile or WebSocket, changed by what its channel's variables say. */
 import type { Backend } from './backend/backend.ts';
 import { StreamBackend } from './backend/stream-backend.ts';
+import type { StreamEventListener } from './backend/stream-backend.ts';
 import { readCallVariables } from './call-variables.ts';
 import type { BackendOverrides, ClampedVariable, StreamOverrides } from './call-variables.ts';
 import type { StartOptions, StartTarget } from './commands/command.ts';
@@ -35,10 +36,17 @@ const DEFAULT_STREAM_RATE_HZ = 8000;
 export class CallPlanner {
   readonly #profiles: ReadonlyMap<string, GatewayProfile>;
   readonly #clock: Clock;
+  readonly #onStreamEvent: StreamEventListener | undefined;
 
-  constructor(profiles: ReadonlyMap<string, GatewayProfile>, clock: Clock) {
+  /** `onStreamEvent` is told what streams to WebSockets say of themselves. */
+  constructor(
+    profiles: ReadonlyMap<string, GatewayProfile>,
+    clock: Clock,
+    onStreamEvent: StreamEventListener | undefined,
+  ) {
     this.#profiles = profiles;
     this.#clock = clock;
+    this.#onStreamEvent = onStreamEvent;
   }
 
   get profileNames(): readonly string[] {
@@ -92,6 +100,7 @@ export class CallPlanner {
         },
       },
       this.#clock,
+      this.#onStreamEvent,
     );
   }
 }

@@ -5,6 +5,7 @@ import { hideBin } from 'yargs/helpers';
 import { checkCommand } from './cli/check.ts';
 import { ctlCommand } from './cli/ctl.ts';
 import { demoCommand } from './cli/demo.ts';
+import { freeswitchCommand } from './cli/freeswitch.ts';
 import { serveCommand } from './cli/serve.ts';
 import { EXIT } from './cli/exit-status.ts';
 import { TalkspurtError } from './core/errors.ts';
@@ -22,6 +23,7 @@ async function main(): Promise<void> {
     .command(serveCommand)
     .command(checkCommand)
     .command(ctlCommand)
+    .command(freeswitchCommand)
     .demandCommand(1, 'Name a command; see below.')
     .strict()
     .version(VERSION)

@@ -5,6 +5,7 @@ import { openAiConfigWith } from './backend/openai-config.ts';
 import type { OpenAiRealtimeConfig } from './backend/openai-config.ts';
 import { OpenAiRealtimeBackend } from './backend/openai-realtime.ts';
 import { StreamBackend } from './backend/stream-backend.ts';
+import type { StreamEventListener } from './backend/stream-backend.ts';
 import type { BackendConfig, Config, SwitchConfig } from './config.ts';
 import { secretsOfConfig } from './config.ts';
 import type { Clock } from './core/clock.ts';
@@ -13,6 +14,7 @@ import { TalkspurtError } from './core/errors.ts';
 import type { EventSink } from './core/events.ts';
 import { fanOut } from './core/events.ts';
 import { WasmDspPool } from './dsp/dsp-pool.ts';
+import { G722Pool } from './dsp/g722.ts';
 import { Gateway } from './gateway.ts';
 import type { GatewayProfile } from './gateway.ts';
 import { GatewayFronts } from './gateway-fronts.ts';
@@ -111,24 +113,34 @@ async function assemble(
     personalData,
     onRecord: (record) => log.note('info', 'call record', { record }),
   });
-  const events = fanOut([log, metrics, records, ...(options.sinks ?? [])]);
+  let fronts: GatewayFronts | null = null;
+  const published: EventSink = { emit: (event) => fronts?.emit(event) };
+  const onStreamEvent: StreamEventListener = (callId, event) => fronts?.onStreamEvent(callId, event);
+  const events = fanOut([log, metrics, records, published, ...(options.sinks ?? [])]);
 
   const speech = new SpeechSynthesizer();
   closers.push(() => speech.close());
-  const makers: BackendMakers = { clock, speech, closers, given: options.backends ?? {}, embedded: null };
+  const makers: BackendMakers = {
+    clock,
+    speech,
+    closers,
+    given: options.backends ?? {},
+    embedded: null,
+    onStreamEvent,
+  };
   const { backends, profiles } = await makeProfiles(config, makers);
   let gateway: Gateway | null = null;
+  const g722 = await G722Pool.create({ size: config.limits.calls });
   const sip =
     config.sip === false
       ? null
       : await openGatewaySip(config.sip, config.limits.calls, {
           clock,
           events,
-          g722: null,
+          g722: () => g722.acquire(),
           profileNames: () => gateway?.profileNames ?? [],
         });
   if (sip !== null) closers.push(() => sip.close());
-  let fronts: GatewayFronts | null = null;
   const switches = config.switches.map((each) => {
     const adapter: FreeswitchAdapter = freeswitchAdapter(each, clock, events, sip, (event) =>
       fronts?.onCustomEvent(adapter, event),
@@ -136,7 +148,7 @@ async function assemble(
     return { config: each, adapter };
   });
   const freeswitches = switches.map(({ adapter }) => adapter);
-  const adapters = freeswitches;
+  const adapters = [...freeswitches, ...(sip === null ? [] : [sip.adapter])];
   const dspPool = await WasmDspPool.create({ size: config.limits.calls });
   const opened: Gateway = new Gateway({
     clock,
@@ -156,6 +168,7 @@ async function assemble(
     ...(options.reload === undefined ? {} : { reload: async () => await reload(options.reload, opened, makers, log) }),
     callLimit: config.limits.calls,
     version: VERSION,
+    onStreamEvent,
     onCallEnded: (ended) => metrics.recordSession(ended),
   });
   gateway = opened;
@@ -207,6 +220,7 @@ interface BackendMakers {
   readonly speech: SpeechSynthesizer;
   readonly closers: (() => Promise<void> | void)[];
   readonly given: Readonly<Record<string, Backend>>;
+  readonly onStreamEvent: StreamEventListener;
   /** The server inside this process, once there is one. */
   embedded: RealtimeServer | null;
 }
@@ -249,7 +263,7 @@ async function reload(
 
 async function makeBackend(config: BackendConfig, makers: BackendMakers): Promise<GatewayProfile> {
   const { clock } = makers;
-  if (config.kind === 'websocket') return { backend: new StreamBackend(config, clock) };
+  if (config.kind === 'websocket') return { backend: new StreamBackend(config, clock, makers.onStreamEvent) };
   if (config.kind === 'openai') return openAiProfile(config, clock);
   makers.embedded ??= await embeddedServer(makers);
   const { name } = config;

@@ -6,8 +6,10 @@ import { TalkspurtError } from './core/errors.ts';
 import type { EventSink } from './core/events.ts';
 import { SipEndpoint } from './sip/sip-endpoint.ts';
 import type { SipMediaHub } from './switch/freeswitch/sip-leg-opening.ts';
+import { SipAdapter } from './switch/sip/sip-adapter.ts';
 import { openSipMedia } from './switch/sip/sip-media.ts';
 import { SipRendezvous } from './switch/sip/sip-rendezvous.ts';
+import type { RtpCodec } from './transport/rtp-media.ts';
 import { RtpPortPool } from './transport/rtp-port-pool.ts';
 import type { WireCodec } from './transport/rtp-wire-format.ts';
 import { VERSION } from './version.ts';
@@ -17,6 +19,8 @@ export interface GatewaySip {
   readonly port: number;
   /** Switches that we ask for a call meet it here. */
   readonly hub: SipMediaHub;
+  /** Calls from anywhere else. */
+  readonly adapter: SipAdapter;
   close(): Promise<void>;
 }
 
@@ -29,6 +33,8 @@ export interface GatewaySipParts {
   profileNames(): readonly string[];
 }
 
+const CODECS: readonly RtpCodec[] = ['pcmu', 'pcma', 'l16'];
+
 /** Listens. @throws ERR_TALKSPURT_LISTEN, ERR_TALKSPURT_CONFIG_INVALID, ERR_TALKSPURT_MEDIA_BIND */
 export async function openGatewaySip(
   config: Exclude<Config['sip'], false>,
@@ -36,10 +42,17 @@ export async function openGatewaySip(
   parts: GatewaySipParts,
 ): Promise<GatewaySip> {
   const { clock, events, g722 } = parts;
-  const { host, port, protocols, advertiseHost = host, allow, username, password, rtpPorts } = config;
+  const { host, port, protocols, advertiseHost = host, allow, username, password, rtpPorts, profile } = config;
   const ports = new RtpPortPool({ clock, bindHost: host, from: rtpPorts.from, to: rtpPorts.to });
   const rendezvous = new SipRendezvous(clock);
   const media = { clock, ports, sources: allow, advertiseHost, ...(g722 === null ? {} : { g722 }) };
+  const codecs: readonly RtpCodec[] = g722 === null ? CODECS : [...CODECS, 'g722'];
+  const adapter = new SipAdapter({
+    name: 'sip',
+    media: { ...media, codecs },
+    profiles: parts.profileNames,
+    ...(profile === undefined ? {} : { defaultProfile: profile }),
+  });
   const endpoint = new SipEndpoint({
     clock,
     host,
@@ -51,7 +64,8 @@ export async function openGatewaySip(
     callLimit: callLimit * LEGS_OF_A_CALL,
     ...(username === undefined ? {} : { digest: { realm: 'talkspurt', username, password } }),
     onCall: (call) => {
-      if (!rendezvous.offer(call)) call.reject(404);
+      // Each refuses what is not its own and for nobody else.
+      if (!rendezvous.offer(call)) adapter.offer(call);
     },
     onMalformed: (error) => events.emit({ type: 'peer.malformed', peer: 'sip', error, atMs: clock.nowMs() }),
   });
@@ -67,7 +81,7 @@ export async function openGatewaySip(
       return await openSipMedia(call, { ...media, ...wanted });
     },
   };
-  return { port: address.port, hub, close: () => endpoint.close() };
+  return { port: address.port, hub, adapter, close: () => endpoint.close() };
 }
 
 /** A stereo tap has two. */

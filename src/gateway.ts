@@ -3,6 +3,7 @@
  * handed to it; `gateway-from-config.ts` builds one from a configuration.
  */
 import type { Backend } from './backend/backend.ts';
+import type { StreamEventListener } from './backend/stream-backend.ts';
 import { carryOutOrder } from './call-orders.ts';
 import type { SoundSource } from './call-orders.ts';
 import { CallPlanner } from './call-planner.ts';
@@ -43,6 +44,8 @@ export interface GatewayOptions {
   /** Calls at once; more are refused with ERR_TALKSPURT_CALL_LIMIT. Default: the size of the DSP pool. */
   readonly callLimit?: number;
   readonly version: string;
+  /** Is told what streams to WebSockets say of themselves, in mod_audio_stream's words. */
+  readonly onStreamEvent?: StreamEventListener;
   /** Is shown the counters of every call that has ended. */
   onCallEnded?(snapshot: SessionSnapshot): void;
 }
@@ -78,7 +81,7 @@ export class Gateway implements CommandTarget, SwitchSink {
     this.#options = options;
     this.#startedMs = options.clock.nowMs();
     this.#scheduler = new MediaScheduler({ clock: options.clock });
-    this.#planner = new CallPlanner(options.profiles, options.clock);
+    this.#planner = new CallPlanner(options.profiles, options.clock, options.onStreamEvent);
     this.#backends = options.backends ?? new Map();
     this.#calls = new SessionTable(Math.min(options.callLimit ?? options.dspPool.size, options.dspPool.size));
   }
@@ -98,7 +101,7 @@ export class Gateway implements CommandTarget, SwitchSink {
 
   /** New calls are given these from now on; calls that are up keep what they have. */
   replaceProfiles(profiles: ReadonlyMap<string, GatewayProfile>, backends: ReadonlyMap<string, Backend>): void {
-    this.#planner = new CallPlanner(profiles, this.#options.clock);
+    this.#planner = new CallPlanner(profiles, this.#options.clock, this.#options.onStreamEvent);
     this.#backends = backends;
   }
 
@@ -119,7 +122,7 @@ export class Gateway implements CommandTarget, SwitchSink {
     options: StartOptions = DEFAULT_START,
   ): Promise<Session> {
     const wanted: StartTarget = typeof target === 'string' ? { kind: 'profile', name: target } : target;
-    this.#admit(channelId, wanted);
+    this.admit(channelId, wanted);
     const cancel = new AbortController();
     const attached = this.#makeSession(channelId, wanted, options, cancel.signal);
     this.#attaching.set(channelId, { cancel, done: attached.then(noted, noted) });
@@ -131,11 +134,6 @@ export class Gateway implements CommandTarget, SwitchSink {
     }
     await session.start();
     return session;
-  }
-
-  /** Whether a call could be started now. @throws what stands against it, as {@link startCall} */
-  admit(channelId: string, target: StartTarget): void {
-    this.#admit(channelId, target);
   }
 
   /** The session of a channel, or undefined. */
@@ -202,10 +200,10 @@ export class Gateway implements CommandTarget, SwitchSink {
 
   /** Why no call could be taken right now; empty when one could. */
   notReady(): string[] {
-    const down = this.#options.adapters
-      .filter((adapter) => !adapter.linkUp)
-      .map((adapter) => `switch ${adapter.name} is not connected`);
-    const reasons = down.length > 0 && down.length === this.#options.adapters.length ? down : [];
+    // Calls by SIP come without a link: where switches are configured they are what counts.
+    const switches = this.#options.adapters.filter(({ kind }) => kind !== 'sip');
+    const down = switches.filter(({ linkUp }) => !linkUp).map(({ name }) => `switch ${name} is not connected`);
+    const reasons = down.length === switches.length ? down : [];
     if (this.#draining) reasons.push('draining');
     if (this.callCount >= this.#calls.limit) reasons.push('all calls are in use');
     return reasons;
@@ -284,7 +282,7 @@ export class Gateway implements CommandTarget, SwitchSink {
   async #adopt(leg: CallLeg, profile: string): Promise<void> {
     const target: StartTarget = { kind: 'profile', name: profile };
     try {
-      this.#admit(leg.id, target);
+      this.admit(leg.id, target);
       await this.#register(leg, target, DEFAULT_START).start();
     } catch (error) {
       const failure = asTalkspurtError(error);
@@ -318,8 +316,8 @@ export class Gateway implements CommandTarget, SwitchSink {
     }
   }
 
-  /** @throws what stands against one more call */
-  #admit(channelId: string, target: StartTarget): void {
+  /** Whether a call could be started now. @throws what stands against it, as {@link startCall} */
+  admit(channelId: string, target: StartTarget): void {
     if (this.#draining)
       throw new TalkspurtError('ERR_TALKSPURT_DRAINING', 'no new call is taken: the gateway is stopping');
     if (this.#attaching.has(channelId) || this.#calls.get(channelId) !== undefined) {
@@ -337,20 +335,19 @@ export class Gateway implements CommandTarget, SwitchSink {
   /** The channel on whichever switch has it. */
   async #attach(channelId: string, { mix, sampleRateHz }: StartOptions, signal: AbortSignal): Promise<CallLeg> {
     const { adapters } = this.#options;
-    let refusal: unknown = new TalkspurtError(
-      'ERR_TALKSPURT_UNKNOWN_CALL',
-      'no switch is configured: name one under switches',
-    );
+    let refusal: unknown = null;
     for (const adapter of adapters) {
       try {
         return await adapter.attach(channelId, signal, { mix, sampleRateHz });
       } catch (error) {
         // A switch that has the channel and refuses it says more than one that does not know it.
-        if (!hasCode(error, 'ERR_TALKSPURT_UNKNOWN_CALL') && !hasCode(error, 'ERR_TALKSPURT_LINK_DOWN')) throw error;
-        refusal = error;
+        const down = hasCode(error, 'ERR_TALKSPURT_LINK_DOWN');
+        if (!down && !hasCode(error, 'ERR_TALKSPURT_UNKNOWN_CALL')) throw error;
+        if (refusal === null || down) refusal = error;
       }
     }
-    throw refusal;
+    const none = 'no switch is configured: name one under switches';
+    throw refusal ?? new TalkspurtError('ERR_TALKSPURT_UNKNOWN_CALL', none);
   }
 
   #register(leg: CallLeg, target: StartTarget, start: StartOptions): Session {

@@ -13,6 +13,16 @@ export const LIMITS = {
   agentSilentMs: 5_000,
   /** From the end of a SIP leg of ours to the switch's word that the channel was hung up; without it it was sent elsewhere. */
   hangupEventMs: 500,
+  /** From the end of a call's unicast (a playback, a bridge that comes back) to its return; then the call has lost its audio. */
+  rearmMs: 600_000,
+  /** A channel that has left its park for nothing that it tells of; then it was sent elsewhere for good. */
+  rearmAwayMs: 2_000,
+  /** How long a park has to be quiet before we park anew: broadcasts that follow one another start within this. */
+  rearmQuietMs: 250,
+  /** Between attempts to have unicast back. */
+  rearmRetryMs: 1_000,
+  /** Returns of one call's unicast; after that its end is the end: somebody parks against us. */
+  rearms: 1_000,
   /** A sound that is played to a call; a longer one is refused with ERR_TALKSPURT_SOUND. Also what waits of them, ms. */
   soundMs: 120_000,
   /** Sounds that are fetched at once, and how long one may take; then ERR_TALKSPURT_SOUND. */
@@ -155,6 +165,35 @@ export const LIMITS = {
   unicastFirstDatagramMs: 2_000,
   /** Datagrams of a wrong size with no right one between them; then the path is lost with ERR_TALKSPURT_MEDIA_FORMAT. */
   unicastWrongSizes: 25,
+  /** Connections of a switch's own WebSocket modules; one more is refused with status 503. */
+  moduleConnections: 256,
+  /** From a module's first byte to its upgrade; then it is cut off. Its request's header. */
+  moduleHandshakeMs: 5_000,
+  moduleHeaderBytes: 16 * 1024,
+  /** One message of a module; a longer one ends its connection. */
+  moduleMessageBytes: 256 * 1024,
+  /** Messages of a module that nobody listens to yet; the oldest is dropped. */
+  moduleEarlyMessages: 64,
+  /** Bytes that a module has not read; frames beyond it are dropped and counted as unsent. */
+  moduleBufferedBytes: 256 * 1024,
+  /** From `start` to the module's connection, and from there to its first frame; then ERR_TALKSPURT_MODULE_SILENT. */
+  moduleConnectMs: 3_000,
+  moduleFirstFrameMs: 2_000,
+  /** Goodbye of a module's connection; then it is cut off. */
+  moduleCloseMs: 1_000,
+  /** Agent audio that goes to a module as one file, ms and bytes: a `streamAudio` message stays below 8 KiB. */
+  moduleBatchMs: 200,
+  moduleBatchBytes: 5_760,
+  /** Files that a module was sent and that have not been played; frames beyond it are dropped and counted as unsent. */
+  moduleBatches: 32,
+  /** From handing on a file to its being played; then it and those behind it are given up: ERR_TALKSPURT_MODULE_SILENT. */
+  moduleBatchLateMs: 5_000,
+  /** Silence after which what an agent said is taken to be over, and is not held back any longer, ms. */
+  moduleTailMs: 200,
+  /** Marks that a module has not answered (it takes 30), and how long one may be late: then it is not asked any more. */
+  moduleMarks: 30,
+  moduleMarkEveryMs: 100,
+  moduleMarkLateMs: 5_000,
   /** How long a released channel is still watched because a unicast of ours may wait in it; then it is let go. */
   unicastLingerMs: 60_000,
   /** Frames without media from the far end that count as lost (and are concealed); from then on they are silence. */

@@ -58,6 +58,7 @@ async function onCall(name: string, phone: ListeningPhone): Promise<string> {
   try {
     const { uuid } = simulated.createCall({ phone });
     return await example(name, [uuid], {
+      TALKSPURT_SIP__PORT: '0',
       TALKSPURT_SWITCHES__LOCAL__PORT: String(simulated.port),
       TALKSPURT_SWITCHES__LOCAL__PASSWORD: 'of the test',
       TALKSPURT_STATUS: 'false',
@@ -71,7 +72,7 @@ async function onCall(name: string, phone: ListeningPhone): Promise<string> {
 test('library.ts: the agent greets the caller, who then hangs up', async () => {
   const phone = new ListeningPhone(0);
   const output = await onCall('library.ts', phone);
-  assert.match(output, /talking: unicast – ended: hangup/);
+  assert.match(output, /talking: rtp – ended: hangup/);
   assert.ok(phone.loudFrames >= 20, `${phone.loudFrames} frames heard`);
 });
 

@@ -72,7 +72,10 @@ async function withWorld(
     text: JSON.stringify({
       status: { port: 0 },
       frontDoor: { port: 0, password: 'door' },
-      switches: [{ name: 'fs', kind: 'freeswitch', port: fs.port, password: switchPassword }],
+      sip: { port: 0 },
+      switches: [
+        { name: 'fs', kind: 'freeswitch', port: fs.port, password: switchPassword, media: { kind: 'unicast' } },
+      ],
       backends: {
         ai: { kind: 'openai', model: 'm', baseUrl: backendUrl, apiKey: 'key-of-the-test', openTimeoutMs: 700 },
       },

@@ -10,6 +10,7 @@ import { Bench } from 'tinybench';
 import type { AudioFormat, MediaFormat } from '../../src/core/media.ts';
 import { describeAudio, frameBytes } from '../../src/core/media.ts';
 import { DspModule } from '../../src/dsp/dsp-module.ts';
+import { G722Pool } from '../../src/dsp/g722.ts';
 import { WasmDsp } from '../../src/dsp/wasm-dsp.ts';
 
 /** Frames of one measured iteration, so that the clock's own cost does not count. */
@@ -90,6 +91,31 @@ function g711Rows(module: DspModule): Row[] {
     { name: 'alawmulaw', peerOf: 'A-law decode', frame: (n) => alaw.decode(at(ulaw, n)) },
     encodeRow('A-law encode', core.encodeAlaw),
     { name: 'alawmulaw', peerOf: 'A-law encode', frame: (n) => alaw.encode(at(linear, n)) },
+  ];
+}
+
+/** As a call uses it: the copies in and out are counted. */
+async function g722Rows(): Promise<Row[]> {
+  const pool = await G722Pool.create({ size: 2 });
+  const [decoder, encoder] = [pool.acquire(), pool.acquire()];
+  const pcm = frames(PCM_16K);
+  const wire = pcm.map((frame) => {
+    const codes = new Uint8Array(160);
+    decoder.encode(frame, codes);
+    return codes;
+  });
+  const heard = new Uint8Array(640);
+  const said = new Uint8Array(160);
+  const row = (name: string, step: (n: number) => void, result: Uint8Array): Row => ({
+    name,
+    frame: (n) => {
+      step(n);
+      return result;
+    },
+  });
+  return [
+    row('G.722 decode', (n) => decoder.decode(at(wire, n), heard), heard),
+    row('G.722 encode', (n) => encoder.encode(at(pcm, n), said), said),
   ];
 }
 
@@ -193,7 +219,13 @@ function hashOf(rows: readonly Row[]): string {
 /** Prints the table. `small` takes a few seconds, otherwise about half a minute. */
 export async function run({ small }: { small: boolean }): Promise<void> {
   const module = await DspModule.load();
-  const rows = [...g711Rows(module), ...resampleRows(module), ...(await detectorRows(module)), ...pipeRows(module)];
+  const rows = [
+    ...g711Rows(module),
+    ...(await g722Rows()),
+    ...resampleRows(module),
+    ...(await detectorRows(module)),
+    ...pipeRows(module),
+  ];
   const hash = hashOf(rows);
   const bench = new Bench({ time: small ? 60 : 1000, warmupTime: small ? 30 : 200 });
   let sink = 0;

@@ -63,7 +63,8 @@ export async function askFrontDoor(ask: {
     await link.start({ onUp: () => undefined, onDown: (error) => failures.push(error), onEvent: () => undefined });
     const [failure] = failures;
     if (failure !== undefined) throw aboutFrontDoor(failure);
-    return await link.api(ask.line);
+    // A start may take longer than a reply on the link may.
+    return await link.bgapi(ask.line);
   } finally {
     await link.close();
   }

@@ -6,7 +6,7 @@ const freeswitchMedia = z
   .strictObject({
     kind: z
       .enum(['sip', 'unicast'])
-      .default('unicast')
+      .default('sip')
       .describe(
         'Media path of calls that are not bridged: `sip` (the switch calls us; needs `sip`, any codec) or `unicast` (least delay and set-up, parked channels only)',
       ),

@@ -41,6 +41,9 @@ export interface DspLibrary {
   decodeUlaw(codes: Uint8Array): Int16Array;
   encodeAlaw(pcm: Int16Array): Uint8Array;
   decodeAlaw(codes: Uint8Array): Int16Array;
+  /** ITU-T G.722 at 64 kbit/s, 16 kHz: one byte for two samples; an odd sample at the end is left out. */
+  encodeG722(pcm: Int16Array): Uint8Array;
+  decodeG722(codes: Uint8Array): Int16Array;
   /**
    * Band-limited change of rate. Output sample n belongs to the time of input sample n·from/to (the delay of the filter is
    * taken off). @throws ERR_TALKSPURT_DSP_OPTIONS for a rate that is not 8000, 16000, 24000 or 48000 Hz.
@@ -63,6 +66,8 @@ type RawExports = {
   decodeUlaw(codes: number): number;
   encodeAlaw(pcm: number): number;
   decodeAlaw(codes: number): number;
+  encodeG722(pcm: number): number;
+  decodeG722(codes: number): number;
   resample(pcm: number, fromHz: number, toHz: number): number;
   levelDbov(pcm: number): number;
   speechProbability(pcm: number, aggressiveness: number): number;
@@ -109,6 +114,14 @@ class LoadedLibrary implements DspLibrary {
 
   decodeAlaw(codes: Uint8Array): Int16Array {
     return this.#core.__getInt16Array(this.#lend(codes, (at) => this.#core.decodeAlaw(at)));
+  }
+
+  encodeG722(pcm: Int16Array): Uint8Array {
+    return this.#core.__getUint8Array(this.#lend(pcm, (at) => this.#core.encodeG722(at)));
+  }
+
+  decodeG722(codes: Uint8Array): Int16Array {
+    return this.#core.__getInt16Array(this.#lend(codes, (at) => this.#core.decodeG722(at)));
   }
 
   resample(pcm: Int16Array, fromHz: SampleRateHz, toHz: SampleRateHz): Int16Array {

@@ -111,7 +111,7 @@ export const globalHealthSchema = z.strictObject({
     .array(
       z.strictObject({
         name: z.string().describe('Name in the configuration'),
-        kind: z.enum(['freeswitch', 'asterisk']).describe('Kind of switch'),
+        kind: z.enum(['freeswitch', 'asterisk', 'sip']).describe('Kind of switch'),
         up: z.boolean().describe('Logged in'),
       }),
     )

@@ -25,7 +25,7 @@ import { TurnKeeper } from './turn-keeper.ts';
 export type { SessionOptions } from './session-options.ts';
 export type { SessionEnd, SessionParts, StopOptions } from './session-parts.ts';
 
-/** One call. Made for one leg, started once, ended once. */
+/** One call: made for one leg, started and ended once. */
 export class Session {
   readonly callId: string;
   readonly profile: string;
@@ -67,6 +67,10 @@ export class Session {
     this.ended = new Promise((resolve) => (this.#resolveEnded = resolve));
   }
 
+  get switchName(): string {
+    return this.#parts.leg.switchName;
+  }
+
   get state(): CallState {
     return this.#state;
   }
@@ -76,11 +80,10 @@ export class Session {
    * @throws whatever the leg, the chain or the backend refuse with; ERR_TALKSPURT_CALL_GONE when the caller hangs up first
    */
   async start(): Promise<void> {
-    if (!this.#happen('start'))
-      throw new TalkspurtError('ERR_TALKSPURT_ALREADY_RUNNING', 'this call was started before');
+    if (!this.#happen('start')) throw new TalkspurtError('ERR_TALKSPURT_ALREADY_RUNNING', 'it was started before');
+    // A peer that heeds no signal must not hold up what is over.
+    const over = this.ended.then(() => Promise.reject(this.#end?.error ?? this.#gone()));
     try {
-      // A peer that heeds no signal must not hold up what is over.
-      const over = this.ended.then(() => Promise.reject(this.#end?.error ?? this.#gone()));
       await Promise.race([this.#open(), over]);
     } catch (error) {
       const failure = asTalkspurtError(error);
@@ -126,7 +129,6 @@ export class Session {
     return true;
   }
 
-  /** Answers a `tool.call` event. */
   sendToolResult(toolCallId: string, outputJson: string): void {
     this.#talkingStream().sendToolResult(toolCallId, outputJson);
   }
@@ -160,8 +162,7 @@ export class Session {
       throw new TalkspurtError('ERR_TALKSPURT_ALREADY_RUNNING', 'the backend of this call is being changed already');
     }
     this.#switching = true;
-    const startedMs = this.#clock.nowMs();
-    const previous = { stream: this.#stream, feed: this.#feed, name: this.#backend.name };
+    const previous = { stream: this.#stream, feed: this.#feed, name: this.#backend.name, sinceMs: this.#clock.nowMs() };
     try {
       await this.#openBackend(backend);
     } finally {
@@ -170,7 +171,7 @@ export class Session {
     previous.feed?.deafen();
     this.#overflowsBefore += previous.feed?.overflows ?? 0;
     this.#turns?.onSwitched(this.#clock.nowMs());
-    const switchMs = this.#clock.nowMs() - startedMs;
+    const switchMs = this.#clock.nowMs() - previous.sinceMs;
     this.#emit({ type: 'backend.switched', backend: backend.name, previous: previous.name, switchMs });
     await previous.stream?.close();
   }
@@ -185,7 +186,7 @@ export class Session {
     return snapshotOf({
       callId: this.callId,
       profile: this.profile,
-      switchName: this.#parts.leg.switchName,
+      switchName: this.switchName,
       backend: this.#backend.name,
       mode: this.#parts.mode ?? 'ai',
       state: this.#state,
@@ -253,9 +254,8 @@ export class Session {
   /** Opens a stream of `backend` and puts it in the place of the one that was there. */
   async #openBackend(backend: Backend): Promise<BackendStream> {
     const { scheduler } = this.#parts;
-    const [media, turns, controls] = [this.#media, this.#turns, this.#controls];
+    const [media, turns, controls, dialledMs] = [this.#media, this.#turns, this.#controls, this.#clock.nowMs()];
     if (media === null || turns === null || controls === null) throw this.#gone();
-    const dialledMs = this.#clock.nowMs();
     const feed: BackendFeed = new BackendFeed({
       backend: backend.name,
       clock: this.#clock,

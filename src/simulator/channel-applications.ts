@@ -26,6 +26,8 @@ export interface ApplicationHost {
   readonly eavesdrop: ChannelEavesdrop;
   /** The application `socket`; null: the data name no address. */
   connect(data: string): ChannelConnection | null;
+  /** The application `transfer`: at its next turn the channel goes there. */
+  transfer(destination: string, dialplan: string): void;
   /** Why the channel is being hung up, or null while it is not. */
   hangupCause(): number | null;
   /** Says samples to the channel's own phone; the frame is handed over. */
@@ -68,6 +70,8 @@ const RESPONSE = 'current_application_response';
 export class ChannelApplications {
   readonly #host: ApplicationHost;
   readonly #stack: Running[] = [];
+  /** The connection of a `socket` that the channel has left. */
+  #outlived: ChannelConnection | null = null;
   #script: Application[] = [];
 
   constructor(host: ApplicationHost) {
@@ -139,6 +143,7 @@ export class ChannelApplications {
   tick(samples: Int16Array | null): void {
     const running = this.#stack.at(-1);
     if (running === undefined) return;
+    if (this.#endedWithSocket(running)) return;
     if (running.connection !== null && this.#tickSocket(running, running.connection)) return;
     if (running.park !== null) {
       this.#host.onParkTick(running.park, samples);
@@ -171,6 +176,24 @@ export class ChannelApplications {
     if (running.park !== null || !connection.parks) return running.park === null;
     running.park = this.#newPark();
     this.#host.fire('CHANNEL_PARK');
+    return true;
+  }
+
+  /** A connection outlives its application: FreeSWITCH closes it with the call. Whenever it ends, so does a park. */
+  #leaveSocket(connection: ChannelConnection | null): void {
+    if (connection !== null && !connection.over) this.#outlived = connection;
+    if (this.#host.hangupCause() === null) return;
+    this.#outlived?.leave(true);
+    this.#outlived = null;
+  }
+
+  /** True: the end of an earlier connection has ended this turn's park. */
+  #endedWithSocket(running: Running): boolean {
+    if (this.#outlived?.over !== true || running.connection !== null) return false;
+    this.#outlived = null;
+    if (running.park === null) return false;
+    this.#end(null);
+    this.#advance();
     return true;
   }
 
@@ -212,7 +235,7 @@ export class ChannelApplications {
     if (running === undefined) return;
     if (running.park !== null) this.#host.fire('CHANNEL_UNPARK');
     if (BRIDGES.has(running.name)) this.#host.bridge.leave(this.#host.hangupCause());
-    running.connection?.leave(this.#host.hangupCause() !== null);
+    this.#leaveSocket(running.connection);
     if (running.name === 'eavesdrop') this.#host.eavesdrop.leave();
     if (running.playedFrames !== null && response !== null) {
       this.#host.variables.set(RESPONSE, response);
@@ -253,6 +276,11 @@ const STARTERS: Readonly<Record<string, Starter>> = {
     return false;
   },
   unset: (host, { data }) => (host.variables.delete(data), false),
+  transfer: (host, { data }) => {
+    const [destination = '', dialplan = 'XML'] = data.split(/ +/);
+    host.transfer(destination, dialplan);
+    return false;
+  },
   send_dtmf: (host, { data }) => (host.sendDigits(data), false),
   park: (host) => (host.fire('CHANNEL_PARK'), true),
   sleep: (host, running) => {

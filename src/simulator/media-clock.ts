@@ -19,6 +19,8 @@ export class MediaClock {
   readonly #clock: Clock;
   readonly #members = new Set<Member>();
   #timer: Timer | null = null;
+  /** Members are being run: one that joins meanwhile, as a leg that another one calls does, finds the clock going. */
+  #running = false;
   #startMs = 0;
   #slot = 0;
   #joined = 0;
@@ -33,7 +35,7 @@ export class MediaClock {
     const member: Member = { periodSlots, phase: this.#joined % periodSlots, run };
     this.#joined += 1;
     this.#members.add(member);
-    if (this.#timer === null) {
+    if (this.#timer === null && !this.#running) {
       this.#startMs = this.#clock.nowMs();
       this.#slot = 0;
       this.#arm();
@@ -53,11 +55,16 @@ export class MediaClock {
     this.#timer = null;
     const nowSlot = Math.floor((this.#clock.nowMs() - this.#startMs + 1e-6) / SLOT_MS);
     this.#slot = Math.max(this.#slot, nowSlot - CATCH_UP_SLOTS);
-    while (this.#slot < nowSlot) {
-      this.#slot += 1;
-      for (const member of this.#members) if (this.#slot % member.periodSlots === member.phase) member.run();
+    this.#running = true;
+    try {
+      while (this.#slot < nowSlot) {
+        this.#slot += 1;
+        for (const member of this.#members) if (this.#slot % member.periodSlots === member.phase) member.run();
+      }
+    } finally {
+      this.#running = false;
     }
-    if (this.#members.size > 0 && this.#timer === null) this.#arm();
+    if (this.#members.size > 0) this.#arm();
   }
 
   #stop(): void {

@@ -11,10 +11,12 @@ import { eventFrame } from '../switch/freeswitch/esl-server-event.ts';
 import type { EslServerEvent } from '../switch/freeswitch/esl-server-event.ts';
 import { EslSubscription } from '../switch/freeswitch/esl-subscription.ts';
 
-/** `host:port [async] [full]`, read. */
+/** `host:port[/path] [async] [full]`, read. */
 export interface OutboundTarget {
   readonly host: string;
   readonly port: number;
+  /** What stands behind a slash: the channel variable `socket_path`. Empty: nothing. */
+  readonly path: string;
   /** The channel is parked beside the connection; without it the connection is all there is. */
   readonly async: boolean;
   /** All commands; without it only those about the call itself. */
@@ -41,10 +43,10 @@ const GOODBYE = 'Disconnected, goodbye.\nSee you at ClueCon! http://www.cluecon.
 /** Null for what names no port. */
 export function outboundTarget(data: string): OutboundTarget | null {
   const [where = '', ...flags] = data.trim().split(/ +/);
-  const found = /^([^:]+)(?::(\d{1,5}))?$/.exec(where);
+  const found = /^([^:/]+)(?::(\d{1,5}))?(?:\/(.*))?$/.exec(where);
   if (found === null) return null;
   const port = Number(found[2] ?? 8084);
-  return { host: found[1]!, port, async: flags.includes('async'), full: flags.includes('full') };
+  return { host: found[1]!, port, path: found[3] ?? '', async: flags.includes('async'), full: flags.includes('full') };
 }
 
 /** Owns its socket. The call goes on when it is closed, with whatever its dialplan has left. */

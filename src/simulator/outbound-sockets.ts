@@ -22,6 +22,7 @@ export class OutboundSockets {
   connect(channel: SimulatedChannel, data: string): OutboundConnection | null {
     const target = outboundTarget(data);
     if (target === null) return null;
+    if (target.path !== '') channel.variables.set('socket_path', target.path);
     const connection = new OutboundConnection(target, {
       ...this.#switch,
       uuid: channel.uuid,

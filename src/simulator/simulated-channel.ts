@@ -382,6 +382,7 @@ export class SimulatedChannel {
       bridge: this.#bridge,
       eavesdrop: this.#eavesdrop,
       connect: (data) => this.#host.connect(this, data),
+      transfer: (destination, dialplan) => this.transfer(destination, dialplan),
       hangupCause: () => this.hangupCause,
       answer: () => this.answer(),
       preAnswer: () => this.preAnswer(),

@@ -24,7 +24,7 @@ import { partyOf } from './sip-header-values.ts';
 import { SUPPORTED } from './sip-incoming.ts';
 import type { IncomingRequest, SipSource } from './sip-incoming.ts';
 import { readableText, wireText } from './sip-message.ts';
-import { ALLOW, recordRoutes, writeReply } from './sip-reply.ts';
+import { ALLOW, RETRY_LATER, recordRoutes, writeReply } from './sip-reply.ts';
 import type { SipReply } from './sip-reply.ts';
 import { percentDecoded } from './sip-uri.ts';
 import type { SipField } from './sip-writer.ts';
@@ -144,7 +144,7 @@ export class SipCallUas implements SipCall, DialogCall {
     if (!Number.isInteger(status) || status < 300 || status > 699) {
       throw new TalkspurtError('ERR_TALKSPURT_INTERNAL', `${status} is no status that refuses a call: take 300 to 699`);
     }
-    this.#refuse(status, causeOfStatus(status), [], reason);
+    this.#refuse(status, causeOfStatus(status), status === 503 ? [RETRY_LATER] : [], reason);
   }
 
   hangup(hangupCause = NORMAL_CLEARING): Promise<void> {

@@ -43,7 +43,7 @@ export interface SipCall {
   ring(): void;
   /** 200 with `sdp`; resolves to the body of the ACK (empty: none) when it came. @throws ERR_TALKSPURT_CALL_GONE */
   accept(sdp: string): Promise<string>;
-  /** A final refusal (300..699), before the answer. */
+  /** A final refusal (300..699), before the answer. A 503 says when to try again. */
   reject(status: number, reason?: string): void;
   /** BYE; resolves when it is answered or has timed out. Twice, or after the end, is harmless. */
   hangup(hangupCause?: number): Promise<void>;

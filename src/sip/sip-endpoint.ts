@@ -18,7 +18,7 @@ import type { IncomingRequest, SipSource } from './sip-incoming.ts';
 import type { SipRequest, SipResponse } from './sip-message.ts';
 import { parseSip } from './sip-parser.ts';
 import { allowList } from './sip-peers.ts';
-import { replyTarget, writeReply } from './sip-reply.ts';
+import { RETRY_LATER, replyTarget, writeReply } from './sip-reply.ts';
 import type { SipReply } from './sip-reply.ts';
 import { SipTransactions } from './sip-transactions.ts';
 import { SipTransport } from './sip-transport.ts';
@@ -49,8 +49,6 @@ export interface SipEndpointOptions {
 
 /** User part of our Contact. */
 const CONTACT_USER = 'talkspurt';
-/** What a peer is told to wait when we are full or closing, seconds. */
-const RETRY_AFTER_S = '5';
 
 /** Listens, screens, and hands new calls over. */
 export class SipEndpoint {
@@ -294,5 +292,5 @@ export class SipEndpoint {
 }
 
 function busy(): SipReply {
-  return { status: 503, fields: [['Retry-After', RETRY_AFTER_S]] };
+  return { status: 503, fields: [RETRY_LATER] };
 }

@@ -17,6 +17,9 @@ export interface SipReply {
   readonly content?: SipContent;
 }
 
+/** What goes with a 503: how long a peer is to wait, s. */
+export const RETRY_LATER: SipField = ['Retry-After', '5'];
+
 /** The methods that we answer to, as Allow names them. */
 export const ALLOW = 'INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, NOTIFY';
 

@@ -55,7 +55,7 @@ export interface SwitchSink {
 
 /** One switch, whatever its kind. */
 export interface SwitchAdapter {
-  readonly kind: 'freeswitch' | 'asterisk';
+  readonly kind: 'freeswitch' | 'asterisk' | 'sip';
   readonly name: string;
   readonly linkUp: boolean;
   start(sink: SwitchSink): Promise<void>;

@@ -129,9 +129,9 @@ export class RtpTransport implements MediaTransport {
     return this.#counters;
   }
 
-  /** Whether the far end may send at all: while it may not, no packet is to be missed. */
+  /** Whether the far end has to send: one that may not need not, nor need one that holds us, which may have no music. */
   get expectsFrames(): boolean {
-    return this.#receiver.listening;
+    return this.#media.direction === 'sendrecv';
   }
 
   start(sink: MediaSink): void {

@@ -1,6 +1,7 @@
-/** Prints heap bytes per tick of `capture` and `render`, and of a control that is known to allocate, as JSON. */
+/** Prints heap bytes per tick of `capture` and `render`, of G.722 both ways, and of a control that is known to allocate, as JSON. */
 import type { DspOptions } from '../../src/dsp/dsp.ts';
 import { WasmDspPool } from '../../src/dsp/dsp-pool.ts';
+import { G722Pool } from '../../src/dsp/g722.ts';
 import { frameBytes } from '../../src/core/media.ts';
 
 const TICKS = 100_000;
@@ -42,6 +43,15 @@ for (const [name, options] of Object.entries(cases)) {
   });
   pool.release(dsp);
 }
+
+const codec = (await G722Pool.create({ size: 1 })).acquire();
+const g722Wire = new Uint8Array(160).fill(0x91);
+const g722Pcm = new Uint8Array(640);
+result['g722'] = bytesPerTick(() => {
+  codec.decode(g722Wire, g722Pcm);
+  codec.encode(g722Pcm, g722Wire);
+  return g722Wire.length;
+});
 
 const kept: Uint8Array[] = [];
 result['control'] = bytesPerTick((n) => {

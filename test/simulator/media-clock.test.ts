@@ -55,6 +55,27 @@ test('members share out the slots of their ptime', () => {
   ]);
 });
 
+test('who joins inside a tick changes nobody else’s time', () => {
+  const clock = new HandClock();
+  const media = new MediaClock(clock);
+  const at: number[] = [];
+  const joined: number[] = [];
+  let leave = (): void => undefined;
+  const first = media.join(20, () => {
+    at.push(clock.nowMs());
+    if (at.length === 10) leave = media.join(20, () => joined.push(clock.nowMs()));
+  });
+  clock.advance(300);
+  assert.equal(
+    at,
+    Array.from({ length: 15 }, (_, n) => 20 * (n + 1)),
+  );
+  assert.equal(joined, [210, 230, 250, 270, 290]);
+  first();
+  leave();
+  assert.is(clock.pending, 0);
+});
+
 test('joining and leaving inside a tick', () => {
   const clock = new HandClock();
   const media = new MediaClock(clock);

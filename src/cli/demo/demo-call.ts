@@ -175,6 +175,7 @@ function configText(options: DemoCallOptions, switchPort: number, baseUrl: strin
   return JSON.stringify({
     status: false,
     frontDoor: { host: '127.0.0.1', port: 0 },
+    sip: { port: 0 },
     switches: [{ name: 'demo', kind: 'freeswitch', host: '127.0.0.1', port: switchPort }],
     backends: { demo: backend },
     profiles: { demo: { backend: 'demo', greeting: GREETING } },

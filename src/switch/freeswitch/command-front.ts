@@ -4,8 +4,8 @@
  */
 import { randomUUID } from 'node:crypto';
 import { CALL_VERBS, COMMAND_NAME } from '../../commands/command.ts';
-import { asTalkspurtError } from '../../core/errors.ts';
-import type { TalkspurtError } from '../../core/errors.ts';
+import { errorReply } from '../../commands/dispatch.ts';
+import { TalkspurtError, asTalkspurtError } from '../../core/errors.ts';
 import { LIMITS } from '../../limits.ts';
 import { isChannelId } from './esl-command-text.ts';
 import type { EslEvent, EslLink } from './esl-link.ts';
@@ -77,17 +77,14 @@ export class CommandFront {
     if (this.#state !== 'open' || event.headers[ORIGIN_HEADER] === this.#origin) return true;
     const requestId = event.headers['Request-ID'];
     if (requestId !== undefined && !REQUEST_ID.test(requestId)) {
-      this.#refuse(
-        undefined,
-        '-ERR Request-ID is longer than 128, or not of letters, digits and ._:- (ERR_TALKSPURT_COMMAND_SYNTAX)\n',
-      );
+      this.#refuse(undefined, badRequestId());
     } else if (this.#running.size >= LIMITS.commandFrontCommands) {
-      this.#refuse(requestId, '-ERR too many commands at once: try again (ERR_TALKSPURT_COMMAND_LIMIT)\n');
+      this.#refuse(requestId, limited('too many commands at once: try again'));
     } else {
       this.#commands += 1;
-      const done = this.#carryOut(commandOf(event), requestId);
-      this.#running.add(done);
-      void done.then(() => this.#running.delete(done));
+      const answered = this.#carryOut(commandOf(event), requestId);
+      this.#running.add(answered);
+      void answered.then(() => this.#running.delete(answered));
     }
     return true;
   }
@@ -98,19 +95,19 @@ export class CommandFront {
       reply = await this.#options.dispatch(line, FRONT);
     } catch (error) {
       this.#options.onFault?.(asTalkspurtError(error));
-      reply = '-ERR internal error (ERR_TALKSPURT_INTERNAL)\n';
+      reply = errorReply(error);
     }
     await this.#reply(requestId, reply);
   }
 
-  #refuse(requestId: string | undefined, reply: string): void {
+  #refuse(requestId: string | undefined, why: TalkspurtError): void {
     this.#refused += 1;
     if (this.#refusing >= LIMITS.commandFrontRefusals) {
       this.#unanswered += 1;
       return;
     }
     this.#refusing += 1;
-    void this.#reply(requestId, reply).then(() => {
+    void this.#reply(requestId, errorReply(why)).then(() => {
       this.#refusing -= 1;
     });
   }
@@ -118,7 +115,7 @@ export class CommandFront {
   /** Never rejects. */
   async #reply(requestId: string | undefined, reply: string): Promise<void> {
     const tooLong = Buffer.byteLength(reply) > LIMITS.eslEventBodyBytes;
-    const body = tooLong ? '-ERR the reply is too long for an event (ERR_TALKSPURT_COMMAND_LIMIT)\n' : reply;
+    const body = tooLong ? errorReply(limited('the reply is too long for an event')) : reply;
     const headers: Record<string, string> = { [ORIGIN_HEADER]: this.#origin };
     if (requestId !== undefined) headers['Request-ID'] = requestId;
     try {
@@ -132,7 +129,7 @@ export class CommandFront {
 
 /** The line that an event asks for: its body or `Command`; a verb alone is about the event's own channel. */
 function commandOf(event: EslEvent): string {
-  const text = event.body.trim() === '' ? (event.headers['Command'] ?? '') : event.body;
+  const text = event.body.trim() === '' ? commandHeader(event) : event.body;
   // The line end behind it is a habit; one inside it is refused by the grammar.
   const line = text.replace(/\r?\n$/, '');
   const { uuid } = event;
@@ -142,4 +139,19 @@ function commandOf(event: EslEvent): string {
   const rest = first.toLowerCase() === COMMAND_NAME ? words.slice(first.length).trimStart() : words;
   const [verb = ''] = rest.split(' ', 1);
   return VERBS.has(verb) ? `${uuid} ${rest}` : line;
+}
+
+/** Of an event that came by `sendevent` FreeSWITCH says so in a header of the same name; a client's own is behind it. */
+function commandHeader(event: EslEvent): string {
+  const value = event.headers['Command'] ?? '';
+  return /^sendevent\b/i.test(value) ? '' : value;
+}
+
+function badRequestId(): TalkspurtError {
+  const message = 'Request-ID is longer than 128, or not of letters, digits and ._:-';
+  return new TalkspurtError('ERR_TALKSPURT_COMMAND_SYNTAX', message);
+}
+
+function limited(message: string): TalkspurtError {
+  return new TalkspurtError('ERR_TALKSPURT_COMMAND_LIMIT', message);
 }

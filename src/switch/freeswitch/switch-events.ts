@@ -54,8 +54,8 @@ export class SwitchEventSink implements EventSink {
   readonly #options: SwitchEventSinkOptions;
   readonly #queue: SwitchEventQueue;
   readonly #personalData: boolean;
-  /** Null: a call of another switch. */
-  readonly #calls = new Map<string, Followed | null>();
+  /** Calls of this switch. Others are asked about each time: a call may be told of before anybody knows whose it is. */
+  readonly #calls = new Map<string, Followed>();
   #timer: Timer | null = null;
   #nextSlot = 0;
   #portion = 0;
@@ -99,7 +99,8 @@ export class SwitchEventSink implements EventSink {
     const known = this.#calls.get(callId);
     if (known !== undefined) return known;
     const channel = isChannelId(callId) ? this.#options.channelOf(callId) : null;
-    const call = channel === null ? null : this.#followed(callId, channel.callUuid);
+    if (channel === null) return null;
+    const call = this.#followed(callId, channel.callUuid);
     const [oldest] = this.#calls.keys();
     if (this.#calls.size >= LIMITS.switchEventCalls && oldest !== undefined) this.#calls.delete(oldest);
     this.#calls.set(callId, call);
@@ -216,7 +217,7 @@ export class SwitchEventSink implements EventSink {
   #tellPortion(): void {
     this.#portion = (this.#portion + 1) % SLOTS;
     for (const [callId, call] of this.#calls) {
-      if (call === null || call.slot !== this.#portion) continue;
+      if (call.slot !== this.#portion) continue;
       const health = this.#options.health(callId);
       if (health === null) continue;
       this.#publish(call, 'health', JSON.stringify(health), true);

@@ -1,6 +1,7 @@
 /** The media of one SIP call that came in: offer and answer, RTP, and what changes about it while it is up. */
 import type { Clock } from '../../core/clock.ts';
 import { TalkspurtError, asTalkspurtError } from '../../core/errors.ts';
+import type { ErrorCode } from '../../core/errors.ts';
 import type { PtimeMs } from '../../core/media.ts';
 import type { SipCall, SipEnd } from '../../sip/sip-call.ts';
 import type { MediaTransport } from '../../transport/media-transport.ts';
@@ -34,7 +35,7 @@ export interface SipMediaOptions {
 /** The media of one call. */
 export interface SipMedia {
   readonly transport: MediaTransport;
-  /** The far end holds us. */
+  /** The far end holds us: it does not listen. */
   readonly held: boolean;
   /** RFC 4733, between our frames. */
   sendDigits(digits: string): Promise<void>;
@@ -57,8 +58,21 @@ export async function openSipMedia(call: SipCall, options: SipMediaOptions): Pro
   return media;
 }
 
-/** A digit that comes twice, by RFC 4733 and by INFO, is one: from its first end on, for so long. */
+/** A digit that comes twice, by RFC 4733 and by INFO, is one: from the first time that it is told on, for so long. */
 const SAME_DIGIT_MS = 400;
+/** No space for a call, for once; anything else that stands against it is about its audio. */
+const FULL: readonly ErrorCode[] = [
+  'ERR_TALKSPURT_PORTS_EXHAUSTED',
+  'ERR_TALKSPURT_MEDIA_BIND',
+  'ERR_TALKSPURT_DSP_POOL_EMPTY',
+];
+const INCOMPATIBLE_DESTINATION = 88;
+
+interface HeardDigit {
+  readonly digit: string;
+  readonly by: 'rtp' | 'info';
+  readonly atMs: number;
+}
 
 class OpenSipMedia implements SipMedia {
   readonly #call: SipCall;
@@ -73,7 +87,8 @@ class OpenSipMedia implements SipMedia {
   /** The end is our own doing. */
   #closing = false;
   #closed: Promise<void> | null = null;
-  #lastDigit: { readonly digit: string; readonly by: 'rtp' | 'info'; readonly atMs: number } | null = null;
+  /** Told a moment ago, and not yet told the other way. */
+  #digits: HeardDigit[] = [];
 
   constructor(call: SipCall, options: SipMediaOptions) {
     this.#call = call;
@@ -86,7 +101,8 @@ class OpenSipMedia implements SipMedia {
   }
 
   get held(): boolean {
-    return this.#transport?.expectsFrames === false;
+    const direction = this.#transport?.media.direction;
+    return direction === 'recvonly' || direction === 'inactive';
   }
 
   async open(): Promise<void> {
@@ -116,10 +132,10 @@ class OpenSipMedia implements SipMedia {
 
   /** What was begun is undone, and the far end learns why. */
   async discard(error: TalkspurtError): Promise<void> {
-    const full = error.code === 'ERR_TALKSPURT_PORTS_EXHAUSTED' || error.code === 'ERR_TALKSPURT_MEDIA_BIND';
     this.#closing = true;
-    if (!this.#ended) this.#call.reject(full ? 503 : 488);
-    await this.close();
+    if (!this.#ended) this.#call.reject(FULL.includes(error.code) ? 503 : 488);
+    // Answered already: it was the far end's answer to our offer that was of no use.
+    await this.close(INCOMPATIBLE_DESTINATION);
   }
 
   async sendDigits(digits: string): Promise<void> {
@@ -136,13 +152,15 @@ class OpenSipMedia implements SipMedia {
     const ended = this.#ended;
     this.#ended = true;
     this.#closing = true;
+    // On its way before the port is closed; a far end that never answers it keeps nothing of ours.
+    const goodbye = ended ? null : this.#call.hangup(hangupCause);
     try {
-      if (!ended) await this.#call.hangup(hangupCause);
-    } finally {
       await this.#transport?.close();
       await this.#ports?.release();
+    } finally {
       this.#codec?.release();
       this.#codec = null;
+      await goodbye;
     }
   }
 
@@ -161,7 +179,9 @@ class OpenSipMedia implements SipMedia {
   }
 
   #local(ports: RtpPortPair): SdpLocal {
-    const { codecs, ptimeMs, g722, advertiseHost = ports.host } = this.#options;
+    const { codecs, g722, advertiseHost = ports.host } = this.#options;
+    // Who names no ptime in a re-INVITE means the one that is in use.
+    const ptimeMs = this.#transport?.format.ptimeMs ?? this.#options.ptimeMs;
     return {
       host: advertiseHost,
       rtpPort: ports.rtpPort,
@@ -196,10 +216,11 @@ class OpenSipMedia implements SipMedia {
 
   #onDigit(by: 'rtp' | 'info', digit: string, durationMs: number): void {
     const nowMs = this.#options.clock.nowMs();
-    const last = this.#lastDigit;
-    const again = last !== null && last.digit === digit && last.by !== by && nowMs - last.atMs < SAME_DIGIT_MS;
-    this.#lastDigit = again ? null : { digit, by, atMs: nowMs };
-    if (!again) this.#options.onDigit(digit, durationMs);
+    const recent = this.#digits.filter(({ atMs }) => nowMs - atMs < SAME_DIGIT_MS);
+    const twin = recent.find((other) => other.digit === digit && other.by !== by);
+    this.#digits =
+      twin === undefined ? [...recent, { digit, by, atMs: nowMs }] : recent.filter((each) => each !== twin);
+    if (twin === undefined) this.#options.onDigit(digit, durationMs);
   }
 
   #onEnded(end: SipEnd): void {

@@ -3,13 +3,18 @@
 #
 #   start-asterisk.sh RUN [DIST]    prints its pid (RUN/pid has it too) and its version once it has booted
 #   env  AST_HTTP=PORT              port of HTTP and ARI. Default 18088
+#        AST_SIP=PORT               with it chan_pjsip listens on that port, UDP and TCP, and has an endpoint for each codec
+#                                   that can call any SIP address: PJSIP/ulaw/sip:agent@127.0.0.1:5090
+#        AST_RTP=FROM-TO            its RTP ports. Default 24000-24099
 set -euo pipefail
 RUN=$(mkdir -p "$1" && cd "$1" && pwd)
 DIST=$(cd "${2:-$(dirname "$0")/../../../.cache/asterisk}" && pwd)
 HTTP=${AST_HTTP:-18088}
+SIP=${AST_SIP:-}
+RTP=${AST_RTP:-24000-24099}
 ROOT=$DIST/root
 ETC=$RUN/etc
-mkdir -p "$ETC" "$RUN"/{lib/keys,spool/tmp,run,log}
+mkdir -p "$ETC" "$RUN"/{lib/keys,spool/tmp,spool/recording,run,log}
 write() { cat >"$ETC/$1"; }
 
 write asterisk.conf <<C
@@ -39,10 +44,30 @@ $(for module in res_timing_timerfd res_sorcery_config res_sorcery_memory res_sor
   codec_ulaw codec_alaw codec_a_mu codec_resample format_wav format_pcm format_sln \
   res_stasis res_stasis_answer res_stasis_playback res_stasis_recording res_stasis_snoop res_stasis_device_state app_stasis \
   res_ari res_ari_model res_ari_applications res_ari_asterisk res_ari_bridges res_ari_channels res_ari_endpoints \
-  res_ari_events res_ari_playbacks res_ari_recordings res_ari_sounds pbx_config app_playback app_echo; do
+  res_ari_events res_ari_playbacks res_ari_recordings res_ari_sounds pbx_config app_playback app_echo \
+  ${SIP:+res_statsd res_pjproject res_pjsip res_pjsip_session res_pjsip_pubsub res_pjsip_sdp_rtp res_pjsip_caller_id res_pjsip_rfc3326 \
+    res_pjsip_dtmf_info res_pjsip_header_funcs res_pjsip_refer res_rtp_asterisk res_srtp chan_pjsip codec_g722}; do
   echo "load = $module.so"
 done)
 C
+
+if [ -n "$SIP" ]; then
+  {
+    printf '[global]\ntype = global\nuser_agent = pbx\n'
+    for protocol in udp tcp; do
+      printf '[%s]\ntype = transport\nprotocol = %s\nbind = 127.0.0.1:%s\n' $protocol $protocol "$SIP"
+    done
+    for codec in ulaw alaw g722 slin slin16; do
+      printf '[%s]\ntype = endpoint\ntransport = udp\ncontext = test\ndisallow = all\nallow = %s\n' $codec $codec
+      printf 'direct_media = no\nmoh_passthrough = yes\ndtmf_mode = rfc4733\nfrom_user = 4711\n'
+    done
+    # One that sends digits by INFO.
+    printf '[info]\ntype = endpoint\ntransport = tcp\ncontext = test\ndisallow = all\nallow = ulaw\n'
+    printf 'direct_media = no\ndtmf_mode = info\n'
+  } | write pjsip.conf
+  printf '[general]\nrtpstart = %s\nrtpend = %s\n' "${RTP%-*}" "${RTP#*-}" | write rtp.conf
+  : | tee "$ETC/pjproject.conf" "$ETC/statsd.conf" >/dev/null
+fi
 
 printf '[general]\n[logfiles]\nmessages => notice,warning,error\n' | write logger.conf
 printf '[general]\nenabled = yes\nbindaddr = 127.0.0.1\nbindport = %s\n' "$HTTP" | write http.conf
@@ -51,7 +76,7 @@ printf '[general]\nstatic = yes\nwriteprotect = yes\n[test]\nexten => speak,1,An
   write extensions.conf
 printf '[general]\nenable = no\n' | tee "$ETC/cdr.conf" "$ETC/cel.conf" >/dev/null
 printf '[general]\n' | tee "$ETC/stasis.conf" "$ETC/features.conf" "$ETC/manager.conf" "$ETC/udptl.conf" "$ETC/ccss.conf" >/dev/null
-printf '[general]\ncountry = us\n[us]\ndescription = United States\nringcadence = 2000,4000\n' | write indications.conf
+printf '[general]\ncountry = us\n[us]\ndescription = United States\nringcadence = 2000,4000\ndial = 350+440\nbusy = 480+620/500,0/500\nring = 440+480/2000,0/4000\ncongestion = 480+620/250,0/250\n' | write indications.conf
 printf '[general]\n[startup_commands]\n' | write cli.conf
 
 # A control socket of an earlier run would answer the boot check below in place of the new process.

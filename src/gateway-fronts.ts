@@ -123,7 +123,7 @@ export class GatewayFronts implements EventSink {
       clock,
       personalData,
       intervalMs,
-      channelOf: (callId) => (gateway.session(callId)?.switchName === adapter.name ? {} : null),
+      channelOf: (callId) => (gateway.session(callId)?.leg.switchName === adapter.name ? {} : null),
       health: (callId) => (gateway.session(callId) === undefined ? null : gateway.health(callId)),
     });
     return [sink];

@@ -15,6 +15,7 @@ import { delay } from './core/clock.ts';
 import { TalkspurtError, asTalkspurtError, hasCode } from './core/errors.ts';
 import type { EndReason, EventSink, ProcessEvent } from './core/events.ts';
 import type { DspPool } from './dsp/dsp.ts';
+import { notReadyReasons } from './gateway-readiness.ts';
 import { globalHealth, sessionHealth } from './observe/health.ts';
 import type { GatewaySnapshot, GlobalHealthJson, SessionHealthJson, SessionSnapshot } from './observe/health.ts';
 import { MediaScheduler } from './session/media-scheduler.ts';
@@ -58,7 +59,7 @@ const DEFAULT_START: StartOptions = { mix: 'mono', sampleRateHz: null, metadata:
 /** A channel on its way to being a call. `done` never rejects. */
 interface Attaching {
   readonly cancel: AbortController;
-  readonly done: Promise<void>;
+  readonly done: Promise<unknown>;
 }
 
 /** Calls in, AI voices out. Also what commands act on, and what switches hand calls to. */
@@ -125,14 +126,14 @@ export class Gateway implements CommandTarget, SwitchSink {
     this.admit(channelId, wanted);
     const cancel = new AbortController();
     const attached = this.#makeSession(channelId, wanted, options, cancel.signal);
-    this.#attaching.set(channelId, { cancel, done: attached.then(noted, noted) });
+    this.#attaching.set(channelId, { cancel, done: Promise.allSettled([attached]) });
     let session: Session;
     try {
       session = await attached;
     } finally {
       this.#attaching.delete(channelId);
     }
-    await session.start();
+    await this.#begin(session);
     return session;
   }
 
@@ -200,13 +201,7 @@ export class Gateway implements CommandTarget, SwitchSink {
 
   /** Why no call could be taken right now; empty when one could. */
   notReady(): string[] {
-    // Calls by SIP come without a link: where switches are configured they are what counts.
-    const switches = this.#options.adapters.filter(({ kind }) => kind !== 'sip');
-    const down = switches.filter(({ linkUp }) => !linkUp).map(({ name }) => `switch ${name} is not connected`);
-    const reasons = down.length === switches.length ? down : [];
-    if (this.#draining) reasons.push('draining');
-    if (this.callCount >= this.#calls.limit) reasons.push('all calls are in use');
-    return reasons;
+    return notReadyReasons(this.#options.adapters, this.#draining, this.callCount >= this.#calls.limit);
   }
 
   snapshot(): GatewaySnapshot {
@@ -271,7 +266,7 @@ export class Gateway implements CommandTarget, SwitchSink {
   }
 
   onLinkDown(): void {
-    // Calls go on: their audio does not pass through the link. What they need of it fails with ERR_TALKSPURT_LINK_DOWN.
+    // Calls go on: their audio does not pass through the link.
   }
 
   onLinkUp(): void {
@@ -283,12 +278,24 @@ export class Gateway implements CommandTarget, SwitchSink {
     const target: StartTarget = { kind: 'profile', name: profile };
     try {
       this.admit(leg.id, target);
-      await this.#register(leg, target, DEFAULT_START).start();
+      await this.#begin(this.#register(leg, target, DEFAULT_START));
     } catch (error) {
       const failure = asTalkspurtError(error);
       this.#emit({ type: 'call.refused', switch: leg.switchName, error: failure });
       // A session that failed has let the leg go; one that was never made has not.
       if (this.#calls.get(leg.id) === undefined) await this.#letGo(leg);
+    }
+  }
+
+  /** Starts it, and has the switch remember the voice: a process that comes after this one gives it again. */
+  async #begin(session: Session): Promise<void> {
+    await session.start();
+    if (session.snapshot().mode !== 'ai') return;
+    try {
+      await session.leg.remember?.(session.profile);
+    } catch (error) {
+      // The call talks all the same; or it has ended by now, and says so itself.
+      if (!(error instanceof TalkspurtError)) throw error;
     }
   }
 
@@ -388,8 +395,4 @@ export class Gateway implements CommandTarget, SwitchSink {
   #emit(event: ProcessEvent): void {
     this.#options.events.emit({ ...event, atMs: this.#options.clock.nowMs() });
   }
-}
-
-function noted(): void {
-  // Told to whoever started the call.
 }

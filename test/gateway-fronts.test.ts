@@ -1,12 +1,19 @@
 /** Calls over SIP, to a WebSocket, from the outbound socket and by CUSTOM event: each whole, on real sockets. */
+import { spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { WebSocketServer } from 'ws';
 import type { WebSocket } from 'ws';
+import { loadConfig } from '../src/config.ts';
+import type { Config } from '../src/config/load-config.ts';
 import { SystemClock } from '../src/core/clock.ts';
+import { startRuntime } from '../src/gateway-from-config.ts';
+import { SimulatedSwitch } from '../src/simulator/simulated-switch.ts';
 import { writeWav } from '../src/simulator/wav.ts';
 import type { EslEvent } from '../src/switch/freeswitch/esl-link.ts';
 import { EslPackageLink } from '../src/switch/freeswitch/esl-package-link.ts';
@@ -222,6 +229,67 @@ test('commands and events as CUSTOM events, seen by another client of the switch
       }
     }),
   ));
+
+test('a process that is killed leaves no orphan: the next one hangs its legs up and gives the calls their voice again', async () => {
+  const clock = new SystemClock();
+  const fs = new SimulatedSwitch({ clock, password: 'pw' });
+  await fs.listen();
+  // A port that stays the same over the restart, as it does in a configuration.
+  const port = await freeUdpPort();
+  const config = (): Config =>
+    loadConfig({
+      text: JSON.stringify({
+        status: false,
+        sip: { port, protocols: ['udp'] },
+        switches: [{ name: 'fs', kind: 'freeswitch', port: fs.port, password: 'pw' }],
+        backends: { ai: { kind: 'embedded' } },
+        profiles: { p: { backend: 'ai' } },
+      }),
+      env: {},
+    });
+  const { uuid } = fs.createCall({ phone: new LevelPhone() });
+  const killed = spawn(
+    process.execPath,
+    ['--import', 'tsx', fixture('serve-and-start.ts'), String(fs.port), String(port), uuid],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
+  try {
+    await new Promise<void>((resolve) => killed.stdout.once('data', () => resolve()));
+    killed.kill('SIGKILL');
+    await new Promise((resolve) => killed.once('close', resolve));
+    assert.is(fs.channels.size, 2, 'the call and the leg that nobody answers');
+    const runtime = await startRuntime(config(), { clock, quiet: true });
+    try {
+      const untilMs = clock.nowMs() + 8_000;
+      while (runtime.gateway.session(uuid)?.state !== 'talking' && clock.nowMs() < untilMs) {
+        await new Promise<void>((resolve) => clock.after(20, resolve));
+      }
+      assert.is(runtime.gateway.session(uuid)?.state, 'talking');
+      assert.is(fs.channels.size, 2, 'the call and its new leg');
+      await runtime.gateway.stop(uuid);
+    } finally {
+      await runtime.close();
+    }
+    assert.equal([...fs.channels.keys()], [uuid]);
+  } finally {
+    killed.kill('SIGKILL');
+    await fs.close();
+  }
+});
+
+async function freeUdpPort(): Promise<number> {
+  const socket = createSocket('udp4');
+  await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
+  const { port } = socket.address();
+  await new Promise<void>((resolve) => socket.close(() => resolve()));
+  return port;
+}
+
+function fixture(name: string): string {
+  return fileURLToPath(new URL(`fixtures/${name}`, import.meta.url));
+}
 
 const NAMES = ['connect', 'disconnect', 'health', 'ai_state'].map((name) => `mod_audio_stream::${name}`);
 

@@ -78,7 +78,7 @@ function report(): GatewayReport {
     now.lateTicks += session.lateTicks;
     now.lostFrames += session.lostFrames;
     now.underrunTicks += session.underrunTicks;
-    now.tickMs += session.tickMs;
+    now.tickMs += session.tickMs ?? 0;
   }
   const cpu = process.cpuUsage(lastCpu);
   const nowMs = clock.nowMs();

@@ -4,7 +4,7 @@ import type { Clock } from '../core/clock.ts';
 import { TalkspurtError, asTalkspurtError } from '../core/errors.ts';
 import type { CallEvent, CallState, EndReason } from '../core/events.ts';
 import type { SessionSnapshot } from '../observe/health.ts';
-import type { LegListener } from '../switch/switch-adapter.ts';
+import type { CallLeg, LegListener } from '../switch/switch-adapter.ts';
 import { hangupCauseOf } from '../switch/switch-adapter.ts';
 import type { MediaTransport } from '../transport/media-transport.ts';
 import { BackendFeed } from './backend-feed.ts';
@@ -67,8 +67,8 @@ export class Session {
     this.ended = new Promise((resolve) => (this.#resolveEnded = resolve));
   }
 
-  get switchName(): string {
-    return this.#parts.leg.switchName;
+  get leg(): CallLeg {
+    return this.#parts.leg;
   }
 
   get state(): CallState {
@@ -186,7 +186,7 @@ export class Session {
     return snapshotOf({
       callId: this.callId,
       profile: this.profile,
-      switchName: this.switchName,
+      switchName: this.leg.switchName,
       backend: this.#backend.name,
       mode: this.#parts.mode ?? 'ai',
       state: this.#state,

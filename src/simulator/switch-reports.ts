@@ -48,8 +48,10 @@ export function showReport(argument: string, host: ReportHost): string {
   if (what === 'status') return statusReport(host);
   if (!['channels', 'calls', 'bridged_calls', 'aliases', 'registrations', 'complete'].includes(what)) return SHOW_USAGE;
   const count = rest[0] === 'count';
-  const format = rest[count ? 1 : 0] === 'as' ? (rest[count ? 2 : 1] ?? '') : 'csv';
-  const rows = rowsOf(what, host);
+  const like = what === 'channels' && rest[0] === 'like' ? (rest[1] ?? '') : null;
+  const behind = rest.slice(count ? 1 : like === null ? 0 : 2);
+  const format = behind[0] === 'as' ? (behind[1] ?? '') : 'csv';
+  const rows = rowsOf(what, host).filter((each) => like === null || isLike(each, like));
   if (format === 'json') {
     if (count) return `{"row_count":${rows.length},"rows":[]}`;
     return rows.length === 0 ? '{"row_count": 0}\n' : JSON.stringify({ row_count: rows.length, rows });
@@ -59,6 +61,12 @@ export function showReport(argument: string, host: ReportHost): string {
   if (count || rows.length === 0) return total;
   const lines = [Object.keys(rows[0]!).join(','), ...rows.map((each) => Object.values(each).join(','))];
   return `${lines.join('\n')}\n${total}`;
+}
+
+/** The columns that `like` looks into. */
+function isLike(channel: Record<string, string>, text: string): boolean {
+  const columns = ['uuid', 'name', 'cid_name', 'cid_num', 'presence_data', 'accountcode'];
+  return columns.some((column) => (channel[column] ?? '').toLowerCase().includes(text));
 }
 
 function rowsOf(what: string, host: ReportHost): Record<string, string>[] {

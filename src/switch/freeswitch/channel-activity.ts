@@ -16,11 +16,14 @@ export type ChannelVerdict =
 const KEEPERS: ReadonlySet<string> = new Set(
   'bridge uuid_bridge conference voicemail fifo callcenter valet_park eavesdrop echo delay_echo'.split(' '),
 );
+/** Stands for what cannot be known. */
+const UNSEEN = 'unseen';
 /** A channel executes few applications within one another; more is a switch that does not tell their ends. */
 const MAXIMUM_RUNNING = 64;
 
 /** One channel's doings. */
 export class ChannelActivity {
+  #events = 0;
   #parked = false;
   /** Applications that run, by their UUIDs. */
   readonly #running = new Map<string, string>();
@@ -35,8 +38,19 @@ export class ChannelActivity {
     return this.#runs ? 'busy' : 'between';
   }
 
+  /** Events so far: what was asked of the switch before the last of them is out of date. */
+  get events(): number {
+    return this.#events;
+  }
+
+  /** From now on events may be missed: the channel counts as busy until one, or {@link onDump}, says otherwise. */
+  onBlind(): void {
+    this.#running.set(UNSEEN, UNSEEN);
+  }
+
   /** An event of the channel. */
   onEvent(event: EslEvent): void {
+    this.#events += 1;
     const { headers } = event;
     if (headers['variable_uuid'] !== undefined) {
       this.#parksAfterBridge = isTrue(headers['variable_park_after_bridge']);
@@ -84,7 +98,7 @@ export class ChannelActivity {
     // An application that has left its result is over, and the channel, which is still there, back in its park.
     const over = (headers['variable_current_application_response'] ?? '') !== '';
     this.#begin(state === 'CS_PARK' || application === 'park' || (state === 'CS_EXECUTE' && over));
-    if (state === 'CS_EXECUTE' && !this.#parked && application !== '') this.#running.set('', application);
+    if (state === 'CS_EXECUTE' && !this.#parked && application !== '') this.#running.set(UNSEEN, application);
     this.#bridged = state === 'CS_EXCHANGE_MEDIA' || state === 'CS_HIBERNATE';
   }
 

@@ -12,6 +12,7 @@ import { EslNativeLink } from './esl-native-link.ts';
 import type { EslEvent, EslLink } from './esl-link.ts';
 import { FreeswitchLeg } from './freeswitch-leg.ts';
 import type { LegMediaOptions } from './freeswitch-leg.ts';
+import { takeUpLeftBehind } from './left-behind.ts';
 import type { SipLegOptions } from './sip-leg-opening.ts';
 import type { UnicastMediaOptions } from './unicast-opening.ts';
 
@@ -58,6 +59,7 @@ export class FreeswitchAdapter implements SwitchAdapter {
   /** Channels that are being attached, with what has happened to them meanwhile. */
   readonly #attaching = new Map<string, EslEvent[]>();
   #sink: SwitchSink | null = null;
+  #ups = 0;
   #switchHost: string | null = null;
 
   constructor(options: FreeswitchAdapterOptions) {
@@ -198,6 +200,8 @@ export class FreeswitchAdapter implements SwitchAdapter {
     this.#emit({ type: 'link.up', link: this.name, switchVersion: version });
     this.#sink?.onLinkUp(this.name);
     void this.#reconcile();
+    if (this.#ups === 0) void this.#recover();
+    this.#ups += 1;
   }
 
   /**
@@ -209,10 +213,26 @@ export class FreeswitchAdapter implements SwitchAdapter {
       for (const [uuid, leg] of [...this.#legs]) {
         const reply = await this.#link.api(`uuid_exists ${uuid}`);
         if (reply.trim() === 'false') leg.onMissing();
+        else await leg.onSighted();
       }
     } catch (error) {
       // Down again: the next time it is up this is asked anew.
       if (!(error instanceof TalkspurtError)) throw error;
+    }
+  }
+
+  /** The first time that the link is up: an earlier process may have been killed with calls on this switch. */
+  async #recover(): Promise<void> {
+    const address = this.#options.media?.sip?.hub.address;
+    if (address === undefined) return;
+    try {
+      for (const { uuid, profile } of await takeUpLeftBehind(this.#link, address)) {
+        const leg = await this.attach(uuid);
+        this.#sink?.onCall(leg, profile);
+      }
+    } catch (error) {
+      if (!(error instanceof TalkspurtError)) throw error;
+      // Gone, or down again: there is nothing left of it that we could take up.
     }
   }
 

@@ -4,17 +4,21 @@ import { TalkspurtError, hasCode } from '../../core/errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { MediaTransport } from '../../transport/media-transport.ts';
 import type { CallLeg, LegListener } from '../switch-adapter.ts';
+import { ChannelActivity } from './channel-activity.ts';
 import { channelHappening } from './channel-event.ts';
 import type { ChannelHappening } from './channel-event.ts';
 import { ChannelWaits } from './channel-waits.ts';
+import { parseJsonHeaders } from './esl-event.ts';
 import type { EslEvent, EslLink } from './esl-link.ts';
 import { hangupCauseName, hangupCauseNumber } from './hangup-cause.ts';
+import { VOICE_VARIABLE } from './left-behind.ts';
 import type { SipMedia } from '../sip/sip-media.ts';
 import { forgetBridge, openSipLeg } from './sip-leg-opening.ts';
 import type { SipLegOptions } from './sip-leg-opening.ts';
 import { UnicastGuard } from './unicast-guard.ts';
 import { openUnicast, parkCommand } from './unicast-opening.ts';
 import type { UnicastMediaOptions } from './unicast-opening.ts';
+import { UnicastRearming } from './unicast-rearming.ts';
 
 export type { UnicastMediaOptions } from './unicast-opening.ts';
 
@@ -37,6 +41,9 @@ export interface FreeswitchLegParts {
   onReleased(): Promise<void>;
 }
 
+/** A channel about which so many events come at once is looked at by them. */
+const SIGHTINGS = 3;
+
 /** A leg on a channel; made by the adapter. */
 export class FreeswitchLeg implements CallLeg {
   readonly id: string;
@@ -47,12 +54,16 @@ export class FreeswitchLeg implements CallLeg {
   readonly #parts: FreeswitchLegParts;
   readonly #guard: UnicastGuard;
   readonly #waits: ChannelWaits;
+  readonly #activity = new ChannelActivity();
   #listener: LegListener | null = null;
   #gone = false;
   #ending: Promise<void> | null = null;
   /** What happened before anybody listened: told at once when somebody does. */
   #unheardHangup: number | null = null;
   #transport: MediaTransport | null = null;
+  #unicast: UnicastRearming | null = null;
+  /** We have sent the channel on: it is not ours to park any more. */
+  #departed = false;
   #sip: SipMedia | null = null;
 
   constructor(parts: FreeswitchLegParts) {
@@ -89,13 +100,19 @@ export class FreeswitchLeg implements CallLeg {
     const { media } = this.#parts;
     if (media.kind === 'sip') return await this.#openSip(media, signal);
     try {
-      this.#transport = await this.#openUnicast(media, signal);
+      const first = await this.#openUnicast(media, signal);
+      this.#unicast = this.#rearming(media, first);
+      this.#transport = this.#unicast.transport;
+      return this.#transport;
     } catch (error) {
       // The switch may have begun to send: whatever it has been told is taken back.
       await this.#stopUnicast();
       throw error;
     }
-    return this.#transport;
+  }
+
+  async remember(profile: string): Promise<void> {
+    if (this.#sip !== null) await this.#command(`uuid_setvar ${this.id} ${VOICE_VARIABLE} ${profile}`);
   }
 
   async sendDtmf(digits: string): Promise<void> {
@@ -113,10 +130,17 @@ export class FreeswitchLeg implements CallLeg {
         'a destination is one word of letters, digits and _ + * # . @ -, which may be followed by XML and a context';
       throw new TalkspurtError('ERR_TALKSPURT_COMMAND_SYNTAX', message);
     }
-    await this.#settled();
+    this.#departed = true;
+    try {
+      await this.#unicast?.settled();
+      await this.#settled();
+      if (this.#sip !== null) await forgetBridge(this.id, (line) => this.#command(line));
+      await this.#command(`uuid_transfer ${this.id} ${destination}`);
+    } catch (error) {
+      this.#departed = false;
+      throw error;
+    }
     this.#guard.disturbed();
-    if (this.#sip !== null) await forgetBridge(this.id, (line) => this.#command(line));
-    await this.#command(`uuid_transfer ${this.id} ${destination}`);
   }
 
   async hangup(hangupCause: number): Promise<void> {
@@ -135,10 +159,11 @@ export class FreeswitchLeg implements CallLeg {
 
   /** An event of this channel. */
   onEvent(event: EslEvent): void {
+    this.#activity.onEvent(event);
     const happening = channelHappening(event);
-    if (happening === null) return;
-    this.#happen(happening);
-    this.#waits.changed();
+    if (happening !== null) this.#happen(happening);
+    this.#unicast?.changed();
+    if (happening !== null) this.#waits.changed();
   }
 
   /** After a reconnect: the switch does not know this channel any more. */
@@ -149,6 +174,21 @@ export class FreeswitchLeg implements CallLeg {
   /** The link was lost: what happened to the channel since cannot be known. Audio that flows goes on. */
   onBlind(): void {
     if (this.#guard.state !== 'active') this.#guard.disturbed();
+    this.#activity.onBlind();
+  }
+
+  /** The link is back, and the channel still there: what it is at has to be asked. @throws ERR_TALKSPURT_LINK_* */
+  async onSighted(): Promise<void> {
+    if (this.#unicast === null) return;
+    for (let attempt = 0; attempt < SIGHTINGS && !this.#gone; attempt += 1) {
+      const { events } = this.#activity;
+      const reply = await this.#parts.link.api(`uuid_dump ${this.id} json`);
+      // An event that came with the answer is newer than it.
+      if (this.#activity.events !== events) continue;
+      if (!reply.startsWith('-')) this.#activity.onDump(parseJsonHeaders(reply));
+      break;
+    }
+    this.#unicast.sighted();
   }
 
   #happen(happening: ChannelHappening): void {
@@ -178,7 +218,9 @@ export class FreeswitchLeg implements CallLeg {
   #disturbed(reason: string): void {
     const wasActive = this.#guard.state === 'active';
     this.#guard.disturbed();
-    if (wasActive && this.#ending === null) this.#listener?.onMediaEnded(reason);
+    if (!wasActive || this.#ending !== null) return;
+    if (this.#departed) this.#listener?.onMediaEnded(reason);
+    else this.#unicast?.disturbed(reason);
   }
 
   #hungUp(hangupCause: number): void {
@@ -198,6 +240,7 @@ export class FreeswitchLeg implements CallLeg {
   }
 
   async #runEnd(lastWords: () => Promise<void>): Promise<void> {
+    await this.#unicast?.stop();
     try {
       await lastWords();
     } catch (error) {
@@ -230,7 +273,7 @@ export class FreeswitchLeg implements CallLeg {
   async #stopUnicast(): Promise<void> {
     await this.#settled();
     const { state } = this.#guard;
-    if (state !== 'activated' && state !== 'active') return;
+    if (this.#departed || (state !== 'activated' && state !== 'active')) return;
     try {
       await this.#command(parkCommand(this.id, this.#guard.repark()));
     } catch (error) {
@@ -251,6 +294,22 @@ export class FreeswitchLeg implements CallLeg {
       signal,
       late: (what) => this.#late(what),
     });
+  }
+
+  #rearming(media: UnicastMediaOptions, first: MediaTransport): UnicastRearming {
+    return new UnicastRearming(
+      {
+        clock: this.#parts.clock,
+        guard: this.#guard,
+        activity: this.#activity,
+        mayArm: () => this.#parts.link.up && !this.#departed,
+        open: (signal) => this.#openUnicast(media, signal),
+        onEnded: (reason) => {
+          if (this.#ending === null && !this.#gone) this.#listener?.onMediaEnded(reason);
+        },
+      },
+      first,
+    );
   }
 
   async #openSip(media: SipLegOptions, signal: AbortSignal): Promise<MediaTransport> {

@@ -9,6 +9,7 @@ import type { RtpCodec } from '../../transport/rtp-media.ts';
 import type { SipCall, SipEnd } from '../../sip/sip-call.ts';
 import type { SipMedia } from '../sip/sip-media.ts';
 import type { SipRendezvous } from '../sip/sip-rendezvous.ts';
+import { VOICE_VARIABLE } from './left-behind.ts';
 import type { ChannelWaits } from './channel-waits.ts';
 
 /** Our SIP, as a switch reaches it. */
@@ -48,8 +49,17 @@ export interface SipLegOpening extends SipLegOptions {
 }
 
 /** What the channel is told for as long as it is ours; the channel's own values come back with {@link forgetBridge}. */
-const BRIDGE_VARIABLES = 'park_after_bridge=true;hangup_after_bridge=false;continue_on_fail=true;call_timeout=5';
-const BRIDGE_NAMES = ['park_after_bridge', 'hangup_after_bridge', 'continue_on_fail', 'call_timeout'] as const;
+const BRIDGE_SETTINGS = {
+  park_after_bridge: 'true',
+  hangup_after_bridge: 'false',
+  continue_on_fail: 'true',
+  call_timeout: '5',
+  // The caller's telephone is not to show a token as who it is connected to.
+  ignore_display_updates: 'true',
+} as const;
+const BRIDGE_VARIABLES = Object.entries(BRIDGE_SETTINGS)
+  .map(([name, value]) => `${name}=${value}`)
+  .join(';');
 
 /**
  * Opens the audio of an answered channel. When it rejects, nothing of ours is left; the channel may have been parked.
@@ -81,7 +91,7 @@ export async function openSipLeg(opening: SipLegOpening): Promise<SipMedia> {
 
 /** Takes our settings off the channel before somebody else bridges it. */
 export async function forgetBridge(uuid: string, command: (line: string) => Promise<string>): Promise<void> {
-  for (const name of BRIDGE_NAMES) await command(`uuid_setvar ${uuid} ${name}`);
+  for (const name of [...Object.keys(BRIDGE_SETTINGS), VOICE_VARIABLE]) await command(`uuid_setvar ${uuid} ${name}`);
 }
 
 const L16_WIDE = { name: 'L16@16000h@20i', codecs: ['l16'] } as const;

@@ -21,11 +21,11 @@ export interface UnicastRearmingParts {
   readonly clock: Clock;
   readonly guard: UnicastGuard;
   readonly activity: ChannelActivity;
-  /** Whether the switch can be told anything. */
-  readonly linkUp: () => boolean;
+  /** Whether the channel is ours to park: the link is up, and nobody has sent the caller on through us. */
+  readonly mayArm: () => boolean;
   /** Parks anew and opens; whatever it started has ended when it rejects. */
   readonly open: (signal: AbortSignal) => Promise<MediaTransport>;
-  /** The audio does not come back. Called once at most, and not after {@link UnicastRearming.end}. */
+  /** The audio does not come back. Called once at most, and not after {@link UnicastRearming.stop}. */
   readonly onEnded: (reason: string) => void;
 }
 
@@ -66,22 +66,30 @@ export class UnicastRearming {
     if (this.#state === 'waiting') this.#look();
   }
 
-  /** The link is back: audio that stopped while it was down was ended by something that we have not seen. */
+  /** The link is back: audio that has stopped meanwhile was ended by something that we have not seen. */
   sighted(): void {
-    if (this.#state === 'armed' && this.transport.silentMs > LIMITS.mediaStalledMs) {
+    this.changed();
+    if (this.#state !== 'armed') return;
+    this.#timer?.cancel();
+    this.#later(LIMITS.rearmQuietMs, () => {
+      if (this.#state !== 'armed' || this.transport.silentMs < LIMITS.rearmQuietMs) return;
       this.#parts.guard.disturbed();
       this.disturbed('its audio stopped while the link was down');
-    } else this.changed();
+    });
   }
 
-  /** Nothing is started any more, and what was is over; the path is closed. */
-  async end(): Promise<void> {
+  /** Resolves when no attempt is under way. */
+  async settled(): Promise<void> {
+    await this.#arming;
+  }
+
+  /** Nothing is started any more, and what was is over. The path stays to be closed. */
+  async stop(): Promise<void> {
     this.#state = 'over';
     this.#timer?.cancel();
     this.#timer = null;
     this.#ending.abort();
     await this.#arming;
-    await this.transport.close();
   }
 
   /** Decides by what the channel is at. */
@@ -116,8 +124,7 @@ export class UnicastRearming {
 
   #arm(): void {
     this.#timer = null;
-    if (!this.#parts.linkUp()) {
-      // What it can be told of meanwhile comes with `sighted`.
+    if (!this.#parts.mayArm()) {
       this.#earliestMs = this.#parts.clock.nowMs() + LIMITS.rearmRetryMs;
       this.#look();
       return;

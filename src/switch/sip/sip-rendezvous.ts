@@ -25,7 +25,7 @@ interface Waiting {
 }
 
 /** Marks our tokens among other users. */
-const PREFIX = 'ts-';
+export const TOKEN_PREFIX = 'ts-';
 
 /** Tokens that are out, and the calls to them. */
 export class SipRendezvous {
@@ -43,7 +43,7 @@ export class SipRendezvous {
 
   /** A call that a switch is about to be asked for; given up after `withinMs`. */
   expect(withinMs: number = LIMITS.mediaOpenMs): ExpectedCall {
-    const user = `${PREFIX}${randomBytes(16).toString('hex')}`;
+    const user = `${TOKEN_PREFIX}${randomBytes(16).toString('hex')}`;
     const call = new Promise<SipCall>((resolve, reject) => {
       const timer = this.#clock.after(withinMs, () => {
         const message = `the switch did not call us within ${withinMs} ms: is its SIP profile up, and does it reach our address?`;
@@ -63,7 +63,7 @@ export class SipRendezvous {
       waiting.resolve(call);
       return true;
     }
-    if (!call.requestUser.startsWith(PREFIX)) return false;
+    if (!call.requestUser.startsWith(TOKEN_PREFIX)) return false;
     call.reject(404);
     return true;
   }

@@ -138,7 +138,7 @@ test('unicast again after a release parks anew first: the switch lives', () =>
     assert.is(fs.crashed, null);
   }));
 
-test('hang-up, digits and a playback are told', () =>
+test('hang-up, digits and the end of the audio are told', () =>
   withRig(async ({ fs, adapter }) => {
     const phone = new TestPhone();
     const channel = fs.createCall({ phone });
@@ -152,7 +152,7 @@ test('hang-up, digits and a playback are told', () =>
         },
         onDigit: (digit) => {
           told.push(`digit ${digit}`);
-          void adapter.command(`uuid_broadcast ${channel.uuid} tone_stream://%(200,0,500) aleg`);
+          void adapter.command(`uuid_transfer ${channel.uuid} echo inline`);
         },
         onMediaEnded: () => {
           told.push('media ended');

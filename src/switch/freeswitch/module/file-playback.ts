@@ -152,8 +152,8 @@ export class FilePlayback implements ModulePlayback {
     const frames = this.#frames;
     this.#frames = 0;
     this.#number += 1;
-    const { clock, connection, format, message } = this.#options;
-    const text = message(bytes.toString('base64'), format.sampleRateHz, this.#number);
+    const { clock, connection, format } = this.#options;
+    const text = this.#options.message(bytes.toString('base64'), format.sampleRateHz, this.#number);
     if (!connection.sendText(text)) {
       // The last of these frames is counted by the caller, who is told that it was not taken.
       this.#done += frames - 1;
@@ -166,7 +166,7 @@ export class FilePlayback implements ModulePlayback {
 
   /** Hands on to the channel, in order, what may be handed on. */
   #advance(): void {
-    const { clock, play, format } = this.#options;
+    const { clock, format } = this.#options;
     // Without word of a start, what was handed on is taken to be playing for its own time at least.
     while (this.#batches.length > 0 && this.#batches[0]!.issued && this.#isOver(this.#batches[0]!)) {
       this.#drop(this.#batches[0]!);
@@ -180,7 +180,7 @@ export class FilePlayback implements ModulePlayback {
       if (!ahead && !last) return;
       batch.issued = true;
       if (!this.#hearsStarts) batch.startedMs = this.#startAfter(index, clock.nowMs(), format.ptimeMs);
-      play(batch.file);
+      this.#options.play(batch.file);
     }
   }
 

@@ -56,6 +56,8 @@ export class ModuleMedia {
   readonly #failures: readonly string[];
   readonly #failed = new AbortController();
   #transport: ModuleTransport | null = null;
+  /** What runs on the channel is ours to stop. */
+  #started = false;
 
   constructor(options: ModuleMediaOptions) {
     this.#options = options;
@@ -124,10 +126,13 @@ export class ModuleMedia {
     }
   }
 
-  /** A stream of somebody else's is not taken over; one that its server left behind is cleared away. */
+  /** A stream of somebody else's is neither taken over nor stopped. */
   async #start(command: string): Promise<void> {
+    // Also when no answer comes: it may have been carried out.
+    this.#started = true;
     const reply = await this.#options.link.api(command);
     if (reply.startsWith('+OK')) return;
+    this.#started = false;
     const { detection } = this.#options;
     const why = reply.startsWith('-USAGE')
       ? 'it takes other arguments: is it another version?'
@@ -138,14 +143,14 @@ export class ModuleMedia {
   }
 
   async #flowing(connection: ModuleConnection, format: MediaFormat): Promise<ModuleTransport> {
-    const { clock, mix, signal, play, onText } = this.#options;
+    const { clock, mix, signal, play } = this.#options;
     const transport = new ModuleTransport({
       clock,
       connection,
       format,
       channels: mix === 'stereo' ? 2 : 1,
       playback: play ? this.#playback(connection, format) : null,
-      ...(onText === undefined ? {} : { onText }),
+      onText: (text) => this.#options.onText?.(text),
       onClose: () => this.#stop(),
     });
     this.#transport = transport;
@@ -204,8 +209,10 @@ export class ModuleMedia {
   }
 
   /** `-ERR` when it has ended already, which is what was wanted. */
-  #stop(): Promise<void> {
-    return this.#quietly(stopCommand(this.#options.detection, this.#options.uuid));
+  async #stop(): Promise<void> {
+    if (!this.#started) return;
+    this.#started = false;
+    await this.#quietly(stopCommand(this.#options.detection, this.#options.uuid));
   }
 }
 

@@ -35,6 +35,12 @@ interface CallSource {
   close(): Promise<void>;
 }
 
+interface Plan {
+  readonly backendPort: number;
+  readonly calls: number;
+  readonly warmUps: number;
+}
+
 interface Times {
   readonly ok: Samples;
   readonly heard: Samples;
@@ -43,20 +49,22 @@ interface Times {
 
 /** From the call's being up to the command, ms, and as much again at random. */
 const SETTLE_MS = 150;
+/** Calls that come before those that count: the first of a process finds cold code. */
 const WARM_UPS = 3;
 const GREETING_MS = 500;
 const HEARD_WITHIN_MS = 5_000;
 
 /** Prints a table. `small` is for a check that it runs. */
 export async function run({ small }: { small: boolean }): Promise<void> {
-  const calls = small ? 2 : Number(process.env['TALKSPURT_BENCH_CALLS'] ?? 50);
+  const calls = small ? 1 : Number(process.env['TALKSPURT_BENCH_CALLS'] ?? 50);
   const real = process.env['TALKSPURT_BENCH_FREESWITCH'];
   const source = real === undefined || small ? await simulatedSource() : await RealSwitch.open(real, HEARD_WITHIN_MS);
   const backend = LoadProcess.start('greeting-backend.ts');
   try {
     const backendPort = await backend.next<number>('port');
-    const unicast = await measure('unicast', source, backendPort, calls);
-    const sip = await measure('sip', source, backendPort, calls);
+    const plan: Plan = { backendPort, calls, warmUps: small ? 0 : WARM_UPS };
+    const unicast = await measure('unicast', source, plan);
+    const sip = await measure('sip', source, plan);
     print(source.name, calls, { unicast, sip });
   } finally {
     await source.close();
@@ -67,8 +75,7 @@ export async function run({ small }: { small: boolean }): Promise<void> {
 async function measure(
   media: GatewayHostOptions['media'],
   source: CallSource,
-  backendPort: number,
-  calls: number,
+  { backendPort, calls, warmUps }: Plan,
 ): Promise<Times> {
   const options: GatewayHostOptions = {
     backendPort,
@@ -85,7 +92,7 @@ async function measure(
   try {
     const { frontDoorPort } = await gateway.next<GatewayPorts>('ready');
     operator = await EslCaller.open('127.0.0.1', frontDoorPort, BENCH_PASSWORD);
-    for (let n = 0; n < WARM_UPS + calls; n += 1) await attachOnce(operator, source, n < WARM_UPS ? null : times);
+    for (let n = 0; n < warmUps + calls; n += 1) await attachOnce(operator, source, n < warmUps ? null : times);
   } finally {
     operator?.close();
     await gateway.stop();

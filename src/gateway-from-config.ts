@@ -26,7 +26,9 @@ import { MetricsSink } from './observe/metrics-sink.ts';
 import { StatusServer } from './observe/status-server.ts';
 import { RealtimeServer } from './simulator/realtime-server.ts';
 import { SpeechSynthesizer } from './simulator/speech.ts';
-import type { EslEvent } from './switch/freeswitch/esl-link.ts';
+import { EslAttachedLink } from './switch/freeswitch/esl-attached-link.ts';
+import type { EslAttachOptions } from './switch/freeswitch/esl-attached-link.ts';
+import type { EslEvent, EslLink } from './switch/freeswitch/esl-link.ts';
 import { FreeswitchAdapter } from './switch/freeswitch/freeswitch-adapter.ts';
 import { FrontDoor } from './switch/freeswitch/front-door.ts';
 import { OwnSounds } from './sound-source.ts';
@@ -39,6 +41,11 @@ export interface RuntimeOptions {
   readonly sinks?: readonly EventSink[];
   /** Backends of your own by name: they take the place of configured ones. */
   readonly backends?: Readonly<Record<string, Backend>>;
+  /**
+   * Event Socket clients of your own by the name of their switch: its link uses them in place of one of ours, and leaves
+   * their connection to you. Give them before their `connect()`.
+   */
+  readonly eslClients?: Readonly<Record<string, EslAttachOptions['client']>>;
   /** Reads the configuration again, for the command `reload`; absent: it is refused. @throws as `loadConfig` */
   readonly reload?: () => Config;
   /** Without a log of our own: the embedding program has one. */
@@ -130,7 +137,8 @@ async function assemble(
   };
   const { backends, profiles } = await makeProfiles(config, makers);
   let gateway: Gateway | null = null;
-  const g722 = await G722Pool.create({ size: config.limits.calls });
+  // A stereo tap has two legs.
+  const g722 = await G722Pool.create({ size: 2 * config.limits.calls });
   const sip =
     config.sip === false
       ? null
@@ -142,7 +150,9 @@ async function assemble(
         });
   if (sip !== null) closers.push(() => sip.close());
   const switches = config.switches.map((each) => {
-    const adapter: FreeswitchAdapter = freeswitchAdapter(each, clock, events, sip, (event) =>
+    const client = options.eslClients?.[each.name];
+    const link = client === undefined ? null : new EslAttachedLink({ name: each.name, clock, client });
+    const adapter: FreeswitchAdapter = freeswitchAdapter(each, clock, events, sip, link, (event) =>
       fronts?.onCustomEvent(adapter, event),
     );
     return { config: each, adapter };
@@ -197,6 +207,7 @@ function freeswitchAdapter(
   clock: Clock,
   events: EventSink,
   sip: GatewaySip | null,
+  link: EslLink | null,
   onCustomEvent: (event: EslEvent) => void,
 ): FreeswitchAdapter {
   const { name, host, port, password } = config;
@@ -211,7 +222,8 @@ function freeswitchAdapter(
     ...(portRange === undefined ? {} : { portRange }),
     ...(kind === 'sip' && sip !== null ? { sip: { hub: sip.hub, profile, codec } } : {}),
   };
-  return new FreeswitchAdapter({ name, host, port, password, media, clock, events, onCustomEvent });
+  const given = link === null ? {} : { link };
+  return new FreeswitchAdapter({ name, host, port, password, media, clock, events, onCustomEvent, ...given });
 }
 
 /** What backends are made with. */

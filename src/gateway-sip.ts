@@ -50,7 +50,7 @@ export async function openGatewaySip(
   const adapter = new SipAdapter({
     name: 'sip',
     media: { ...media, codecs },
-    profiles: parts.profileNames,
+    profiles: () => parts.profileNames(),
     ...(profile === undefined ? {} : { defaultProfile: profile }),
   });
   const endpoint = new SipEndpoint({

@@ -342,15 +342,14 @@ export class Gateway implements CommandTarget, SwitchSink {
   /** The channel on whichever switch has it. */
   async #attach(channelId: string, { mix, sampleRateHz }: StartOptions, signal: AbortSignal): Promise<CallLeg> {
     const { adapters } = this.#options;
-    let refusal: unknown = null;
+    let refusal: TalkspurtError | null = null;
     for (const adapter of adapters) {
       try {
         return await adapter.attach(channelId, signal, { mix, sampleRateHz });
       } catch (error) {
         // A switch that has the channel and refuses it says more than one that does not know it.
-        const down = hasCode(error, 'ERR_TALKSPURT_LINK_DOWN');
-        if (!down && !hasCode(error, 'ERR_TALKSPURT_UNKNOWN_CALL')) throw error;
-        if (refusal === null || down) refusal = error;
+        if (!hasCode(error, 'ERR_TALKSPURT_LINK_DOWN') && !hasCode(error, 'ERR_TALKSPURT_UNKNOWN_CALL')) throw error;
+        if (refusal === null || error.code === 'ERR_TALKSPURT_LINK_DOWN') refusal = error;
       }
     }
     const none = 'no switch is configured: name one under switches';

@@ -130,14 +130,16 @@ export class CallRecording implements CallRecorder {
   }
 
   #flush(): void {
-    if (this.#over) return;
-    this.#writing = this.#writing.then(async () => {
-      try {
-        if (this.#size > 0) await this.#writeOut();
-      } catch (error) {
-        await this.#fail(recordingError('the recording could not be written', error));
-      }
-    });
+    if (!this.#over) this.#writing = this.#flushed(this.#writing);
+  }
+
+  async #flushed(before: Promise<void>): Promise<void> {
+    await before;
+    try {
+      if (this.#size > 0) await this.#writeOut();
+    } catch (error) {
+      await this.#fail(recordingError('the recording could not be written', error));
+    }
   }
 
   /** One stretch of the ring. What comes in meanwhile goes behind it. */
@@ -150,12 +152,12 @@ export class CallRecording implements CallRecorder {
   }
 
   /** The disk refused: gives the file up and says so. */
-  async #fail(error: TalkspurtError): Promise<void> {
+  async #fail(failure: TalkspurtError): Promise<void> {
     if (this.#over) return;
     this.#over = true;
     this.#timer.cancel();
     await Promise.allSettled([this.#file.close()]);
-    this.#onFailed(error);
+    this.#onFailed(failure);
   }
 }
 

@@ -52,32 +52,32 @@ export class Supervision {
   }
 
   #look(): void {
-    const { clock, media, turns, createdMs, maxDurationMs, emit, over } = this.#parts;
+    const { clock, media, turns, createdMs, maxDurationMs } = this.#parts;
     const nowMs = clock.nowMs();
     if (maxDurationMs > 0 && nowMs - createdMs > maxDurationMs) {
-      over({ reason: 'expired' }, { hangup: true });
+      this.#parts.over({ reason: 'expired' }, { hangup: true });
       return;
     }
     if (!this.#parts.talking()) return;
     const quiet = !media.playout.busy && !media.announcement.busy;
     if (nowMs >= this.#quietUntilMs || (quiet && !Number.isNaN(this.#quietUntilMs))) {
-      over({ reason: 'stopped' });
+      this.#parts.over({ reason: 'stopped' });
       return;
     }
     turns.expire(nowMs);
     turns.reportPlayed();
     const dryTicks = media.underrunTicks - this.#underrunsReported;
     if (dryTicks > 0 && nowMs - this.#underrunReportedMs >= this.#parts.underrunReportMs) {
-      emit({ type: 'media.underrun', missingMs: dryTicks * media.ptimeMs });
+      this.#parts.emit({ type: 'media.underrun', missingMs: dryTicks * media.ptimeMs });
       this.#underrunsReported = media.underrunTicks;
       this.#underrunReportedMs = nowMs;
     }
     const silentMs = nowMs - this.#lastHeardMs();
-    if (silentMs > LIMITS.mediaStalledMs && !this.#stallReported) emit({ type: 'media.stalled', silentMs });
+    if (silentMs > LIMITS.mediaStalledMs && !this.#stallReported) this.#parts.emit({ type: 'media.stalled', silentMs });
     // Twice in a row: after the process stood still the packets that waited must be heard first.
     if (this.#stallReported && silentMs > LIMITS.mediaLostMs) {
       const message = `no audio came from the switch for ${LIMITS.mediaLostMs / 1000} s: is it still there?`;
-      over({ reason: 'media-failed', error: new TalkspurtError('ERR_TALKSPURT_MEDIA_STALLED', message) });
+      this.#parts.over({ reason: 'media-failed', error: new TalkspurtError('ERR_TALKSPURT_MEDIA_STALLED', message) });
     }
     this.#stallReported = silentMs > LIMITS.mediaStalledMs;
   }

@@ -5,7 +5,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['core', 'limits', 'version'],
   ['dsp', 'transport', 'sip', 'switch', 'backend', 'commands', 'resilience', 'observe'],
   ['session'],
-  ['config', 'call', 'sound', 'gateway', 'index'],
+  ['config', 'call', 'sound', 'gateway', 'attach', 'index'],
   ['cli'],
 ];
 

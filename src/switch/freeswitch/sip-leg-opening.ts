@@ -81,7 +81,7 @@ export async function openSipLeg(opening: SipLegOpening): Promise<SipMedia> {
     await command(`uuid_transfer ${uuid} 'bridge:${dial},park' inline`);
     const call = await expected.call;
     // Digits come as events of the channel, which the switch fires for every way that they can be sent.
-    return await hub.open(call, { codecs, onDigit: () => undefined, onEnded: opening.onEnded });
+    return await hub.open(call, { codecs, onDigit: () => undefined, onEnded: (end) => opening.onEnded(end) });
   } finally {
     arrived = true;
     waits.changed();

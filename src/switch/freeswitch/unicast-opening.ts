@@ -38,13 +38,15 @@ export interface UnicastOpening {
 }
 
 const CODEC_POLL_MS = 50;
+const QUIET_PARK = 'unset:park_timeout,unset:send_silence_when_idle,set:max_forwards=70';
 
 /**
  * Sends a channel to a park of ours that carries `mark`. What would disturb it is taken off the channel first: FreeSWITCH
- * ends a park at `park_timeout`, and with `send_silence_when_idle` speaks between our frames.
+ * ends a park at `park_timeout`, and with `send_silence_when_idle` speaks between our frames. Each transfer takes one off
+ * `max_forwards`, and at zero FreeSWITCH hangs up: parks of ours are to be had without number.
  */
 export function parkCommand(uuid: string, mark: string): string {
-  return `uuid_transfer ${uuid} unset:park_timeout,unset:send_silence_when_idle,set:${PARK_MARK}=${mark},park inline`;
+  return `uuid_transfer ${uuid} ${QUIET_PARK},set:${PARK_MARK}=${mark},park inline`;
 }
 
 /**

@@ -110,7 +110,7 @@ test('a start without audio is taken back in the switch, which would send to a c
 test('the called number is not the script of an earlier park of ours', async () => {
   const peer = new ScriptedSwitch();
   const port = await peer.listen();
-  const parked = 'unset:park_timeout,unset:send_silence_when_idle,set:talkspurt_park=1,park';
+  const parked = 'unset:park_timeout,unset:send_silence_when_idle,set:max_forwards=70,set:talkspurt_park=1,park';
   const dumps: Record<string, object> = {
     first: { 'Caller-Destination-Number': '4711', 'Answer-State': 'answered' },
     second: { 'Caller-Destination-Number': parked, variable_sip_req_user: '4711' },

@@ -220,7 +220,10 @@ test('a CANCEL is a hang-up, also for who listens only later', async () => {
     if (!late) listenTo(leg);
     rig.peer.send(request(rig.peer, 'CANCEL', { branch: `inv-${callId}`, callId }));
     const answers = [statusOf(await rig.peer.next()), statusOf(await rig.peer.next())];
-    assert.equal(answers.sort((a, b) => a - b), [200, 487]);
+    assert.equal(
+      answers.sort((a, b) => a - b),
+      [200, 487],
+    );
     if (late) listenTo(leg);
     assert.equal(told.splice(0), ['hangup 16']);
     await leg.release();

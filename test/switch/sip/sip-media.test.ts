@@ -118,7 +118,9 @@ test('an offer of nothing that we take is 488', async () => {
 });
 
 test('without ports it is 503, to be tried again', async () => {
-  const held = await Promise.all(Array.from({ length: rig.ports.size }, () => rig.ports.acquire()));
+  const acquired = await Promise.allSettled(Array.from({ length: rig.ports.size }, () => rig.ports.acquire()));
+  // Another program may hold some of them.
+  const held = acquired.flatMap((pair) => (pair.status === 'fulfilled' ? [pair.value] : []));
   const { call } = await rig.invite();
   assert.is(await failure(openSipMedia(call!, rig.media)), 'ERR_TALKSPURT_PORTS_EXHAUSTED');
   const refusal = await rig.peer.next();

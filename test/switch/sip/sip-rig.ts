@@ -57,7 +57,7 @@ export class SipRig {
   static async open(options: Partial<SipEndpointOptions> = {}, pairs = 50): Promise<SipRig> {
     const bench = await openBench(options);
     const { clock } = bench;
-    const from = 21_000 + (process.pid % 400) * 100;
+    const from = 21_000 + (process.pid % 100) * 100;
     const ports = new RtpPortPool({ clock, bindHost: '127.0.0.1', from, to: from + pairs * 2 - 1 });
     return new SipRig(bench, await udpPeer(bench.port), await rtpPeer(), ports);
   }

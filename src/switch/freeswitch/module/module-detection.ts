@@ -53,8 +53,11 @@ const MODULES = [
 ] as const;
 /** Multiples of 8000, as the modules want them. */
 const RATES: readonly SampleRateHz[] = [8000, 16000, 24000, 48000];
-/** Rates of headerless files that FreeSWITCH knows by their name. */
-const FILE_RATES: readonly number[] = [8000, 16000, 24000];
+/**
+ * Rates that the modules' headerless files can be played at. They name them `.r24`, `.r32` and so on by the rate, but FreeSWITCH
+ * takes those names for samples of 24 and 32 bits: noise, at another speed.
+ */
+const FILE_RATES: readonly number[] = [8000, 16000];
 
 /**
  * The modules that are loaded, mod_audio_stream first. `edition` is what an operator knows better: the commercial mod_audio_stream
@@ -103,7 +106,7 @@ export function checkModuleFit(detection: ModuleDetection, wanted: ModuleWanted)
   if (mix !== 'mono') throw unfit(`whoever talks on a call hears only the caller: take mono instead of ${mix}`);
   if (canPlay === 'file' && !FILE_RATES.includes(rate)) {
     throw unfit(
-      `${module} (${edition}) plays from files, which FreeSWITCH takes at ${FILE_RATES.join(', ')} Hz only: take one of these`,
+      `${module} (${edition}) plays from files, which FreeSWITCH reads rightly at ${FILE_RATES.join(' and ')} Hz only: take one of these`,
     );
   }
   if (canPlay === 'binary' && edition === 'jambonz' && !written) {

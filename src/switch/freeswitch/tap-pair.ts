@@ -1,0 +1,133 @@
+/**
+ * Both parties of a tapped call, apart: two paths that began at different moments, as one that begins once.
+ *
+ * How does it work? Frames are dropped until both paths flow; then both are numbered from one, so that frames of one number
+ *   arrived within half a ptime of each other. From there on each path's own numbers go on: what is lost of one is a gap of
+ *   that one, and moves nothing.
+ */
+import type { Clock } from '../../core/clock.ts';
+import type { MediaFormat } from '../../core/media.ts';
+import { frameSamples } from '../../core/media.ts';
+import { LIMITS } from '../../limits.ts';
+import type { MediaSink, MediaTransport, MediaTransportStats, PathQuality } from '../../transport/media-transport.ts';
+
+/** Pairs two paths of one format: the caller's, with the other party's as its `other`. It owns both. */
+export function pairTaps(caller: MediaTransport, other: MediaTransport, clock: Clock): MediaTransport {
+  const gate = new PairGate(clock, caller.format.ptimeMs);
+  const second = new GatedTransport(other, gate, null);
+  const first = new GatedTransport(caller, gate, second);
+  gate.sides = [first, second];
+  return first;
+}
+
+/** Opens for both at once. */
+class PairGate {
+  readonly #clock: Clock;
+  readonly #ptimeMs: number;
+  sides: readonly GatedTransport[] = [];
+  open = false;
+
+  constructor(clock: Clock, ptimeMs: number) {
+    this.#clock = clock;
+    this.#ptimeMs = ptimeMs;
+  }
+
+  nowMs(): number {
+    return this.#clock.nowMs();
+  }
+
+  /** A frame of `side` has come; whether it is one to be handed on. Hot path. */
+  passes(side: GatedTransport, nowMs: number): boolean {
+    if (this.open) return true;
+    const [first, second] = this.sides;
+    const other = first === side ? second : first;
+    if (other === undefined) return true;
+    const age = nowMs - other.frameMs;
+    if (other.frameMs > 0 && age < 2 * this.#ptimeMs) {
+      this.open = true;
+      // The other's frame of a moment ago was the pair of this one: the next two are the first pair.
+      return age > this.#ptimeMs / 2;
+    }
+    // A party that does not come must not keep the caller from being heard.
+    this.open = side === first && side.heldBack >= LIMITS.tapHeldFrames;
+    return this.open;
+  }
+}
+
+/** One of the two paths, from the opening of the gate on. */
+class GatedTransport implements MediaTransport {
+  readonly kind: string;
+  readonly format: MediaFormat;
+  readonly #inner: MediaTransport;
+  readonly #gate: PairGate;
+  readonly #other: GatedTransport | null;
+  readonly #frameSamples: number;
+  #offset: number | null = null;
+  #timestampOffset = 0;
+  /** When the last frame came that was held back; 0: none. */
+  frameMs = 0;
+  /** Frames before the gate opened. */
+  heldBack = 0;
+
+  constructor(inner: MediaTransport, gate: PairGate, other: GatedTransport | null) {
+    this.kind = inner.kind;
+    this.format = inner.format;
+    this.#inner = inner;
+    this.#gate = gate;
+    this.#other = other;
+    this.#frameSamples = frameSamples(inner.format);
+  }
+
+  get stats(): MediaTransportStats {
+    return this.#inner.stats;
+  }
+
+  get expectsFrames(): boolean {
+    return this.#inner.expectsFrames ?? true;
+  }
+
+  get rtpStats(): PathQuality {
+    return this.#inner.rtpStats ?? NOT_TOLD;
+  }
+
+  get other(): MediaTransport {
+    return this.#other ?? this;
+  }
+
+  start(sink: MediaSink): void {
+    this.#inner.start({
+      onFrame: (payload, sequenceNumber, timestamp, nowMs) => {
+        if (!this.#gate.passes(this, nowMs)) {
+          this.frameMs = nowMs;
+          this.heldBack += 1;
+          return;
+        }
+        if (this.#offset === null) {
+          this.#offset = 1 - sequenceNumber;
+          this.#timestampOffset = this.#frameSamples - timestamp;
+        }
+        const number = (sequenceNumber + this.#offset) & 0xffff;
+        sink.onFrame(payload, number, (timestamp + this.#timestampOffset) >>> 0, nowMs);
+      },
+      onLost: (error) => sink.onLost(error),
+    });
+  }
+
+  send(payload: Uint8Array, startsTalkspurt: boolean): void {
+    this.#inner.send(payload, startsTalkspurt);
+  }
+
+  playedFrames(): number | null {
+    return this.#inner.playedFrames();
+  }
+
+  flush(): void {
+    this.#inner.flush();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#inner.close(), this.#other?.close()]);
+  }
+}
+
+const NOT_TOLD: PathQuality = { rttMs: null, remoteLost: null, lastHeardMs: Number.NaN };

@@ -1,0 +1,23 @@
+/** Whom an eavesdropper whispers to, in FreeSWITCH's words. */
+
+/** Whose ear: `caller` is the party of the tapped channel itself, `other` whoever it is bridged to. */
+export type Whisper = 'none' | 'caller' | 'other' | 'both';
+
+/** Every {@link Whisper}. */
+export const WHISPERS: readonly Whisper[] = ['none', 'other', 'caller', 'both'];
+
+/**
+ * The key that an eavesdropper is sent for it. To `eavesdrop` the A leg is what the tapped channel says, into which it mixes
+ * what the other party hears.
+ */
+export function whisperDigit(whisper: Whisper): string {
+  return String(WHISPERS.indexOf(whisper));
+}
+
+/** Variables of an eavesdropper that begins so, as `name=value`. */
+export function whisperVariables(whisper: Whisper): string[] {
+  const variables: string[] = [];
+  if (whisper === 'other' || whisper === 'both') variables.push('eavesdrop_whisper_aleg=true');
+  if (whisper === 'caller' || whisper === 'both') variables.push('eavesdrop_whisper_bleg=true');
+  return variables;
+}

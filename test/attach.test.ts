@@ -30,7 +30,7 @@ for (const config of [
       assert.is(await runtime.gateway.command(`${uuid} stop`), '+OK Success\n');
     } finally {
       await runtime.close();
-      await client.end();
+      client.end();
       await fs.close();
     }
   });

@@ -31,7 +31,7 @@ async function withServer(
     sockets.push(socket);
     socket.on('message', (data, isBinary) => {
       if (isBinary) audio.push(data as Buffer);
-      else texts.push(String(data));
+      else texts.push((data as Buffer).toString());
     });
   });
   await new Promise((resolve) => server.on('listening', resolve));

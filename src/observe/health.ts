@@ -73,7 +73,11 @@ export interface GatewaySnapshot {
   readonly version: string;
   readonly draining: boolean;
   readonly callLimit: number;
-  readonly links: readonly { readonly name: string; readonly kind: 'freeswitch' | 'asterisk' | 'sip'; readonly up: boolean }[];
+  readonly links: readonly {
+    readonly name: string;
+    readonly kind: 'freeswitch' | 'asterisk' | 'sip';
+    readonly up: boolean;
+  }[];
   readonly breakers?: readonly { readonly name: string; readonly state: 'closed' | 'open' | 'half-open' }[];
 }
 

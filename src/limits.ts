@@ -13,6 +13,8 @@ export const LIMITS = {
   agentSilentMs: 5_000,
   /** From the end of a SIP leg of ours to the switch's word that the channel was hung up; without it it was sent elsewhere. */
   hangupEventMs: 500,
+  /** Frames of a tapped caller that wait for the other party's first one; then both are heard as they come. */
+  tapHeldFrames: 25,
   /** From the end of a call's unicast (a playback, a bridge that comes back) to its return; then the call has lost its audio. */
   rearmMs: 600_000,
   /** A channel that has left its park for nothing that it tells of; then it was sent elsewhere for good. */

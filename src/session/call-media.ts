@@ -185,7 +185,9 @@ export class CallMedia implements MediaPath, Tickable {
 
   #makePlayout(format: AudioFormat): Playout {
     const { prebufferMs, playoutMaximumMs: maximumMs } = this.#options;
-    return new Playout({ format, ptimeMs: this.ptimeMs, prebufferMs, maximumMs });
+    const { leadInFrames = 0, stats } = this.transport;
+    const leadInPops = Math.max(0, leadInFrames - stats.sentFrames);
+    return new Playout({ format, ptimeMs: this.ptimeMs, prebufferMs, maximumMs, leadInPops });
   }
 
   #makeAnnouncement(format: AudioFormat): Playout {

@@ -19,6 +19,8 @@ export interface PlayoutOptions {
   readonly prebufferMs: number;
   /** Most that may wait, ms; default LIMITS.playoutMs. */
   readonly maximumMs?: number;
+  /** Pops that hand nothing out before the very first phrase may begin; default 0. */
+  readonly leadInPops?: number;
 }
 
 /** What the last `pop` meant. */
@@ -57,6 +59,7 @@ export class Playout {
   #overflowBytes = 0;
   #underruns = 0;
   #lastBytes = 0;
+  #leadInPops: number;
 
   constructor(options: PlayoutOptions) {
     this.#bytesPerMs = bytesPerMs(options.format);
@@ -64,6 +67,7 @@ export class Playout {
     this.#prebufferBytes = Math.max(this.#frameBytes, this.#bytesPerMs * options.prebufferMs);
     this.#maximumBytes = this.#bytesPerMs * (options.maximumMs ?? LIMITS.playoutMs);
     this.#gatherBytes = this.#prebufferBytes;
+    this.#leadInPops = options.leadInPops ?? 0;
     this.#gatherMaximumBytes = Math.max(this.#prebufferBytes, this.#bytesPerMs * GATHER_MS);
     this.#holdPops = Math.ceil(HOLD_MS / options.ptimeMs);
     this.#silentPops = Math.ceil(LIMITS.agentSilentMs / options.ptimeMs);
@@ -142,6 +146,10 @@ export class Playout {
   /** One frame (shorter at a phrase's end), borrowed until the next `pop`; null when there is nothing to say. Hot path. */
   pop(): Uint8Array | null {
     this.#lastBytes = 0;
+    if (this.#leadInPops > 0) {
+      this.#leadInPops -= 1;
+      return null;
+    }
     const waitedEnough = this.#waitedPops >= this.#holdPops;
     if (!this.#speaking || this.#gathering) {
       const enough = this.#size >= this.#gatherBytes || ((this.#complete || waitedEnough) && this.#size > 0);

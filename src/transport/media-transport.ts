@@ -38,6 +38,8 @@ export interface MediaTransport {
   readonly kind: string;
   readonly format: MediaFormat;
   readonly stats: MediaTransportStats;
+  /** Frames of silence that have to go before what is to be heard: a far end that is still setting up drops the first ones. */
+  readonly leadInFrames?: number;
   /** False while the far end need not send: on hold. Absent: it always has to. */
   readonly expectsFrames?: boolean;
   /** Where the wire reports it (RTP with RTCP). */

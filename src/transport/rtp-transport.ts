@@ -56,6 +56,8 @@ const LATCH_REST_MS = 500;
 /** One call's RTP. */
 export class RtpTransport implements MediaTransport {
   readonly kind = 'rtp';
+  /** FreeSWITCH 1.11.2 drops the first 40 to 60 ms of a leg that it has just bridged. */
+  readonly leadInFrames = 3;
   /** Live. */
   readonly rtpStats: RtpStats;
   readonly #clock: Clock;

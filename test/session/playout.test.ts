@@ -154,4 +154,23 @@ test('any pieces, any order of pushes and pops, over every growth and wrap: the 
   );
 });
 
+test('a lead-in hands nothing out, loses nothing, and is over once', () => {
+  const playout = new Playout({
+    format: { codec: 'pcmu', sampleRateHz: 8000 },
+    ptimeMs: 20,
+    prebufferMs: 0,
+    leadInPops: 2,
+  });
+  playout.push(new Uint8Array(320).fill(7));
+  playout.complete();
+  const popped = [1, 2, 3, 4, 5].map(() => [playout.pop()?.length ?? 0, playout.moment]);
+  assert.equal(popped, [
+    [0, 'idle'],
+    [0, 'idle'],
+    [160, 'started'],
+    [160, 'speaking'],
+    [0, 'ended'],
+  ]);
+});
+
 test.run();

@@ -179,16 +179,25 @@ export class FreeswitchLeg implements CallLeg {
 
   /** The link is back, and the channel still there: what it is at has to be asked. @throws ERR_TALKSPURT_LINK_* */
   async onSighted(): Promise<void> {
-    if (this.#unicast === null) return;
-    for (let attempt = 0; attempt < SIGHTINGS && !this.#gone; attempt += 1) {
-      const { events } = this.#activity;
-      const reply = await this.#parts.link.api(`uuid_dump ${this.id} json`);
-      // An event that came with the answer is newer than it.
-      if (this.#activity.events !== events) continue;
-      if (!reply.startsWith('-')) this.#activity.onDump(parseJsonHeaders(reply));
-      break;
+    if (this.#unicast === null || this.#gone) return;
+    try {
+      await this.#sight();
+    } catch (error) {
+      // Hung up meanwhile: its own event says so.
+      if (!hasCode(error, 'ERR_TALKSPURT_CALL_GONE')) throw error;
     }
     this.#unicast.sighted();
+  }
+
+  async #sight(): Promise<void> {
+    for (let attempt = 0; attempt < SIGHTINGS; attempt += 1) {
+      const { events } = this.#activity;
+      const dump = await this.#dump();
+      // An event that came with the answer is newer than it.
+      if (this.#activity.events !== events) continue;
+      this.#activity.onDump(dump);
+      return;
+    }
   }
 
   #happen(happening: ChannelHappening): void {
@@ -304,6 +313,7 @@ export class FreeswitchLeg implements CallLeg {
         activity: this.#activity,
         mayArm: () => this.#parts.link.up && !this.#departed,
         open: (signal) => this.#openUnicast(media, signal),
+        stranded: async () => (await this.#dump())['Channel-State'] === 'CS_PARK',
         onEnded: (reason) => {
           if (this.#ending === null && !this.#gone) this.#listener?.onMediaEnded(reason);
         },
@@ -359,6 +369,10 @@ export class FreeswitchLeg implements CallLeg {
     } catch (error) {
       if (!hasCode(error, 'ERR_TALKSPURT_LINK_TIMEOUT') && !hasCode(error, 'ERR_TALKSPURT_CALL_GONE')) throw error;
     }
+  }
+
+  async #dump(): Promise<Readonly<Record<string, string | undefined>>> {
+    return parseJsonHeaders(await this.#command(`uuid_dump ${this.id} json`));
   }
 
   /** A command about this channel; a refusal is an error. */

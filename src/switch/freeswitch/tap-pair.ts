@@ -5,35 +5,29 @@
  *   arrived within half a ptime of each other. From there on each path's own numbers go on: what is lost of one is a gap of
  *   that one, and moves nothing.
  */
-import type { Clock } from '../../core/clock.ts';
 import type { MediaFormat } from '../../core/media.ts';
 import { frameSamples } from '../../core/media.ts';
 import { LIMITS } from '../../limits.ts';
 import type { MediaSink, MediaTransport, MediaTransportStats, PathQuality } from '../../transport/media-transport.ts';
 
 /** Pairs two paths of one format: the caller's, with the other party's as its `other`. It owns both. */
-export function pairTaps(caller: MediaTransport, other: MediaTransport, clock: Clock): MediaTransport {
-  const gate = new PairGate(clock, caller.format.ptimeMs);
-  const second = new GatedTransport(other, gate, null);
-  const first = new GatedTransport(caller, gate, second);
+export function pairTaps(caller: MediaTransport, other: MediaTransport): MediaTransport {
+  const gate = new PairGate(caller.format.ptimeMs);
+  const second = new GatedTransport(other, gate);
+  const first = new CallerTransport(caller, gate, second);
   gate.sides = [first, second];
   return first;
 }
 
 /** Opens for both at once. */
 class PairGate {
-  readonly #clock: Clock;
   readonly #ptimeMs: number;
+  /** The caller's, and the other party's. */
   sides: readonly GatedTransport[] = [];
   open = false;
 
-  constructor(clock: Clock, ptimeMs: number) {
-    this.#clock = clock;
+  constructor(ptimeMs: number) {
     this.#ptimeMs = ptimeMs;
-  }
-
-  nowMs(): number {
-    return this.#clock.nowMs();
   }
 
   /** A frame of `side` has come; whether it is one to be handed on. Hot path. */
@@ -43,7 +37,7 @@ class PairGate {
     const other = first === side ? second : first;
     if (other === undefined) return true;
     const age = nowMs - other.frameMs;
-    if (other.frameMs > 0 && age < 2 * this.#ptimeMs) {
+    if (age < 2 * this.#ptimeMs) {
       this.open = true;
       // The other's frame of a moment ago was the pair of this one: the next two are the first pair.
       return age > this.#ptimeMs / 2;
@@ -60,21 +54,19 @@ class GatedTransport implements MediaTransport {
   readonly format: MediaFormat;
   readonly #inner: MediaTransport;
   readonly #gate: PairGate;
-  readonly #other: GatedTransport | null;
   readonly #frameSamples: number;
   #offset: number | null = null;
   #timestampOffset = 0;
-  /** When the last frame came that was held back; 0: none. */
-  frameMs = 0;
+  /** When the last frame came that was held back; NaN: none. */
+  frameMs = Number.NaN;
   /** Frames before the gate opened. */
   heldBack = 0;
 
-  constructor(inner: MediaTransport, gate: PairGate, other: GatedTransport | null) {
+  constructor(inner: MediaTransport, gate: PairGate) {
     this.kind = inner.kind;
     this.format = inner.format;
     this.#inner = inner;
     this.#gate = gate;
-    this.#other = other;
     this.#frameSamples = frameSamples(inner.format);
   }
 
@@ -88,10 +80,6 @@ class GatedTransport implements MediaTransport {
 
   get rtpStats(): PathQuality {
     return this.#inner.rtpStats ?? NOT_TOLD;
-  }
-
-  get other(): MediaTransport {
-    return this.#other ?? this;
   }
 
   start(sink: MediaSink): void {
@@ -126,7 +114,21 @@ class GatedTransport implements MediaTransport {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#inner.close(), this.#other?.close()]);
+    await this.#inner.close();
+  }
+}
+
+/** The caller's path, which ends with the other party's. */
+class CallerTransport extends GatedTransport {
+  readonly other: MediaTransport;
+
+  constructor(inner: MediaTransport, gate: PairGate, other: MediaTransport) {
+    super(inner, gate);
+    this.other = other;
+  }
+
+  override async close(): Promise<void> {
+    await Promise.all([super.close(), this.other.close()]);
   }
 }
 

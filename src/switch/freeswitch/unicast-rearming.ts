@@ -9,7 +9,7 @@
  *                          └─ given to somebody, or too late → over
  */
 import type { Clock, Timer } from '../../core/clock.ts';
-import { hasCode } from '../../core/errors.ts';
+import { TalkspurtError, hasCode } from '../../core/errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { MediaTransport } from '../../transport/media-transport.ts';
 import type { ChannelActivity } from './channel-activity.ts';
@@ -25,6 +25,11 @@ export interface UnicastRearmingParts {
   readonly mayArm: () => boolean;
   /** Parks anew and opens; whatever it started has ended when it rejects. */
   readonly open: (signal: AbortSignal) => Promise<MediaTransport>;
+  /**
+   * Whether the channel is parked, and yet in no park: a `uuid_park` of a channel that is there by one leaves it so, and
+   * only a transfer wakes it. May reject while the link is down.
+   */
+  readonly stranded: () => Promise<boolean>;
   /** The audio does not come back. Called once at most, and not after {@link UnicastRearming.stop}. */
   readonly onEnded: (reason: string) => void;
 }
@@ -105,7 +110,7 @@ export class UnicastRearming {
       // Every event comes by here: the park was quiet since the last one.
       this.#later(Math.max(LIMITS.rearmQuietMs, this.#earliestMs - nowMs), () => this.#arm());
     } else if (verdict === 'between') {
-      this.#later(LIMITS.rearmAwayMs, () => this.#lost());
+      this.#later(LIMITS.rearmAwayMs, () => void this.#ask());
     } else {
       this.#later(lastMs - nowMs, () => this.#lost());
     }
@@ -120,6 +125,23 @@ export class UnicastRearming {
     this.#timer = null;
     this.#state = 'over';
     this.#parts.onEnded(this.#reason);
+  }
+
+  /** Nothing has become of it. Never rejects. */
+  async #ask(): Promise<void> {
+    this.#timer = null;
+    let stranded: boolean;
+    try {
+      stranded = await this.#parts.stranded();
+    } catch (error) {
+      if (!(error instanceof TalkspurtError)) throw error;
+      if (this.#state === 'waiting') this.#look();
+      return;
+    }
+    // What happened meanwhile has been looked at.
+    if (this.#state !== 'waiting' || this.#timer !== null) return;
+    if (stranded) this.#arm();
+    else this.#lost();
   }
 
   #arm(): void {

@@ -4,7 +4,8 @@
  * How does it work? Each frame goes out as it comes; the far end keeps a few of them ahead (jambonz 80 ms at first, 40 ms later).
  *   A jambonz module is sent a mark every 100 ms of audio. It counts as a sample of its own, so that its echo tells exactly
  *   how much has been played; a sample of ours with the value of a mark (-1) is moved by one step.
- * Not for: marks where the module resamples (they get lost in its resampler): their echoes stay away, and are not asked for any more.
+ * Not for: marks where the module resamples (they get lost in its resampler), or after it was told to drop some: it is not asked for
+ *   any more then.
  */
 import type { Clock } from '../../../core/clock.ts';
 import type { MediaFormat } from '../../../core/media.ts';
@@ -67,9 +68,9 @@ export class BinaryPlayback implements ModulePlayback {
   flush(): void {
     if (!this.#options.marks) return;
     this.#options.connection.sendText(KILL);
-    // Their echoes would tell of what nobody waits for any more.
-    this.#marks.length = 0;
     if (this.#played !== null) this.#played = this.#sent;
+    // jambonz mixes up the names of later marks with those that it cleared: it is not asked any more.
+    if (this.#marks.length > 0) this.#giveUp();
   }
 
   onText(text: string): void {
@@ -86,13 +87,18 @@ export class BinaryPlayback implements ModulePlayback {
     // It says all that there is to say on its own connection.
   }
 
+  /** What was sent counts as heard from now on: at the pace of the call the module holds 80 ms at most. */
+  #giveUp(): void {
+    this.#marking = false;
+    this.#marks.length = 0;
+  }
+
   /** The module puts a mark before the next audio that it gets: behind all that was sent so far. */
   #mark(): void {
     const nowMs = this.#options.clock.nowMs();
     const oldest = this.#marks[0];
     if (oldest !== undefined && nowMs - oldest.sentMs > LIMITS.moduleMarkLateMs) {
-      this.#marking = false;
-      this.#marks.length = 0;
+      this.#giveUp();
       return;
     }
     if (this.#marks.length >= LIMITS.moduleMarks) return;

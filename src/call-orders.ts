@@ -70,6 +70,13 @@ export async function carryOutOrder(
     case 'transfer':
       await session.transfer(command.destination);
       return null;
+    case 'whisper':
+      if (session.leg.setWhisper === undefined) {
+        const message = 'there is nobody to whisper to: this is no call between two people';
+        throw new TalkspurtError('ERR_TALKSPURT_NOT_SUPPORTED', message);
+      }
+      await session.leg.setWhisper(command.to);
+      return null;
     case 'graceful-shutdown':
       session.shutDownGracefully();
       return null;

@@ -211,8 +211,18 @@ function freeswitchAdapter(
   onCustomEvent: (event: EslEvent) => void,
 ): FreeswitchAdapter {
   const { name, host, port, password } = config;
-  const { kind, gateway: profile, codec, bindHost, advertiseHost, native, portRange } = config.media;
-  if (kind === 'sip' && sip === null) {
+  const {
+    kind,
+    tap,
+    fifoDirectory,
+    gateway: profile,
+    codec,
+    bindHost,
+    advertiseHost,
+    native,
+    portRange,
+  } = config.media;
+  if ((kind === 'sip' || tap === 'sip') && sip === null) {
     throw new TalkspurtError('ERR_TALKSPURT_CONFIG_INVALID', `the media of switch ${name} is sip, and sip is closed`);
   }
   const media = {
@@ -220,7 +230,10 @@ function freeswitchAdapter(
     native,
     ...(advertiseHost === undefined ? {} : { advertiseHost }),
     ...(portRange === undefined ? {} : { portRange }),
-    ...(kind === 'sip' && sip !== null ? { sip: { hub: sip.hub, profile, codec } } : {}),
+    ...(sip === null ? {} : { sip: { hub: sip.hub, profile, codec } }),
+    legs: kind,
+    tap:
+      tap === 'record-fifo' ? { kind: tap, ...(fifoDirectory === undefined ? {} : { directory: fifoDirectory }) } : tap,
   };
   const given = link === null ? {} : { link };
   return new FreeswitchAdapter({ name, host, port, password, media, clock, events, onCustomEvent, ...given });

@@ -230,6 +230,53 @@ test('commands and events as CUSTOM events, seen by another client of the switch
     }),
   ));
 
+for (const tap of ['sip', 'unicast'] as const) {
+  test(`a bridged call is tapped over ${tap}: three mixes, and a whisper to either party`, () =>
+    withServer(({ url, audio, sockets }) =>
+      withWholeHost({ switch: { media: { tap } } }, async ({ fs, ask, settle }) => {
+        const [first, second] = [new LevelPhone(), new LevelPhone()];
+        first.level = 3_000;
+        second.level = 5_000;
+        const { a, b } = fs.createBridgedCall({ phone: first }, { phone: second });
+        await settle(() => near(first.heard, 5_000) && near(second.heard, 3_000), 'the two hear one another');
+        for (const [mix, left, right] of [
+          ['mono', 3_000, null],
+          ['mixed', 8_000, null],
+          ['stereo', 3_000, 5_000],
+        ] as const) {
+          audio.length = 0;
+          assert.is(await ask(`uuid_audio_stream ${a.uuid} start ${url} ${mix} 8k`), '+OK Success\n');
+          const level = (at: number): number => audio.at(-1)?.readInt16LE(at) ?? 0;
+          await settle(
+            () => audio.length > 20 && Math.abs(level(160) - left) < 400,
+            `${mix}: ${left}, not ${level(160)}`,
+          );
+          if (right !== null) assert.ok(Math.abs(level(162) - right) < 400, `${right}, not ${level(162)}`);
+          if (mix === 'mono') {
+            const said = Buffer.alloc(320);
+            for (let at = 0; at < said.length; at += 2) said.writeInt16LE(-9_000, at);
+            const speak = (): void => {
+              for (let n = 0; n < 100; n += 1) sockets.at(-1)?.send(said);
+            };
+            speak();
+            await settle(() => (first.heard?.[80] ?? 0) < 0, 'the caller hears the whisper');
+            assert.ok(near(second.heard, 3_000), 'the other party does not');
+            assert.is(await ask(`uuid_audio_stream ${a.uuid} whisper other`), '+OK Success\n');
+            speak();
+            await settle(() => (second.heard?.[80] ?? 0) < 0, 'now the other party hears it');
+          }
+          assert.is(await ask(`uuid_audio_stream ${a.uuid} stop`), '+OK Success\n');
+          await settle(() => fs.channels.size === 2, 'only the two are left');
+          assert.ok(a.bridged && b.bridged, 'they talk on');
+        }
+      }),
+    ));
+}
+
+function near(frame: Int16Array | null, level: number): boolean {
+  return Math.abs((frame?.[80] ?? 0) - level) < 400;
+}
+
 test('a process that is killed leaves no orphan: the next one hangs its legs up and gives the calls their voice again', async () => {
   const clock = new SystemClock();
   const fs = new SimulatedSwitch({ clock, password: 'pw' });

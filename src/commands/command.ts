@@ -20,6 +20,9 @@ export interface StartOptions {
 /** Whose voice is not to be heard by the other side: the caller's, the agent's, or both. */
 export type MuteTarget = 'user' | 'agent' | 'all';
 
+/** Who of a tapped call hears the agent. */
+export type WhisperTarget = 'none' | 'caller' | 'other' | 'both';
+
 /** An order to a call that talks. */
 export type OrderCommand =
   | { readonly verb: 'pause' | 'resume' | 'break' | 'graceful-shutdown'; readonly uuid: string }
@@ -35,6 +38,7 @@ export type OrderCommand =
   | { readonly verb: 'mask'; readonly uuid: string; readonly on: boolean }
   | { readonly verb: 'switch'; readonly uuid: string; readonly backend: string }
   | { readonly verb: 'transfer'; readonly uuid: string; readonly destination: string }
+  | { readonly verb: 'whisper'; readonly uuid: string; readonly to: WhisperTarget }
   | { readonly verb: 'record'; readonly uuid: string; readonly on: boolean };
 
 /** One line of the grammar, understood. */
@@ -67,6 +71,7 @@ export const CALL_VERBS = [
   'mask',
   'switch',
   'transfer',
+  'whisper',
   'record',
   'graceful-shutdown',
   'health',
@@ -77,12 +82,15 @@ export const GLOBAL_VERBS = ['global_health', 'list', 'version', 'help', 'reload
 export const MIXES: readonly Mix[] = ['mono', 'mixed', 'stereo'];
 /** The words for {@link MuteTarget}, in the order of the usage line. */
 export const MUTE_TARGETS: readonly MuteTarget[] = ['user', 'agent', 'all'];
+/** The words for {@link WhisperTarget}, in the order of the usage line. */
+export const WHISPER_TARGETS: readonly WhisperTarget[] = ['none', 'caller', 'other', 'both'];
 /** The words for a rate, in the order of the usage line. */
 export const RATE_WORDS = ['8k', '16k', '24k', '48k'] as const;
 /** Words that may follow a verb and that are known beforehand. */
 export const FOLLOWING_WORDS: Readonly<Partial<Record<(typeof CALL_VERBS)[number], readonly string[]>>> = {
   mute: MUTE_TARGETS,
   unmute: MUTE_TARGETS,
+  whisper: WHISPER_TARGETS,
   mask: ['on', 'off'],
   record: ['start', 'stop'],
 };
@@ -91,6 +99,6 @@ export const FOLLOWING_WORDS: Readonly<Partial<Record<(typeof CALL_VERBS)[number
 export const USAGE =
   '<uuid> [start <profile | ws-url> [mono | mixed | stereo] [8k | 16k | 24k | 48k] [metadata] | stop [metadata] ' +
   '| pause | resume | send_text <text> | send_json <base64 | json> | break | mute | unmute [user | agent | all] ' +
-  '| play <file | url> | say <text> | dtmf <digits> | mask on | off | switch <backend> | transfer <dest> ' +
+  '| play <file | url> | say <text> | dtmf <digits> | mask on | off | switch <backend> | transfer <dest> | whisper none | caller | other | both ' +
   '| record start | stop | graceful-shutdown | health] ' +
   '| global_health | list | version | help | reload | drain [seconds]';

@@ -130,6 +130,8 @@ uuid_audio_stream <uuid> switch <backend>
     another backend answers from now on
 uuid_audio_stream <uuid> transfer <extension> [XML <context>]
     gives the caller to the dialplan
+uuid_audio_stream <uuid> whisper none | caller | other | both
+    who of a call between two people hears the agent
 uuid_audio_stream <uuid> record start | stop
     both sides into one WAV file: the caller left, the agent right
 uuid_audio_stream <uuid> graceful-shutdown

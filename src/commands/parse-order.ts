@@ -1,6 +1,6 @@
 /** The part of a line behind `<uuid> <verb>` → an order to a call, or why it is none. */
 import { LIMITS } from '../limits.ts';
-import { MUTE_TARGETS } from './command.ts';
+import { MUTE_TARGETS, WHISPER_TARGETS } from './command.ts';
 import type { OrderCommand } from './command.ts';
 
 /** The order, or a reason for a refusal, or `null`: more has to be said. */
@@ -45,6 +45,11 @@ const PARSERS: Readonly<Record<OrderVerb, (uuid: string, rest: string) => Parsed
   },
   mask: (uuid, rest) => switched('mask', uuid, rest, 'on', 'off'),
   record: (uuid, rest) => switched('record', uuid, rest, 'start', 'stop'),
+  whisper: (uuid, rest) => {
+    if (rest === '') return null;
+    const to = WHISPER_TARGETS.find((each) => each === rest);
+    return to === undefined ? 'whisper takes none, caller, other or both' : { verb: 'whisper', uuid, to };
+  },
   switch: (uuid, rest) => {
     if (rest === '') return null;
     return BACKEND_NAME.test(rest) ? { verb: 'switch', uuid, backend: rest } : 'switch takes the name of a backend';

@@ -11,9 +11,14 @@ const freeswitchMedia = z
         'Media path of calls that are not bridged: `sip` (the switch calls us; needs `sip`, any codec) or `unicast` (least delay and set-up, parked channels only)',
       ),
     tap: z
-      .enum(['sip', 'unicast'])
-      .default('unicast')
-      .describe('Media path of bridged calls, which are tapped: over `sip`, or a loopback channel and `unicast`'),
+      .enum(['sip', 'unicast', 'record-fifo'])
+      .default('sip')
+      .describe(
+        'Media path of bridged calls, which are tapped: an eavesdropper over `sip`, or by a loopback channel and `unicast`; `record-fifo` only listens, to a recording on this host',
+      ),
+    fifoDirectory: filePath
+      .optional()
+      .describe('Where FIFOs are made for `record-fifo`, if the switch runs as another user; absent: a private one'),
     gateway: z
       .string()
       .regex(/^[A-Za-z0-9_.-]{1,128}$/)

@@ -122,6 +122,8 @@ export class ChannelBridge {
     if (this.#peer === null) return false;
     this.#state = 'joined';
     this.#host.life.mark('bridgedMs');
+    this.#host.life.variables.set('signal_bond', this.#peerUuid);
+    this.#host.life.variables.set('bridge_uuid', this.#peerUuid);
     if (this.#announces) this.#announce('CHANNEL_BRIDGE');
     else this.#host.signals.setState('CS_EXCHANGE_MEDIA');
     return true;
@@ -146,6 +148,7 @@ export class ChannelBridge {
     const was = this.#state;
     this.#state = 'none';
     this.#peer = null;
+    this.#host.life.variables.delete('signal_bond');
     if (peer !== null && peer.#peer === this) {
       peer.#peer = null;
       peer.#peerCause = cause ?? 16;

@@ -30,6 +30,8 @@ export interface CallLeg {
   /** @throws ERR_TALKSPURT_SWITCH_COMMAND */
   sendDtmf(digits: string): Promise<void>;
   transfer(destination: string): Promise<void>;
+  /** Of a tapped call: who hears what we send. Absent: there is only one. @throws ERR_TALKSPURT_NOT_SUPPORTED, _LINK_* */
+  setWhisper?(whisper: 'none' | 'caller' | 'other' | 'both'): Promise<void>;
   /** Has the switch remember what voice the call has, for a process that comes after this one. Absent: it cannot. */
   remember?(profile: string): Promise<void>;
   /** Ends the channel with a Q.850 cause; a channel that is already gone is not an error. */

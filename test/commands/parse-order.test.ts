@@ -32,6 +32,7 @@ for (const [line, command] of [
   ['switch gemini-1', { verb: 'switch', uuid: 'u1', backend: 'gemini-1' }],
   ['transfer 1000', { verb: 'transfer', uuid: 'u1', destination: '1000' }],
   ['transfer +4930123 XML public', { verb: 'transfer', uuid: 'u1', destination: '+4930123 XML public' }],
+  ['whisper other', { verb: 'whisper', uuid: 'u1', to: 'other' }],
   ['record start', { verb: 'record', uuid: 'u1', on: true }],
   ['record stop', { verb: 'record', uuid: 'u1', on: false }],
 ] as const) {
@@ -46,6 +47,7 @@ for (const line of [
   'pause now',
   'mute everybody',
   'mask perhaps',
+  'whisper loudly',
   'record pause',
   'dtmf 12;34',
   'dtmf 1 2',

@@ -68,6 +68,7 @@ export class ChannelActivity {
         break;
       case 'CHANNEL_EXECUTE_COMPLETE':
         this.#running.delete(applicationUuid(event));
+        if (this.#running.get(UNSEEN) === applicationName(event)) this.#running.delete(UNSEEN);
         break;
       case 'PLAYBACK_START':
         this.#playing = true;
@@ -95,11 +96,12 @@ export class ChannelActivity {
     this.#parksAfterBridge = isTrue(headers['variable_park_after_bridge']);
     const state = headers['Channel-State'] ?? '';
     const application = headers['variable_current_application'] ?? '';
-    // An application that has left its result is over, and the channel, which is still there, back in its park.
-    const over = (headers['variable_current_application_response'] ?? '') !== '';
-    this.#begin(state === 'CS_PARK' || application === 'park' || (state === 'CS_EXECUTE' && over));
-    if (state === 'CS_EXECUTE' && !this.#parked && application !== '') this.#running.set(UNSEEN, application);
-    this.#bridged = state === 'CS_EXCHANGE_MEDIA' || state === 'CS_HIBERNATE';
+    // An application that has left its result is over; and a script goes on at once, unless what it is at is a park.
+    const over = application === 'park' || (headers['variable_current_application_response'] ?? '') !== '';
+    this.#begin(state === 'CS_PARK' || (state === 'CS_EXECUTE' && over));
+    if (state === 'CS_EXECUTE' && !over) this.#running.set(UNSEEN, application);
+    // With another channel, or on the way to one.
+    this.#bridged = state !== 'CS_PARK' && state !== 'CS_EXECUTE' && state !== 'CS_ROUTING';
   }
 
   #begin(parked: boolean): void {

@@ -4,7 +4,7 @@ import { isIP } from 'node:net';
 import type { Clock } from '../../core/clock.ts';
 import { TalkspurtError, asTalkspurtError } from '../../core/errors.ts';
 import type { EventSink } from '../../core/events.ts';
-import type { CallLeg, SwitchAdapter, SwitchSink } from '../switch-adapter.ts';
+import type { AttachRequest, CallLeg, SwitchAdapter, SwitchSink } from '../switch-adapter.ts';
 import { PARK_MARK } from './channel-event.ts';
 import { isChannelId, operatorLine } from './esl-command-text.ts';
 import { parseJsonHeaders } from './esl-event.ts';
@@ -14,12 +14,20 @@ import { FreeswitchLeg } from './freeswitch-leg.ts';
 import type { LegMediaOptions } from './freeswitch-leg.ts';
 import { takeUpLeftBehind } from './left-behind.ts';
 import type { SipLegOptions } from './sip-leg-opening.ts';
+import type { FifoOptions } from './tap-fifo.ts';
+import { TapLeg } from './tap-leg.ts';
+import type { TapMediaOptions } from './tap-leg.ts';
+import type { TapChannels } from './tap-path.ts';
 import type { UnicastMediaOptions } from './unicast-opening.ts';
 
 /** Where the audio of this switch comes in. */
 export interface FreeswitchMediaOptions {
-  /** Calls that are not bridged are had over our SIP, as this says; absent: by unicast. */
+  /** How bridged calls are tapped: over our SIP, by a loopback and unicast, or from a recording on this host. Default: as legs. */
+  readonly tap?: 'sip' | 'unicast' | ({ readonly kind: 'record-fifo' } & FifoOptions);
+  /** Our SIP, for legs and taps; absent: neither can be had over it. */
   readonly sip?: SipLegOptions;
+  /** How calls that are not bridged are had. Default: over SIP where it is there. */
+  readonly legs?: 'sip' | 'unicast';
   /** Address of ours that sockets are bound to; default 127.0.0.1. */
   readonly bindHost?: string;
   /** Address that the switch sends to, where it is not `bindHost`. */
@@ -44,7 +52,13 @@ export interface FreeswitchAdapterOptions {
   onCustomEvent?(event: EslEvent): void;
 }
 
+/** A call that is held, alone or tapped. */
+type HeldLeg = FreeswitchLeg | TapLeg;
+
 type Headers = Readonly<Record<string, string | undefined>>;
+
+/** What is wanted where nothing is said. */
+const ALONE: AttachRequest = { mix: 'mono', sampleRateHz: null };
 
 /** Events of a channel between the moment it is watched and the moment it is a leg; later ones would be a flood. */
 const EARLY_EVENTS = 64;
@@ -55,7 +69,9 @@ export class FreeswitchAdapter implements SwitchAdapter {
   readonly name: string;
   readonly #options: FreeswitchAdapterOptions;
   readonly #link: EslLink;
-  readonly #legs = new Map<string, FreeswitchLeg>();
+  readonly #legs = new Map<string, HeldLeg>();
+  /** Channels of our own beside the legs: eavesdroppers. */
+  readonly #beside = new Map<string, (event: EslEvent) => void>();
   /** Channels that are being attached, with what has happened to them meanwhile. */
   readonly #attaching = new Map<string, EslEvent[]>();
   #sink: SwitchSink | null = null;
@@ -97,7 +113,7 @@ export class FreeswitchAdapter implements SwitchAdapter {
     });
   }
 
-  async attach(channelId: string, signal?: AbortSignal): Promise<CallLeg> {
+  async attach(channelId: string, signal?: AbortSignal, request: AttachRequest = ALONE): Promise<CallLeg> {
     if (!isChannelId(channelId)) {
       throw new TalkspurtError('ERR_TALKSPURT_UNKNOWN_CALL', 'this is not the UUID of a channel: see show channels');
     }
@@ -107,10 +123,9 @@ export class FreeswitchAdapter implements SwitchAdapter {
     const early: EslEvent[] = [];
     this.#attaching.set(channelId, early);
     try {
-      const media = await this.#legMedia();
       // Watched before it is looked at: what happens to it from then on is known.
       await this.#link.watch(channelId);
-      const leg = this.#makeLeg(channelId, await this.#dump(channelId), media);
+      const leg = await this.#makeLeg(channelId, await this.#dump(channelId), request);
       signal?.throwIfAborted();
       this.#legs.set(channelId, leg);
       for (const event of early) leg.onEvent(event);
@@ -136,24 +151,44 @@ export class FreeswitchAdapter implements SwitchAdapter {
     this.#legs.clear();
   }
 
-  #makeLeg(uuid: string, channel: Headers, media: LegMediaOptions): FreeswitchLeg {
-    const leg: FreeswitchLeg = new FreeswitchLeg({
+  /** A leg on the channel; where two people are talking already, beside it. */
+  async #makeLeg(uuid: string, channel: Headers, request: AttachRequest): Promise<HeldLeg> {
+    const parts = {
       uuid,
       switchName: this.name,
       from: channel['Caller-Caller-ID-Number'] ?? '',
       to: calledNumber(channel),
       variables: variablesOf(channel),
-      answered: channel['Answer-State'] === 'answered',
       link: this.#link,
       clock: this.#options.clock,
-      media,
       onReleased: async () => {
         if (this.#legs.get(uuid) !== leg) return;
         this.#legs.delete(uuid);
         await this.#link.unwatch(uuid);
       },
-    });
+    };
+    const leg: HeldLeg =
+      channel['variable_signal_bond'] === undefined
+        ? new FreeswitchLeg({
+            ...parts,
+            answered: channel['Answer-State'] === 'answered',
+            media: await this.#legMedia(),
+          })
+        : new TapLeg({ ...parts, media: await this.#tapMedia(), request, channels: this.#tapChannels() });
     return leg;
+  }
+
+  #tapChannels(): TapChannels {
+    return {
+      watch: async (uuid, onEvent) => {
+        this.#beside.set(uuid, onEvent);
+        await this.#link.watch(uuid);
+      },
+      unwatch: async (uuid) => {
+        this.#beside.delete(uuid);
+        await this.#link.unwatch(uuid);
+      },
+    };
   }
 
   /** The channel's data. @throws ERR_TALKSPURT_UNKNOWN_CALL, ERR_TALKSPURT_LINK_* */
@@ -164,9 +199,23 @@ export class FreeswitchAdapter implements SwitchAdapter {
     throw new TalkspurtError('ERR_TALKSPURT_UNKNOWN_CALL', message);
   }
 
+  async #tapMedia(): Promise<TapMediaOptions> {
+    const { tap, sip } = this.#options.media ?? {};
+    if (typeof tap === 'object') return tap;
+    if (tap === 'unicast') return { kind: 'unicast', ...(await this.#unicastMedia()) };
+    if (tap !== 'sip') return await this.#legMedia();
+    if (sip !== undefined) return { kind: 'sip', ...sip };
+    throw new TalkspurtError(
+      'ERR_TALKSPURT_CONFIG_INVALID',
+      `calls of ${this.name} are tapped by SIP, which is closed`,
+    );
+  }
+
   async #legMedia(): Promise<LegMediaOptions> {
-    const { sip } = this.#options.media ?? {};
-    return sip === undefined ? { kind: 'unicast', ...(await this.#unicastMedia()) } : { kind: 'sip', ...sip };
+    const { sip, legs } = this.#options.media ?? {};
+    return sip === undefined || legs === 'unicast'
+      ? { kind: 'unicast', ...(await this.#unicastMedia()) }
+      : { kind: 'sip', ...sip };
   }
 
   /** Unicast compares addresses of datagrams: a name has to be looked up once. */
@@ -191,6 +240,7 @@ export class FreeswitchAdapter implements SwitchAdapter {
       this.#options.onCustomEvent?.(event);
       return;
     }
+    this.#beside.get(event.uuid)?.(event);
     const early = this.#attaching.get(event.uuid);
     if (early === undefined) this.#legs.get(event.uuid)?.onEvent(event);
     else if (early.length < EARLY_EVENTS) early.push(event);
@@ -213,6 +263,7 @@ export class FreeswitchAdapter implements SwitchAdapter {
       for (const [uuid, leg] of [...this.#legs]) {
         const reply = await this.#link.api(`uuid_exists ${uuid}`);
         if (reply.trim() === 'false') leg.onMissing();
+        else if (leg instanceof TapLeg) await leg.onSighted();
         else await leg.onSighted();
       }
     } catch (error) {

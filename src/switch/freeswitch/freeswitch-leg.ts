@@ -5,10 +5,10 @@ import { LIMITS } from '../../limits.ts';
 import type { MediaTransport } from '../../transport/media-transport.ts';
 import type { CallLeg, LegListener } from '../switch-adapter.ts';
 import { ChannelActivity } from './channel-activity.ts';
+import { ChannelApi } from './channel-api.ts';
 import { channelHappening } from './channel-event.ts';
 import type { ChannelHappening } from './channel-event.ts';
 import { ChannelWaits } from './channel-waits.ts';
-import { parseJsonHeaders } from './esl-event.ts';
 import type { EslEvent, EslLink } from './esl-link.ts';
 import { hangupCauseName, hangupCauseNumber } from './hangup-cause.ts';
 import { VOICE_VARIABLE } from './left-behind.ts';
@@ -52,6 +52,7 @@ export class FreeswitchLeg implements CallLeg {
   readonly to: string;
   readonly variables: ReadonlyMap<string, string>;
   readonly #parts: FreeswitchLegParts;
+  readonly #api: ChannelApi;
   readonly #guard: UnicastGuard;
   readonly #waits: ChannelWaits;
   readonly #activity = new ChannelActivity();
@@ -62,6 +63,9 @@ export class FreeswitchLeg implements CallLeg {
   #unheardHangup: number | null = null;
   #transport: MediaTransport | null = null;
   #unicast: UnicastRearming | null = null;
+  /** Media on their way: what is not let go of before they are decided could have unicast behind our back. */
+  #opening: Promise<unknown> = Promise.resolve();
+  readonly #lifeline = new AbortController();
   /** We have sent the channel on: it is not ours to park any more. */
   #departed = false;
   #sip: SipMedia | null = null;
@@ -73,6 +77,8 @@ export class FreeswitchLeg implements CallLeg {
     this.from = parts.from;
     this.to = parts.to;
     this.variables = parts.variables;
+    const { uuid, switchName, link } = parts;
+    this.#api = new ChannelApi({ uuid, switchName, link, gone: () => this.#gone });
     this.#guard = new UnicastGuard(parts.uuid);
     this.#waits = new ChannelWaits(parts.clock);
     if (parts.answered) this.#guard.answered();
@@ -85,34 +91,23 @@ export class FreeswitchLeg implements CallLeg {
   }
 
   async answer(signal: AbortSignal): Promise<void> {
-    if (this.#gone) throw this.#goneError();
+    if (this.#gone) throw this.#api.goneError();
     if (this.#guard.state !== 'unanswered') return;
-    await this.#command(`uuid_answer ${this.id}`);
+    await this.#api.command(`uuid_answer ${this.id}`);
     await this.#waits.wait({
       condition: () => this.#guard.state !== 'unanswered',
       limitMs: LIMITS.mediaOpenMs,
-      onTimeout: () => this.#late('answer the channel'),
+      onTimeout: () => this.#api.late('answer the channel'),
       signal,
     });
   }
 
   async openMedia(signal: AbortSignal): Promise<MediaTransport> {
     const { media } = this.#parts;
-    if (media.kind === 'sip') return await this.#openSip(media, signal);
-    try {
-      const first = await this.#openUnicast(media, signal);
-      this.#unicast = this.#rearming(media, first);
-      this.#transport = this.#unicast.transport;
-      return this.#transport;
-    } catch (error) {
-      // The switch may have begun to send: whatever it has been told is taken back.
-      await this.#stopUnicast();
-      throw error;
-    }
-  }
-
-  async remember(profile: string): Promise<void> {
-    if (this.#sip !== null) await this.#command(`uuid_setvar ${this.id} ${VOICE_VARIABLE} ${profile}`);
+    const alive = AbortSignal.any([signal, this.#lifeline.signal]);
+    const opening = media.kind === 'sip' ? this.#openSip(media, alive) : this.#armUnicast(media, alive);
+    this.#opening = opening.catch(() => undefined);
+    return await opening;
   }
 
   async sendDtmf(digits: string): Promise<void> {
@@ -120,7 +115,7 @@ export class FreeswitchLeg implements CallLeg {
       const message = 'digits are 0-9, A-D, * and #, with w for a pause; at most 64';
       throw new TalkspurtError('ERR_TALKSPURT_COMMAND_SYNTAX', message);
     }
-    await this.#command(`uuid_send_dtmf ${this.id} ${digits}`);
+    await this.#api.command(`uuid_send_dtmf ${this.id} ${digits}`);
   }
 
   async transfer(destination: string): Promise<void> {
@@ -134,8 +129,8 @@ export class FreeswitchLeg implements CallLeg {
     try {
       await this.#unicast?.settled();
       await this.#settled();
-      if (this.#sip !== null) await forgetBridge(this.id, (line) => this.#command(line));
-      await this.#command(`uuid_transfer ${this.id} ${destination}`);
+      if (this.#sip !== null) await forgetBridge(this.id, (line) => this.#api.command(line));
+      await this.#api.command(`uuid_transfer ${this.id} ${destination}`);
     } catch (error) {
       this.#departed = false;
       throw error;
@@ -146,7 +141,7 @@ export class FreeswitchLeg implements CallLeg {
   async hangup(hangupCause: number): Promise<void> {
     await this.#end(async () => {
       await this.#settled();
-      if (!this.#gone) await this.#command(`uuid_kill ${this.id} ${hangupCauseName(hangupCause)}`);
+      if (!this.#gone) await this.#api.command(`uuid_kill ${this.id} ${hangupCauseName(hangupCause)}`);
     });
   }
 
@@ -192,7 +187,7 @@ export class FreeswitchLeg implements CallLeg {
   async #sight(): Promise<void> {
     for (let attempt = 0; attempt < SIGHTINGS; attempt += 1) {
       const { events } = this.#activity;
-      const dump = await this.#dump();
+      const dump = await this.#api.dump();
       // An event that came with the answer is newer than it.
       if (this.#activity.events !== events) continue;
       this.#activity.onDump(dump);
@@ -236,7 +231,7 @@ export class FreeswitchLeg implements CallLeg {
     if (this.#gone) return;
     this.#gone = true;
     this.#guard.hungUp();
-    this.#waits.end(this.#goneError());
+    this.#waits.end(this.#api.goneError());
     if (this.#ending !== null) return;
     if (this.#listener === null) this.#unheardHangup = hangupCause;
     else this.#listener.onHangup(hangupCause);
@@ -249,6 +244,8 @@ export class FreeswitchLeg implements CallLeg {
   }
 
   async #runEnd(lastWords: () => Promise<void>): Promise<void> {
+    this.#lifeline.abort(this.#api.goneError());
+    await this.#opening;
     await this.#unicast?.stop();
     try {
       await lastWords();
@@ -264,7 +261,7 @@ export class FreeswitchLeg implements CallLeg {
   }
 
   async #lingering(): Promise<void> {
-    const never = (): TalkspurtError => this.#late('carry unicast out');
+    const never = (): TalkspurtError => this.#api.late('carry unicast out');
     try {
       await this.#waits.wait({
         condition: () => !this.#guard.pending,
@@ -284,10 +281,23 @@ export class FreeswitchLeg implements CallLeg {
     const { state } = this.#guard;
     if (this.#departed || (state !== 'activated' && state !== 'active')) return;
     try {
-      await this.#command(parkCommand(this.id, this.#guard.repark()));
+      await this.#api.command(parkCommand(this.id, this.#guard.repark()));
     } catch (error) {
       // The channel or the link has gone by itself: there is nothing left that we could stop.
       if (!(error instanceof TalkspurtError)) throw error;
+    }
+  }
+
+  async #armUnicast(media: UnicastMediaOptions, signal: AbortSignal): Promise<MediaTransport> {
+    try {
+      const first = await this.#openUnicast(media, signal);
+      this.#unicast = this.#rearming(media, first);
+      this.#transport = this.#unicast.transport;
+      return this.#transport;
+    } catch (error) {
+      // The switch may have begun to send: whatever it has been told is taken back.
+      await this.#stopUnicast();
+      throw error;
     }
   }
 
@@ -296,12 +306,12 @@ export class FreeswitchLeg implements CallLeg {
     return await openUnicast({
       guard: this.#guard,
       waits: this.#waits,
-      command: (line) => this.#command(line),
+      command: (line) => this.#api.command(line),
       link,
       clock,
       media,
       signal,
-      late: (what) => this.#late(what),
+      late: (what) => this.#api.late(what),
     });
   }
 
@@ -313,7 +323,7 @@ export class FreeswitchLeg implements CallLeg {
         activity: this.#activity,
         mayArm: () => this.#parts.link.up && !this.#departed,
         open: (signal) => this.#openUnicast(media, signal),
-        stranded: async () => (await this.#dump())['Channel-State'] === 'CS_PARK',
+        sight: () => this.#sight(),
         onEnded: (reason) => {
           if (this.#ending === null && !this.#gone) this.#listener?.onMediaEnded(reason);
         },
@@ -331,7 +341,7 @@ export class FreeswitchLeg implements CallLeg {
       uuid: this.id,
       clock,
       waits: this.#waits,
-      command: (line) => this.#command(line),
+      command: (line) => this.#api.command(line),
       signal,
       onEnded: () => this.#sipEnded(),
     });
@@ -344,7 +354,7 @@ export class FreeswitchLeg implements CallLeg {
   async #leaveSip(sip: SipMedia): Promise<void> {
     await sip.close();
     try {
-      await forgetBridge(this.id, (line) => this.#command(line));
+      await forgetBridge(this.id, (line) => this.#api.command(line));
     } catch (error) {
       // The channel or the link has gone by itself: there is nothing left that we could set.
       if (!(error instanceof TalkspurtError)) throw error;
@@ -362,35 +372,12 @@ export class FreeswitchLeg implements CallLeg {
   /** Waits until a unicast that was written is carried out: nothing may overtake it. */
   async #settled(): Promise<void> {
     if (!this.#guard.pending || !this.#parts.link.up) return;
-    const onTimeout = (): TalkspurtError => this.#late('carry unicast out');
+    const onTimeout = (): TalkspurtError => this.#api.late('carry unicast out');
     const condition = (): boolean => !this.#guard.pending;
     try {
       await this.#waits.wait({ condition, limitMs: LIMITS.unicastFirstDatagramMs, onTimeout });
     } catch (error) {
       if (!hasCode(error, 'ERR_TALKSPURT_LINK_TIMEOUT') && !hasCode(error, 'ERR_TALKSPURT_CALL_GONE')) throw error;
     }
-  }
-
-  async #dump(): Promise<Readonly<Record<string, string | undefined>>> {
-    return parseJsonHeaders(await this.#command(`uuid_dump ${this.id} json`));
-  }
-
-  /** A command about this channel; a refusal is an error. */
-  async #command(command: string): Promise<string> {
-    if (this.#gone) throw this.#goneError();
-    const reply = await this.#parts.link.api(command);
-    if (!reply.startsWith('-')) return reply;
-    if (/no such channel|cannot locate|not found|invalid uuid/i.test(reply)) throw this.#goneError();
-    const verb = command.split(' ', 1)[0] ?? '';
-    const message = `${this.switchName} refused ${verb}: ${reply.trim().slice(0, 200)}`;
-    throw new TalkspurtError('ERR_TALKSPURT_SWITCH_COMMAND', message);
-  }
-
-  #late(what: string): TalkspurtError {
-    return new TalkspurtError('ERR_TALKSPURT_LINK_TIMEOUT', `${this.switchName} did not ${what} in time`);
-  }
-
-  #goneError(): TalkspurtError {
-    return new TalkspurtError('ERR_TALKSPURT_CALL_GONE', `the channel is no longer on ${this.switchName}`);
   }
 }

@@ -75,6 +75,8 @@ export async function openUnicast(opening: UnicastOpening): Promise<UnicastTrans
     ...(media.portRange === undefined ? {} : { portRange: media.portRange }),
   });
   try {
+    // None of the questions above was stopped by it; after this there is no way back.
+    signal.throwIfAborted();
     await link.activateUnicast(guard.permit(), {
       localHost: media.switchHost,
       remoteHost: media.advertiseHost,

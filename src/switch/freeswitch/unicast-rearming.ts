@@ -25,11 +25,8 @@ export interface UnicastRearmingParts {
   readonly mayArm: () => boolean;
   /** Parks anew and opens; whatever it started has ended when it rejects. */
   readonly open: (signal: AbortSignal) => Promise<MediaTransport>;
-  /**
-   * Whether the channel is parked, and yet in no park: a `uuid_park` of a channel that is there by one leaves it so, and
-   * only a transfer wakes it. May reject while the link is down.
-   */
-  readonly stranded: () => Promise<boolean>;
+  /** Has the activity follow what the switch says of the channel now. May reject while the link is down. */
+  readonly sight: () => Promise<void>;
   /** The audio does not come back. Called once at most, and not after {@link UnicastRearming.stop}. */
   readonly onEnded: (reason: string) => void;
 }
@@ -127,12 +124,14 @@ export class UnicastRearming {
     this.#parts.onEnded(this.#reason);
   }
 
-  /** Nothing has become of it. Never rejects. */
+  /**
+   * Nothing has become of it, by its events. A `uuid_park` of a channel that is parked by one ends that park and begins no
+   * other, without a word: only a transfer wakes it, and ours cuts nobody short. Never rejects.
+   */
   async #ask(): Promise<void> {
     this.#timer = null;
-    let stranded: boolean;
     try {
-      stranded = await this.#parts.stranded();
+      await this.#parts.sight();
     } catch (error) {
       if (!(error instanceof TalkspurtError)) throw error;
       if (this.#state === 'waiting') this.#look();
@@ -140,8 +139,8 @@ export class UnicastRearming {
     }
     // What happened meanwhile has been looked at.
     if (this.#state !== 'waiting' || this.#timer !== null) return;
-    if (stranded) this.#arm();
-    else this.#lost();
+    if (this.#parts.activity.verdict === 'between') this.#lost();
+    else this.#look();
   }
 
   #arm(): void {

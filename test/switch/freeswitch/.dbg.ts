@@ -1,0 +1,16 @@
+import { play } from './operator-world.ts';
+import { ChannelUnicast } from '../../../src/simulator/channel-unicast.ts';
+import { SimulatedChannel } from '../../../src/simulator/simulated-channel.ts';
+import { EslNativeLink } from '../../../src/switch/freeswitch/esl-native-link.ts';
+import { UnicastGuard } from '../../../src/switch/freeswitch/unicast-guard.ts';
+import { FreeswitchLeg } from '../../../src/switch/freeswitch/freeswitch-leg.ts';
+import { HandClock } from './hand-clock.ts';
+let now=()=>0;
+const oa=HandClock.prototype.advance; HandClock.prototype.advance=function(ms:number){now=()=>this.nowMs();return oa.call(this,ms)};
+const log=(...a:unknown[])=>console.log(now(),...a);
+const wrap=(c:any,m:string)=>{const o=c.prototype[m];c.prototype[m]=function(...a:any[]){log(c.name,m,JSON.stringify(a.map((x:any)=>typeof x==='object'?(x?.name??x?.uuid??x?.command??'obj'):x)).slice(0,160));return o.apply(this,a)}};
+const oact=ChannelUnicast.prototype.activate; ChannelUnicast.prototype.activate=function(r:any,m:boolean,p:any){log('  SIM activate port',r.remotePort,'park',p!==null,'taken',p?.unicast!=null);return oact.call(this,r,m,p)};
+wrap(SimulatedChannel,'transfer'); wrap(SimulatedChannel,'queueCommand');wrap(UnicastGuard,'carriedOut');wrap(UnicastGuard,'disturbed');wrap(UnicastGuard,'parked');wrap(UnicastGuard,'repark');wrap(UnicastGuard,'flowing');wrap(UnicastGuard,'permit');wrap(FreeswitchLeg,'release');wrap(FreeswitchLeg,'openMedia');
+const oe=FreeswitchLeg.prototype.onEvent; FreeswitchLeg.prototype.onEvent=function(e:any){log('event',e.name,e.headers.Application??'',e.headers['call-command']??'');return oe.call(this,e)};
+const us=(line:string)=>({by:'us' as const,line,x:0}); const op=(line:string)=>({by:'operator' as const,line,x:0,y:4});
+console.log(await play([[us('start p'),5],[op('uuid_broadcast X set::a=b aleg'),0],[us('stop'),1],[us('start p'),30],[op('uuid_kill X'),20]],0));

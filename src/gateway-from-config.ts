@@ -29,6 +29,7 @@ import { SpeechSynthesizer } from './simulator/speech.ts';
 import { EslAttachedLink } from './switch/freeswitch/esl-attached-link.ts';
 import type { EslAttachOptions } from './switch/freeswitch/esl-attached-link.ts';
 import type { EslEvent, EslLink } from './switch/freeswitch/esl-link.ts';
+import type { FreeswitchMediaOptions } from './switch/freeswitch/freeswitch-adapter.ts';
 import { FreeswitchAdapter } from './switch/freeswitch/freeswitch-adapter.ts';
 import { FrontDoor } from './switch/freeswitch/front-door.ts';
 import { OwnSounds } from './sound-source.ts';
@@ -225,15 +226,15 @@ function freeswitchAdapter(
   if ((kind === 'sip' || tap === 'sip') && sip === null) {
     throw new TalkspurtError('ERR_TALKSPURT_CONFIG_INVALID', `the media of switch ${name} is sip, and sip is closed`);
   }
-  const media = {
+  const fifo = fifoDirectory === undefined ? {} : { directory: fifoDirectory };
+  const media: FreeswitchMediaOptions = {
     bindHost,
     native,
     ...(advertiseHost === undefined ? {} : { advertiseHost }),
     ...(portRange === undefined ? {} : { portRange }),
     ...(sip === null ? {} : { sip: { hub: sip.hub, profile, codec } }),
     legs: kind,
-    tap:
-      tap === 'record-fifo' ? { kind: tap, ...(fifoDirectory === undefined ? {} : { directory: fifoDirectory }) } : tap,
+    tap: tap === 'record-fifo' ? { kind: tap, ...fifo } : (tap ?? (sip === null ? 'unicast' : 'sip')),
   };
   const given = link === null ? {} : { link };
   return new FreeswitchAdapter({ name, host, port, password, media, clock, events, onCustomEvent, ...given });

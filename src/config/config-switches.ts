@@ -12,9 +12,9 @@ const freeswitchMedia = z
       ),
     tap: z
       .enum(['sip', 'unicast', 'record-fifo'])
-      .default('sip')
+      .optional()
       .describe(
-        'Media path of bridged calls, which are tapped: an eavesdropper over `sip`, or by a loopback channel and `unicast`; `record-fifo` only listens, to a recording on this host',
+        'Media path of bridged calls, which are tapped; absent: `sip` where it is open, otherwise `unicast`. An eavesdropper over `sip`, or by a loopback channel and `unicast`; `record-fifo` only listens, to a recording on this host',
       ),
     fifoDirectory: filePath
       .optional()

@@ -263,7 +263,6 @@ export class FreeswitchAdapter implements SwitchAdapter {
       for (const [uuid, leg] of [...this.#legs]) {
         const reply = await this.#link.api(`uuid_exists ${uuid}`);
         if (reply.trim() === 'false') leg.onMissing();
-        else if (leg instanceof TapLeg) await leg.onSighted();
         else await leg.onSighted();
       }
     } catch (error) {
@@ -277,7 +276,7 @@ export class FreeswitchAdapter implements SwitchAdapter {
     const address = this.#options.media?.sip?.hub.address;
     if (address === undefined) return;
     try {
-      for (const { uuid, profile } of await takeUpLeftBehind(this.#link, address)) {
+      for (const { uuid, profile } of await takeUpLeftBehind(this.#link, address, this.#options.clock)) {
         const leg = await this.attach(uuid);
         this.#sink?.onCall(leg, profile);
       }

@@ -110,6 +110,10 @@ export class FreeswitchLeg implements CallLeg {
     return await opening;
   }
 
+  async remember(profile: string): Promise<void> {
+    if (this.#sip !== null) await this.#api.command(`uuid_setvar ${this.id} ${VOICE_VARIABLE} ${profile}`);
+  }
+
   async sendDtmf(digits: string): Promise<void> {
     if (!/^[0-9*#A-Da-dwW]{1,64}$/.test(digits)) {
       const message = 'digits are 0-9, A-D, * and #, with w for a pause; at most 64';

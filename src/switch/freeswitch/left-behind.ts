@@ -3,6 +3,8 @@
  * the voice of. A restart does not end calls: the legs are hung up, which parks the callers, and those who had a voice of a
  * profile are given it again.
  */
+import { delay } from '../../core/clock.ts';
+import type { Clock } from '../../core/clock.ts';
 import type { EslLink } from './esl-link.ts';
 import { isChannelId } from './esl-command-text.ts';
 import { TOKEN_PREFIX } from '../sip/sip-rendezvous.ts';
@@ -18,19 +20,35 @@ export interface VoicelessCall {
 
 /** Most legs that are looked at; a process has no more. */
 const LEGS = 4_000;
+const PARTING_POLLS = 40;
+const PARTING_POLL_MS = 50;
 
 /**
  * Hangs up the legs that were bridged to `address` (our `host:port`) and returns the calls that are to be taken up again.
  * To be called before any call of this process is there. @throws as {@link EslLink.api}
  */
-export async function takeUpLeftBehind(link: Pick<EslLink, 'api'>, address: string): Promise<VoicelessCall[]> {
+export async function takeUpLeftBehind(
+  link: Pick<EslLink, 'api'>,
+  address: string,
+  clock: Clock,
+): Promise<VoicelessCall[]> {
   const calls: VoicelessCall[] = [];
   for (const { uuid, callUuid } of staleLegs(await link.api(`show channels like ${TOKEN_PREFIX} as json`), address)) {
     const profile = isChannelId(callUuid) ? (await link.api(`uuid_getvar ${callUuid} ${VOICE_VARIABLE}`)).trim() : '';
     await link.api(`uuid_kill ${uuid}`);
+    if (isChannelId(callUuid)) await parted(link, callUuid, clock);
     if (/^[A-Za-z][A-Za-z0-9_-]{0,62}$/.test(profile)) calls.push({ uuid: callUuid, profile });
   }
   return calls;
+}
+
+/** The channel is bridged to nobody any more. One that stays so is for whoever looks at it next. */
+async function parted(link: Pick<EslLink, 'api'>, uuid: string, clock: Clock): Promise<void> {
+  for (let attempt = 0; attempt < PARTING_POLLS; attempt += 1) {
+    const bond = (await link.api(`uuid_getvar ${uuid} signal_bond`)).trim();
+    if (bond === '_undef_' || bond === '' || bond.startsWith('-')) return;
+    await delay(clock, PARTING_POLL_MS);
+  }
 }
 
 interface StaleLeg {

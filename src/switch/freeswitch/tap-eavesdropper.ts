@@ -10,8 +10,8 @@ import type { MediaTransport } from '../../transport/media-transport.ts';
 import { channelHappening } from './channel-event.ts';
 import type { EslEvent, EslLink } from './esl-link.ts';
 import type { EavesdropPath, TapChannels, TapTarget } from './tap-path.ts';
-import { whisperDigit, whisperVariables } from './tap-whisper.ts';
-import type { Whisper } from './tap-whisper.ts';
+import { whisperDigit, whisperPart, whisperVariables } from './tap-whisper.ts';
+import type { Hears, Whisper } from './tap-whisper.ts';
 
 /** What a tap does, whichever way it is had. */
 export interface Tap {
@@ -36,7 +36,8 @@ export interface EavesdropperParts {
   readonly clock: Clock;
   readonly channels: TapChannels;
   /** Which party, or both added up. */
-  readonly hears: 'both' | 'caller' | 'other';
+  readonly hears: Hears;
+  /** Whom the agent speaks to; of that an eavesdropper does what it can. */
   readonly whisper: Whisper;
   makePath(onEnded: (reason: string) => void): EavesdropPath;
   /** It ended, and not by `close`. Called once at most. */
@@ -104,7 +105,8 @@ export class Eavesdropper implements Tap {
   }
 
   async setWhisper(whisper: Whisper): Promise<void> {
-    const reply = await this.#parts.link.api(`uuid_recv_dtmf ${this.#uuid} ${whisperDigit(whisper)}`);
+    const digit = whisperDigit(whisperPart(whisper, this.#parts.hears));
+    const reply = await this.#parts.link.api(`uuid_recv_dtmf ${this.#uuid} ${digit}`);
     if (!reply.startsWith('-')) return;
     const message = `${this.#parts.switchName} refused uuid_recv_dtmf: ${reply.trim().slice(0, 200)}`;
     throw new TalkspurtError('ERR_TALKSPURT_SWITCH_COMMAND', message);
@@ -146,7 +148,7 @@ export class Eavesdropper implements Tap {
     const variables = [
       `origination_uuid=${this.#uuid}`,
       ...HEARS[hears],
-      ...whisperVariables(whisper),
+      ...whisperVariables(whisperPart(whisper, hears)),
       ...path.variables,
     ].join(',');
     this.#asked = 'waiting';

@@ -17,10 +17,12 @@ import type { Tap } from './tap-eavesdropper.ts';
 import { FifoTap } from './tap-fifo.ts';
 import type { FifoOptions } from './tap-fifo.ts';
 import { LoopbackPath, checkLoopbackRate } from './tap-loopback-path.ts';
-import { pairTaps } from './tap-pair.ts';
+import { hearApart, hearCaller } from './tap-pair.ts';
+import type { TapTransport } from './tap-pair.ts';
 import type { EavesdropPath, TapChannels, TapTarget } from './tap-path.ts';
 import { SipPath } from './tap-sip-path.ts';
-import type { Whisper } from './tap-whisper.ts';
+import { whisperPart } from './tap-whisper.ts';
+import type { Hears, Whisper } from './tap-whisper.ts';
 
 /** How a tap's audio is to be had: as that of legs (`unicast` goes by a loopback), or from a recording on this host. */
 export type TapMediaOptions = LegMediaOptions | ({ readonly kind: 'record-fifo' } & FifoOptions);
@@ -59,8 +61,11 @@ export class TapLeg implements CallLeg {
   readonly #parts: TapLegParts;
   /** The call is over, or we are. */
   readonly #over = new AbortController();
-  #taps: readonly Tap[] = [];
+  #target: TapTarget | null = null;
+  #taps: Tap[] = [];
+  #apart: TapTransport | null = null;
   #whisper: Whisper;
+  #changing: Promise<unknown> = Promise.resolve();
   #listener: LegListener | null = null;
   #gone = false;
   #ending: Promise<void> | null = null;
@@ -103,7 +108,8 @@ export class TapLeg implements CallLeg {
     const failing = new AbortController();
     const stop = AbortSignal.any([signal, this.#over.signal, failing.signal]);
     try {
-      const target = await this.#target(stop);
+      const target = await this.#look(stop);
+      this.#target = target;
       this.#taps = this.#makeTaps(target);
       const opened = await Promise.all(
         this.#taps.map(async (tap) => {
@@ -127,10 +133,9 @@ export class TapLeg implements CallLeg {
    * @throws ERR_TALKSPURT_NOT_SUPPORTED where the tap only listens, ERR_TALKSPURT_SWITCH_COMMAND, ERR_TALKSPURT_LINK_*
    */
   async setWhisper(whisper: Whisper): Promise<void> {
-    if (this.#gone) throw this.#goneError();
-    // The first one is what we speak through.
-    await this.#taps[0]?.setWhisper(whisper);
-    this.#whisper = whisper;
+    const changed = this.#changing.then(() => this.#changeWhisper(whisper));
+    this.#changing = Promise.allSettled([changed]);
+    await changed;
   }
 
   async sendDtmf(digits: string): Promise<void> {
@@ -187,19 +192,30 @@ export class TapLeg implements CallLeg {
   /** One eavesdropper for one sound, two for two. */
   #makeTaps(target: TapTarget): Tap[] {
     const { media, request, switchName, link, clock } = this.#parts;
-    const ends = {
-      onEnded: (reason: string) => this.#onTapEnded(reason),
-      onCleared: () => void this.#letGo(),
-    };
     if (media.kind === 'record-fifo') {
-      return [new FifoTap({ target, switchName, link, clock, request, options: media, ...ends })];
+      const onEnded = (reason: string): void => this.#onTapEnded(reason);
+      const onCleared = (): void => void this.#letGo();
+      return [new FifoTap({ target, switchName, link, clock, request, options: media, onEnded, onCleared })];
     }
-    const hears = { mono: ['caller'], mixed: ['both'], stereo: ['caller', 'other'] } as const;
-    return hears[request.mix].map((which, index) => {
-      const whisper = index === 0 ? this.#whisper : 'none';
-      const makePath = (onEnded: (reason: string) => void): EavesdropPath => this.#makePath(media, target, onEnded);
-      const { channels } = this.#parts;
-      return new Eavesdropper({ target, switchName, link, clock, channels, hears: which, whisper, makePath, ...ends });
+    if (request.mix === 'mixed') return [this.#makeEavesdropper(media, target, 'both', this.#whisper)];
+    const caller = this.#makeEavesdropper(media, target, 'caller', this.#whisper);
+    if (request.mix === 'mono' && !speaksToCaller(this.#whisper)) return [caller];
+    return [caller, this.#makeEavesdropper(media, target, 'other', this.#whisper)];
+  }
+
+  #makeEavesdropper(media: LegMediaOptions, target: TapTarget, hears: Hears, whisper: Whisper): Eavesdropper {
+    const { switchName, link, clock, channels } = this.#parts;
+    return new Eavesdropper({
+      target,
+      switchName,
+      link,
+      clock,
+      channels,
+      hears,
+      whisper,
+      makePath: (onEnded) => this.#makePath(media, target, onEnded),
+      onEnded: (reason) => this.#onTapEnded(reason),
+      onCleared: () => void this.#letGo(),
     });
   }
 
@@ -213,17 +229,44 @@ export class TapLeg implements CallLeg {
   #joined(opened: readonly MediaTransport[]): MediaTransport {
     const [caller, other] = opened;
     if (caller === undefined) throw new TalkspurtError('ERR_TALKSPURT_INTERNAL', 'a tap without audio');
-    if (other === undefined) return caller;
-    const { codec, sampleRateHz, ptimeMs } = other.format;
-    const { format } = caller;
-    if (codec === format.codec && sampleRateHz === format.sampleRateHz && ptimeMs === format.ptimeMs) {
-      return pairTaps(caller, other);
+    const { media, request } = this.#parts;
+    // A recording has done it all by itself, and one sound of both is one path.
+    if (media.kind === 'record-fifo' || request.mix === 'mixed') return caller;
+    if (other !== undefined) checkSameFormat(caller, other);
+    if (request.mix === 'stereo' && other !== undefined) return (this.#apart = hearApart(caller, other));
+    const apart = hearCaller(caller);
+    if (other !== undefined) apart.speakThrough(other);
+    return (this.#apart = apart);
+  }
+
+  async #changeWhisper(whisper: Whisper): Promise<void> {
+    if (this.#gone || this.#ending !== null) throw this.#goneError();
+    const { media, request } = this.#parts;
+    const missing = request.mix === 'mono' && this.#taps.length === 1 && speaksToCaller(whisper);
+    if (missing && media.kind !== 'record-fifo' && this.#target !== null && this.#apart !== null) {
+      await this.#addVoice(this.#apart, this.#makeEavesdropper(media, this.#target, 'other', 'none'));
     }
-    throw new TalkspurtError('ERR_TALKSPURT_MEDIA_FORMAT', 'the two parties of the call came in different formats');
+    for (const tap of this.#taps) await tap.setWhisper(whisper);
+    this.#whisper = whisper;
+  }
+
+  /** The caller cannot be spoken to through an eavesdropper that hears the caller alone: another one is had for it. */
+  async #addVoice(apart: TapTransport, tap: Tap): Promise<void> {
+    this.#taps.push(tap);
+    try {
+      const voice = await tap.open(this.#over.signal);
+      checkSameFormat(apart, voice);
+      apart.speakThrough(voice);
+    } catch (error) {
+      await tap.close();
+      // What it may still owe is paid with the others' release.
+      if (tap.cleared) this.#taps = this.#taps.filter((other) => other !== tap);
+      throw error;
+    }
   }
 
   /** What the call's channel carries; waited for while it has nothing yet. */
-  async #target(signal: AbortSignal): Promise<TapTarget> {
+  async #look(signal: AbortSignal): Promise<TapTarget> {
     const { clock, link, media } = this.#parts;
     const untilMs = clock.nowMs() + LIMITS.mediaOpenMs;
     for (;;) {
@@ -307,4 +350,15 @@ export class TapLeg implements CallLeg {
   #goneError(): TalkspurtError {
     return new TalkspurtError('ERR_TALKSPURT_CALL_GONE', `the channel is no longer on ${this.switchName}`);
   }
+}
+
+function speaksToCaller(whisper: Whisper): boolean {
+  return whisperPart(whisper, 'other') !== 'none';
+}
+
+function checkSameFormat(one: MediaTransport, another: MediaTransport): void {
+  const { codec, sampleRateHz, ptimeMs } = another.format;
+  const { format } = one;
+  if (codec === format.codec && sampleRateHz === format.sampleRateHz && ptimeMs === format.ptimeMs) return;
+  throw new TalkspurtError('ERR_TALKSPURT_MEDIA_FORMAT', 'the two parties of the call came in different formats');
 }

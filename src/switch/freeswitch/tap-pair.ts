@@ -10,13 +10,19 @@ import { frameSamples } from '../../core/media.ts';
 import { LIMITS } from '../../limits.ts';
 import type { MediaSink, MediaTransport, MediaTransportStats, PathQuality } from '../../transport/media-transport.ts';
 
-/** Pairs two paths of one format: the caller's, with the other party's as its `other`. It owns both. */
-export function pairTaps(caller: MediaTransport, other: MediaTransport): MediaTransport {
+/** Both parties, apart: the caller's path, with the other party's as its `other`. It owns both. */
+export function hearApart(caller: MediaTransport, other: MediaTransport): TapTransport {
   const gate = new PairGate(caller.format.ptimeMs);
   const second = new GatedTransport(other, gate);
-  const first = new CallerTransport(caller, gate, second);
+  const first = new TapTransport(caller, gate, second);
   gate.sides = [first, second];
+  first.speakThrough(other);
   return first;
+}
+
+/** The caller alone. It owns the path. */
+export function hearCaller(caller: MediaTransport): TapTransport {
+  return new TapTransport(caller, new PairGate(caller.format.ptimeMs));
 }
 
 /** Opens for both at once. */
@@ -35,7 +41,7 @@ class PairGate {
     if (this.open) return true;
     const [first, second] = this.sides;
     const other = first === side ? second : first;
-    if (other === undefined) return true;
+    if (other === undefined) return (this.open = true);
     const age = nowMs - other.frameMs;
     if (age < 2 * this.#ptimeMs) {
       this.open = true;
@@ -118,17 +124,28 @@ class GatedTransport implements MediaTransport {
   }
 }
 
-/** The caller's path, which ends with the other party's. */
-class CallerTransport extends GatedTransport {
-  readonly other: MediaTransport;
+/** The caller's path. What is said goes through every eavesdropper, and is heard where the switch lets that one whisper. */
+export class TapTransport extends GatedTransport {
+  readonly other?: MediaTransport;
+  readonly #voices: MediaTransport[] = [];
 
-  constructor(inner: MediaTransport, gate: PairGate, other: MediaTransport) {
+  constructor(inner: MediaTransport, gate: PairGate, other?: MediaTransport) {
     super(inner, gate);
-    this.other = other;
+    if (other !== undefined) this.other = other;
+  }
+
+  /** From now on what is said goes through `voice` too; it is closed with this one. */
+  speakThrough(voice: MediaTransport): void {
+    this.#voices.push(voice);
+  }
+
+  override send(payload: Uint8Array, startsTalkspurt: boolean): void {
+    super.send(payload, startsTalkspurt);
+    for (let at = 0; at < this.#voices.length; at += 1) this.#voices[at]!.send(payload, startsTalkspurt);
   }
 
   override async close(): Promise<void> {
-    await Promise.all([super.close(), this.other.close()]);
+    await Promise.all([super.close(), ...this.#voices.map((voice) => voice.close())]);
   }
 }
 

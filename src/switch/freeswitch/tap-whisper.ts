@@ -21,3 +21,13 @@ export function whisperVariables(whisper: Whisper): string[] {
   if (whisper === 'caller' || whisper === 'both') variables.push('eavesdrop_whisper_bleg=true');
   return variables;
 }
+
+/** What an eavesdropper hears: FreeSWITCH lets it speak into the same directions only. */
+export type Hears = 'both' | 'caller' | 'other';
+
+/** Of `whisper`, the part that an eavesdropper can do: who hears the caller speaks where the other party listens. */
+export function whisperPart(whisper: Whisper, hears: Hears): Whisper {
+  if (hears === 'both') return whisper;
+  const reached = hears === 'caller' ? 'other' : 'caller';
+  return whisper === reached || whisper === 'both' ? reached : 'none';
+}

@@ -1,16 +1,20 @@
 /** Taps on a bridged call of the simulated switch: who is heard, who hears, and that nothing is left. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { TalkspurtError } from '../../../src/core/errors.ts';
 import { WHISPERS } from '../../../src/switch/freeswitch/tap-whisper.ts';
 import {
   AGENT_HZ,
   CALLER_HZ,
   Ear,
   OTHER_HZ,
+  TonePhone,
   never,
+  rejects,
   speakThrough,
   toneLevel,
   until,
+  watchedLink,
   withBridgedCall,
 } from './tap-rig.ts';
 
@@ -52,7 +56,7 @@ test('stereo: both apart, with the same number in the same moment', () =>
     const transport = await leg.openMedia(never);
     assert.ok(transport.other);
     assert.is(await extraChannels(), 4);
-    const [ear, otherEar] = [new Ear(transport), new Ear(transport.other!)];
+    const [ear, otherEar] = [new Ear(transport), new Ear(transport.other)];
     await Promise.all([ear.next(1600), otherEar.next(1600)]);
     assert.is(ear.numbers[0], 1);
     assert.is(otherEar.numbers[0], 1);
@@ -75,13 +79,17 @@ test('whisper goes to whom it is for, is switched while it runs, and is not hear
     for (const whisper of ['caller', ...WHISPERS] as const) {
       if (whisper !== leg.whisper) await leg.setWhisper(whisper);
       // What is on its way is heard out.
-      await ear.next(4000);
+      await ear.next(2000);
       caller.phone.heard = [];
       other.phone.heard = [];
-      const [mine, theirs] = await Promise.all([ear.next(3200), otherEar.next(3200)]);
+      const [mine, theirs] = await Promise.all([ear.next(1600), otherEar.next(1600)]);
       const toCaller = toneLevel(caller.phone.heard, AGENT_HZ);
       const toOther = toneLevel(other.phone.heard, AGENT_HZ);
-      assert.is(toCaller > LOUD, whisper === 'caller' || whisper === 'both', `${whisper}: the caller hears ${toCaller}`);
+      assert.is(
+        toCaller > LOUD,
+        whisper === 'caller' || whisper === 'both',
+        `${whisper}: the caller hears ${toCaller}`,
+      );
       assert.is(toOther > LOUD, whisper === 'other' || whisper === 'both', `${whisper}: the other hears ${toOther}`);
       assert.ok(toneLevel(mine, AGENT_HZ) < QUIET && toneLevel(theirs, AGENT_HZ) < QUIET, `${whisper}: no echo of us`);
     }
@@ -158,25 +166,126 @@ test('a loopback of 16 kHz on a call of 16 kHz is heard as it is', () =>
     assert.ok(toneLevel(await ear.next(3200), CALLER_HZ, 16_000) > LOUD);
   }, 16_000));
 
-test('an abort at any moment of the opening leaves nothing', () =>
-  withBridgedCall(async ({ makeTap, extraChannels, watched, caller, told }) => {
-    for (const afterMs of [0, 1, 2, 4, 8, 16, 32, 64]) {
-      const leg = makeTap({ request: { mix: 'stereo', sampleRateHz: null } });
+test('an abort before any command of the opening leaves nothing', () =>
+  withBridgedCall(async ({ makeTap, extraChannels, watched, caller, link, told }) => {
+    let commands = 0;
+    for (let step = 1; commands >= step - 1; step += 1) {
+      commands = 0;
       const abort = new AbortController();
+      const counted = watchedLink(link, () => {
+        commands += 1;
+        if (commands === step) abort.abort();
+      });
+      const leg = makeTap({ request: { mix: 'mono', sampleRateHz: null }, link: counted });
       const opening = leg.openMedia(abort.signal);
-      opening.catch(() => undefined);
-      await new Promise<void>((resolve) => setTimeout(resolve, afterMs));
-      abort.abort();
-      await opening.then(
-        () => undefined,
-        () => undefined,
-      );
+      // The last round is not aborted at all: it has no command of that number.
+      if (!(await settles(opening))) assert.ok(abort.signal.aborted, `step ${step}`);
       await leg.release();
-      await until(async () => (await extraChannels()) === 0, `nothing after ${afterMs} ms`);
-      await until(() => watched.size === 0, 'nothing is watched');
+      await until(async () => (await extraChannels()) === 0, `nothing after step ${step}`);
+      await until(() => watched.size === 0, `nothing is watched after step ${step}`);
+      if (!abort.signal.aborted) break;
+      assert.is(told.filter((text) => text === 'released').length, step);
+      assert.ok(step < 60);
     }
+    assert.ok(commands > 10, 'the opening was seen whole');
     assert.not(caller.channel.gone);
-    assert.is(told.filter((text) => text === 'released').length, 8);
+  }));
+
+test('an eavesdropper that the switch makes after we have given up is ended too', () =>
+  withBridgedCall(async ({ makeTap, extraChannels, link, told }) => {
+    const asked = gate();
+    const hold = gate();
+    const slow = watchedLink(link, async (command) => {
+      if (!command.startsWith('originate')) return;
+      asked.open();
+      await hold.opened;
+    });
+    const leg = makeTap({ link: slow });
+    const abort = new AbortController();
+    const opening = leg.openMedia(abort.signal);
+    await asked.opened;
+    abort.abort();
+    assert.not(await settles(opening));
+    await leg.release();
+    assert.equal(told, ['up'], 'the channel is kept while something may come of it');
+    hold.open();
+    await until(() => told.includes('released'), 'the late one is ended');
+    await until(async () => (await extraChannels()) === 0, 'no channel of ours');
+  }));
+
+test('without a link the end is owed, and paid when the link is back', () =>
+  withBridgedCall(async ({ makeTap, extraChannels, link, told }) => {
+    let down = false;
+    const failing = watchedLink(link, () => {
+      if (down) throw new TalkspurtError('ERR_TALKSPURT_LINK_DOWN', 'down');
+    });
+    const leg = makeTap({ link: failing });
+    await leg.openMedia(never);
+    down = true;
+    leg.onBlind();
+    await leg.release();
+    assert.is(await extraChannels(), 2);
+    assert.equal(told, ['up']);
+    down = false;
+    await leg.onSighted();
+    assert.equal(told, ['up', 'released']);
+    await until(async () => (await extraChannels()) === 0, 'no channel of ours');
+  }));
+
+test('what happened while the link was down is found out when it is back', () =>
+  withBridgedCall(async ({ makeTap, link, told, watched, caller }) => {
+    const leg = makeTap();
+    const transport = await leg.openMedia(never);
+    const ear = new Ear(transport);
+    leg.onBlind();
+    await leg.onSighted();
+    await ear.next(800);
+    const ours = [...watched].filter(([uuid]) => uuid !== caller.channel.uuid);
+    for (const [uuid] of ours) watched.set(uuid, () => undefined);
+    leg.onBlind();
+    await link.api(`uuid_kill ${ours[0]![0]}`);
+    await leg.onSighted();
+    await until(() => told.some((text) => text.startsWith('ended')), 'the end is told');
+    leg.onMissing();
+    assert.ok(told.includes('hangup 16'));
+  }));
+
+test('mono: the caller is spoken to through an eavesdropper that is had when it is needed', () =>
+  withBridgedCall(async ({ makeTap, extraChannels, caller, other }) => {
+    const leg = makeTap({ request: { mix: 'mono', sampleRateHz: null }, whisper: 'none' });
+    const transport = await leg.openMedia(never);
+    assert.is(await extraChannels(), 2, 'who only listens has one');
+    const ear = new Ear(transport);
+    speakThrough(transport, ear);
+    await Promise.all([leg.setWhisper('both'), leg.setWhisper('caller')]);
+    assert.is(leg.whisper, 'caller');
+    assert.is(await extraChannels(), 4, 'and one more, once');
+    await ear.next(4000);
+    assert.ok(toneLevel(caller.phone.heard.slice(-1600), AGENT_HZ) > LOUD);
+    assert.ok(toneLevel(other.phone.heard.slice(-1600), AGENT_HZ) < QUIET);
+    await leg.release();
+    await until(async () => (await extraChannels()) === 0, 'no channel of ours');
+    await rejects(leg.setWhisper('none'), 'ERR_TALKSPURT_CALL_GONE');
+  }));
+
+test('a switch that refuses to eavesdrop is believed, and a call without a codec is not tapped', () =>
+  withBridgedCall(async ({ makeTap, extraChannels, link, fs }) => {
+    const refusing = watchedLink(link, () => undefined);
+    const refused = new Proxy(refusing, {
+      get: (target, name) =>
+        name === 'bgapi' ? async () => '-ERR CHAN_NOT_IMPLEMENTED\n' : (Reflect.get(target, name, target) as unknown),
+    });
+    await rejects(makeTap({ link: refused }).openMedia(never), 'ERR_TALKSPURT_SWITCH_COMMAND');
+    const ringing = fs.createCall({ phone: new TonePhone(CALLER_HZ), answered: false });
+    const abort = new AbortController();
+    let looks = 0;
+    const looking = watchedLink(link, (command) => {
+      if (command.endsWith('read_rate')) looks += 1;
+      if (looks === 2) abort.abort();
+    });
+    const opening = makeTap({ uuid: ringing.uuid, link: looking }).openMedia(abort.signal);
+    assert.not(await settles(opening));
+    assert.is(await extraChannels(), 1, 'the ringing one alone');
   }));
 
 test('a release in the middle of the opening ends it', () =>
@@ -189,14 +298,16 @@ test('a release in the middle of the opening ends it', () =>
     assert.is(await extraChannels(), 0);
   }));
 
-async function rejects(promise: Promise<unknown>, code: string): Promise<void> {
-  try {
-    await promise;
-  } catch (error) {
-    assert.is((error as { code?: string }).code, code, String(error));
-    return;
-  }
-  assert.unreachable(`resolved instead of ${code}`);
+/** Whether it resolved. */
+async function settles(promise: Promise<unknown>): Promise<boolean> {
+  const [result] = await Promise.allSettled([promise]);
+  return result.status === 'fulfilled';
+}
+
+function gate(): { readonly opened: Promise<void>; open(): void } {
+  let open = (): void => undefined;
+  const opened = new Promise<void>((resolve) => (open = resolve));
+  return { opened, open };
 }
 
 test.run();

@@ -11,7 +11,7 @@ import type { TapLegParts, TapMediaOptions } from '../../../src/switch/freeswitc
 import type { MediaTransport } from '../../../src/transport/media-transport.ts';
 
 export const clock = new SystemClock();
-export const never = new AbortController().signal;
+export const { signal: never }: AbortController = new AbortController();
 export const CALLER_HZ = 500;
 export const OTHER_HZ = 1250;
 export const AGENT_HZ = 2000;
@@ -218,4 +218,30 @@ export async function until(condition: () => boolean | Promise<boolean>, what: s
     await new Promise<void>((resolve) => clock.after(10, resolve));
   }
   throw new Error(`it never came to be: ${what}`);
+}
+
+/** A link whose commands about taps are looked at first. */
+export function watchedLink(link: EslLink, before: (command: string) => Promise<void> | void): EslLink {
+  const methods = {
+    api: async (command: string) => (await before(command), await link.api(command)),
+    bgapi: async (command: string) => (await before(command), await link.bgapi(command)),
+  };
+  return new Proxy(link, {
+    get(target, name) {
+      if (name === 'api' || name === 'bgapi') return methods[name];
+      const value: unknown = Reflect.get(target, name, target);
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+    },
+  });
+}
+
+/** Rejects with this code. */
+export async function rejects(promise: Promise<unknown>, code: string): Promise<void> {
+  try {
+    await promise;
+  } catch (error) {
+    assert.is((error as { code?: string }).code, code, String(error));
+    return;
+  }
+  assert.unreachable(`resolved instead of ${code}`);
 }

@@ -78,7 +78,9 @@ export class BinaryPlayback implements ModulePlayback {
     if (message?.['type'] !== 'mark') return;
     const data = message['data'] as Readonly<Record<string, unknown>> | null | undefined;
     const index = this.#marks.findIndex(({ name }) => name === data?.['name']);
-    if (index < 0 || data?.['event'] !== 'playout') return;
+    if (index < 0) return;
+    // Sent after a flush and cleared by it all the same.
+    if (data?.['event'] !== 'playout') return this.#giveUp();
     this.#played = Math.max(this.#played ?? 0, this.#marks[index]!.frames);
     this.#marks.splice(0, index + 1);
   }

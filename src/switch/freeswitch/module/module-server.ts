@@ -85,7 +85,10 @@ export class ModuleServer {
       handleProtocols: (offered) => (offered.has(subprotocol) ? subprotocol : false),
     });
     const http = { maxHeaderSize: LIMITS.moduleHeaderBytes };
-    this.#http = options.tls === undefined ? createServer(http) : createTlsServer({ ...http, ...options.tls, handshakeTimeout: LIMITS.moduleHandshakeMs });
+    this.#http =
+      options.tls === undefined
+        ? createServer(http)
+        : createTlsServer({ ...http, ...options.tls, handshakeTimeout: LIMITS.moduleHandshakeMs });
     this.#http.maxConnections = LIMITS.moduleConnections * 2;
     this.#http.on(options.tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) =>
       this.#greet(socket),

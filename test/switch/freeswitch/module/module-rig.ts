@@ -104,7 +104,9 @@ export class ModuleRig {
   }
 
   /** Begins to open; the module captures nothing by itself. */
-  async begin(options: Partial<ModuleMediaOptions> = {}): Promise<{ readonly opened: ReturnType<ModuleMedia['open']> }> {
+  async begin(
+    options: Partial<ModuleMediaOptions> = {},
+  ): Promise<{ readonly opened: ReturnType<ModuleMedia['open']> }> {
     if (this.server.port === 0) await this.server.listen();
     const [detection] = await detectModules(this.link);
     if (detection === undefined) throw new Error('no module');

@@ -1,8 +1,10 @@
 import { ComfortNoise } from './comfort-noise';
+import { Compressor } from './compressor';
 import { Concealment } from './conceal';
 import { GainRamp } from './gain-ramp';
 import { CODEC_L16, CODEC_PCMA, CODEC_PCMU } from './layout';
 import { decodeAlaw, decodeUlaw, encodeAlaw, encodeUlaw } from './g711';
+import { LowPass } from './low-pass';
 import { Resampler } from './resample';
 import { RingBuffer } from './ring-buffer';
 import { Tone } from './tone';
@@ -30,8 +32,11 @@ export class Call {
   outputBytes: i32;
   capturePassThrough: bool;
   renderPassThrough: bool;
-  /** The render resampler still holds the end of a phrase. */
-  renderTail: bool;
+  /** The agent's voice goes through the low-pass and the compressor. */
+  shaped: bool;
+  /** For how many samples behind the end of a phrase something is still to come: in all, and of the present one. */
+  renderTailSamples: i32;
+  renderTailLeft: i32;
 }
 
 export const call = changetype<Call>(memory.data(offsetof<Call>(), 16));
@@ -42,6 +47,8 @@ export const concealment = changetype<Concealment>(memory.data(offsetof<Concealm
 export const comfortNoise = changetype<ComfortNoise>(memory.data(offsetof<ComfortNoise>(), 16));
 export const hopRing = changetype<RingBuffer>(memory.data(offsetof<RingBuffer>(), 16));
 export const voice = changetype<VoiceActivity>(memory.data(offsetof<VoiceActivity>(), 16));
+export const lowPass = changetype<LowPass>(memory.data(offsetof<LowPass>(), 16));
+export const compressor = changetype<Compressor>(memory.data(offsetof<Compressor>(), 16));
 export const renderGain = changetype<GainRamp>(memory.data(offsetof<GainRamp>(), 16));
 export const tone = changetype<Tone>(memory.data(offsetof<Tone>(), 16));
 

@@ -13,6 +13,7 @@ import {
   comfortNoise,
   concealment,
   hopRing,
+  lowPass,
   narrowResampler,
   renderGain,
   renderResampler,
@@ -41,10 +42,12 @@ import {
   REFUSED_BACKEND_INPUT,
   REFUSED_BACKEND_OUTPUT,
   REFUSED_LEG,
+  REFUSED_SHAPING,
   RENDER_BANK,
   RENDER_LINE,
 } from './layout';
 import { knownRate } from './resample';
+import { shape, startShaping } from './shaping';
 import { planDetection } from './voice-activity';
 
 export { capture } from './capture';
@@ -72,6 +75,7 @@ export {
   REFUSED_BACKEND_INPUT,
   REFUSED_BACKEND_OUTPUT,
   REFUSED_LEG,
+  REFUSED_SHAPING,
   RENDER_PCM,
   SAID,
   SCRATCH_PCM,
@@ -86,7 +90,7 @@ g722.start(G722_DECODER);
 
 /**
  * Sets both pipes up and forgets all audio. Codecs by their CODEC_ number, rates in Hz, ptime in ms. Returns CONFIGURED,
- * or a REFUSED_ number and leaves the call unusable.
+ * or a REFUSED_ number and leaves the call unusable. The agent's voice is not shaped.
  */
 export function configure(
   legCodec: i32,
@@ -115,7 +119,10 @@ export function configure(
   call.outputBytes = bytesOf(outputCodec, call.outputSamples);
   call.capturePassThrough = legCodec == inputCodec && legHz == inputHz;
   call.renderPassThrough = legCodec == outputCodec && legHz == outputHz;
-  call.renderTail = false;
+  call.shaped = false;
+  // What the resampler holds is shorter than the shortest frame.
+  call.renderTailSamples = legHz == outputHz ? 0 : call.legSamples;
+  call.renderTailLeft = 0;
 
   captureResampler.start(CAPTURE_BANK, CAPTURE_LINE, legHz, inputHz);
   narrowResampler.start(NARROW_BANK, NARROW_LINE, legHz, 8000);
@@ -127,6 +134,21 @@ export function configure(
   memory.fill(METERS, 0, 16);
   store<f32>(METERS + ((<usize>METER_CAPTURE_LEVEL) << 2), -127.0);
   store<f32>(METERS + ((<usize>METER_RENDER_LEVEL) << 2), -127.0);
+  return CONFIGURED;
+}
+
+/**
+ * Has the agent's voice shaped from now on, with no pass-through: threshold in dBov (−60..0), make-up gain in dB (0..24),
+ * cut-off in Hz (100..20000). Call it behind `configure`. Returns CONFIGURED, or REFUSED_SHAPING and changes nothing.
+ */
+export function setShaping(thresholdDb: f64, makeupDb: f64, lowPassHz: f64): i32 {
+  if (call.shaped || call.legSamples == 0) return REFUSED_SHAPING;
+  if (!(thresholdDb >= -60.0 && thresholdDb <= 0.0)) return REFUSED_SHAPING;
+  if (!(makeupDb >= 0.0 && makeupDb <= 24.0)) return REFUSED_SHAPING;
+  if (!(lowPassHz >= 100.0 && lowPassHz <= 20000.0)) return REFUSED_SHAPING;
+  startShaping(thresholdDb, makeupDb, lowPassHz, call.legHz);
+  call.renderPassThrough = false;
+  call.renderTailSamples += lowPass.tailSamples;
   return CONFIGURED;
 }
 
@@ -208,6 +230,16 @@ export function gainMove(gain: f32, samples: i32): void {
 /** Stage: changes samples in place. */
 export function gainApply(pcm: usize, samples: i32): void {
   renderGain.apply(pcm, samples);
+}
+
+/** Stage: starts the shaping at this rate; the arguments of `setShaping` are taken as they are. */
+export function shapingStart(thresholdDb: f64, makeupDb: f64, lowPassHz: f64, sampleRateHz: i32): void {
+  startShaping(thresholdDb, makeupDb, lowPassHz, sampleRateHz);
+}
+
+/** Stage: changes samples in place. */
+export function shapingApply(pcm: usize, samples: i32): void {
+  shape(pcm, samples);
 }
 
 /** Stage: starts the concealment for a leg of this rate. */

@@ -12,7 +12,7 @@
  *   └──────┬────────┘                  (8 kHz view)  ─▶ VAD──────┬──────┘
  *   resample ▼                                           resample ▼
  *   ┌───────────────┐                                    ┌───────────────┐
- *   │ SCRATCH_PCM   │ i16, backend rate                  │ RENDER_PCM    │ i16, leg rate (gain in place)
+ *   │ SCRATCH_PCM   │ i16, backend rate                  │ RENDER_PCM    │ i16, leg rate (shaping, gain in place)
  *   └──────┬────────┘                                    └──────┬────────┘
  *     encode ▼                                             encode ▼
  *   ┌───────────────┐                                    ┌───────────────┐
@@ -35,6 +35,8 @@ export const REFUSED_LEG: i32 = 1;
 export const REFUSED_BACKEND_INPUT: i32 = 2;
 export const REFUSED_BACKEND_OUTPUT: i32 = 3;
 export const REFUSED_AGGRESSIVENESS: i32 = 4;
+/** The same of `setShaping`. */
+export const REFUSED_SHAPING: i32 = 5;
 
 /** The longest frame: 60 ms at 48 kHz. */
 export const FRAME_SAMPLES_MAX: i32 = 2880;
@@ -81,6 +83,9 @@ export const HOP_RING: usize = memory.data(1024 * 2, 16);
 /** 25 ms of past audio at 48 kHz, i16: what a lost frame is made of. */
 export const CONCEAL_HISTORY_SAMPLES: i32 = 1200;
 export const CONCEAL_HISTORY: usize = memory.data(1200 * 2, 16);
+
+/** 1 ms at 48 kHz, f64: what passes between the stages of the shaping. */
+export const SHAPING_LINE: usize = memory.data(48 * 8, 16);
 
 /** The detector: analysis frame, window, spectrum and twiddles (f32), bit reversal (u8), band state (f32). */
 export const VOICE_HOP: usize = memory.data(80 * 2, 16);

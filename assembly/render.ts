@@ -1,23 +1,25 @@
 import { call, decode, encode, renderGain, renderResampler, writeSilence } from './call';
 import { CODEC_L16, METER_RENDER_LEVEL, METERS, RENDER_PCM, SAID, SCRATCH_PCM, WIRE_OUT } from './layout';
 import { levelDbov } from './level';
+import { restShaping, shape } from './shaping';
 
 /**
  * What does it do? Backend → caller: what the backend says in, one wire frame of the leg out.
  * How does it work? Top to bottom:
  *
- *   SAID ─▶ pad ─▶ decode ─▶ resample ─▶ gain ramp ─▶ level ─▶ encode ─▶ WIRE_OUT
+ *   SAID ─▶ pad ─▶ decode ─▶ resample ─▶ shaping ─▶ gain ramp ─▶ level ─▶ encode ─▶ WIRE_OUT
  *
  *   Pass-through (leg and backend speak the same) leaves the bytes where they are, in SAID, and only measures; they are
- *   encoded again only while the gain moves or is not 1. When nothing is said, one frame of zeros pushes the end of the
- *   phrase out of the resampler, and from then on the frame is digital silence: 0xFF (µ-law), 0xD5 (A-law) or 0.
+ *   encoded again only while the gain moves or is not 1. Shaping is off unless asked for, and then there is no
+ *   pass-through. When nothing is said, zeros push the end of the phrase out of the resampler (one frame) and of the
+ *   low-pass, and from then on the frame is digital silence: 0xFF (µ-law), 0xD5 (A-law) or 0.
  * How do I use it? Put at most one frame at SAID and call `render(bytes)`; `render(0)` when there is nothing to say.
  * Not for: more than one frame.
  */
 export function render(saidBytes: i32): void {
   const samples = call.legSamples;
   const out = call.renderPassThrough ? SAID : WIRE_OUT;
-  if (saidBytes <= 0 && !call.renderTail) {
+  if (saidBytes <= 0 && call.renderTailLeft <= 0) {
     rest(out, samples);
     return;
   }
@@ -33,16 +35,18 @@ export function render(saidBytes: i32): void {
     decode(call.outputCodec, SCRATCH_PCM, SAID, call.outputSamples);
     renderResampler.push(pcm, SCRATCH_PCM, call.outputSamples);
   }
-  call.renderTail = saidBytes > 0 && call.outputHz != call.legHz;
+  call.renderTailLeft = saidBytes > 0 ? call.renderTailSamples : call.renderTailLeft - samples;
 
+  if (call.shaped) shape(pcm, samples);
   const changed = !renderGain.neutral;
   if (changed) renderGain.apply(pcm, samples);
   store<f32>(METERS + ((<usize>METER_RENDER_LEVEL) << 2), levelDbov(pcm, samples));
   if (!linear && (changed || !call.renderPassThrough)) encode(call.legCodec, out, pcm, samples);
 }
 
-/** Nothing to be heard: digital silence, without work. The gain goes on moving. */
+/** Nothing to be heard: digital silence, without work. The gain and the compressor go on moving. */
 function rest(out: usize, samples: i32): void {
+  if (call.shaped) restShaping(samples);
   renderGain.skip(samples);
   writeSilence(call.legCodec, out, samples);
   store<f32>(METERS + ((<usize>METER_RENDER_LEVEL) << 2), -127.0);

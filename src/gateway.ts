@@ -22,6 +22,7 @@ import { MediaScheduler } from './session/media-scheduler.ts';
 import { SessionTable } from './session/session-table.ts';
 import { Session } from './session/session.ts';
 import type { CallLeg, SwitchAdapter, SwitchSink } from './switch/switch-adapter.ts';
+import { hangupCauseOf } from './switch/switch-adapter.ts';
 
 export type { GatewayProfile } from './call-planner.ts';
 
@@ -261,8 +262,8 @@ export class Gateway implements CommandTarget, SwitchSink {
     await Promise.all([...this.#calls.all()].map((session) => session.stop(reason)));
   }
 
-  onCall(leg: CallLeg, profileName: string): void {
-    void this.#adopt(leg, profileName);
+  onCall(leg: CallLeg, profileName: string, adopted = false): void {
+    void this.#adopt(leg, profileName, adopted);
   }
 
   onLinkDown(): void {
@@ -274,7 +275,7 @@ export class Gateway implements CommandTarget, SwitchSink {
   }
 
   /** A leg that the switch itself handed over. Never rejects. */
-  async #adopt(leg: CallLeg, profile: string): Promise<void> {
+  async #adopt(leg: CallLeg, profile: string, adopted: boolean): Promise<void> {
     const target: StartTarget = { kind: 'profile', name: profile };
     try {
       this.admit(leg.id, target);
@@ -283,7 +284,7 @@ export class Gateway implements CommandTarget, SwitchSink {
       const failure = asTalkspurtError(error);
       this.#emit({ type: 'call.refused', switch: leg.switchName, error: failure });
       // A session that failed has let the leg go; one that was never made has not.
-      if (this.#calls.get(leg.id) === undefined) await this.#letGo(leg);
+      if (this.#calls.get(leg.id) === undefined) await this.#letGo(leg, adopted);
     }
   }
 
@@ -299,9 +300,9 @@ export class Gateway implements CommandTarget, SwitchSink {
     }
   }
 
-  async #letGo(leg: CallLeg): Promise<void> {
+  async #letGo(leg: CallLeg, hangup = false): Promise<void> {
     try {
-      await leg.release();
+      await (hangup ? leg.hangup(hangupCauseOf('error')) : leg.release());
     } catch (error) {
       this.#emit({ type: 'call.refused', switch: leg.switchName, error: asTalkspurtError(error) });
     }

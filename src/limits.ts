@@ -27,6 +27,8 @@ export const LIMITS = {
   rearms: 1_000,
   /** A sound that is played to a call; a longer one is refused with ERR_TALKSPURT_SOUND. Also what waits of them, ms. */
   soundMs: 120_000,
+  /** A sound's file: two minutes of 48 kHz stereo. A larger one is refused with ERR_TALKSPURT_SOUND before it is read. */
+  soundBytes: 24 * 1024 * 1024,
   /** Sounds that are fetched at once, and how long one may take; then ERR_TALKSPURT_SOUND. */
   soundFetches: 32,
   soundFetchMs: 10_000,

@@ -1,5 +1,5 @@
 /** Sounds and speech of our own, whole and in the format of a call: WAV files, WAV over http(s), the built-in voice. */
-import { realpath } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import { isAbsolute, join, normalize, sep } from 'node:path';
 import type { SoundSource } from './call-orders.ts';
 import type { Clock } from './core/clock.ts';
@@ -81,6 +81,10 @@ export class OwnSounds implements SoundSource {
       const root = await realpath(directory);
       const path = await realpath(join(root, source));
       if (!path.startsWith(root + sep)) throw soundError('the file is a link to outside of sounds.directory');
+      const stats = await stat(path);
+      // A pipe would never end, and would hold up every other file meanwhile.
+      if (!stats.isFile()) throw soundError('it is no regular file');
+      if (stats.size > LIMITS.soundBytes) throw soundError(`it is larger than ${LIMITS.soundBytes} bytes`);
       return path;
     } catch (error) {
       if (error instanceof TalkspurtError) throw error;
@@ -99,7 +103,7 @@ export class OwnSounds implements SoundSource {
       cancel.abort(soundError(`the sound did not come within ${LIMITS.soundFetchMs} ms`));
     });
     try {
-      const response = await fetch(url, { signal: cancel.signal, redirect: 'follow' });
+      const response = await fetch(url, { signal: cancel.signal, redirect: 'error' });
       if (!response.ok || response.body === null) throw soundError(`the server answered ${response.status}`);
       return await bounded(response.body);
     } catch (error) {
@@ -137,7 +141,7 @@ async function bounded(body: ReadableStream<Uint8Array>): Promise<Uint8Array> {
   let bytes = 0;
   for await (const part of body) {
     bytes += part.length;
-    if (bytes > LIMITS.wavBytes) throw soundError(`it is larger than ${LIMITS.wavBytes} bytes`);
+    if (bytes > LIMITS.soundBytes) throw soundError(`it is larger than ${LIMITS.soundBytes} bytes`);
     parts.push(part);
   }
   return Buffer.concat(parts, bytes);

@@ -1,5 +1,6 @@
 /** Reads the certificates of a stream, for each call anew: they may be renewed meanwhile. */
-import { open } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
+import { open, stat } from 'node:fs/promises';
 import { TalkspurtError } from '../core/errors.ts';
 import type { BackendTls } from './backend-dial.ts';
 import type { StreamTls } from './stream-config.ts';
@@ -30,11 +31,14 @@ const MOST_BYTES = 4 * 1024 * 1024;
 
 async function pem(name: string, field: string, path: string): Promise<Buffer> {
   try {
+    // Looked at before it is opened: a pipe would hold up the opening, a device the reading.
+    const { size } = regular(await stat(path));
     const file = await open(path);
     try {
-      const { size } = await file.stat();
       if (size > MOST_BYTES) throw new RangeError('it is too long to be one');
-      return await file.readFile();
+      const bytes = Buffer.alloc(size);
+      const { bytesRead } = await file.read(bytes, 0, size, 0);
+      return bytes.subarray(0, bytesRead);
     } finally {
       await file.close();
     }
@@ -46,4 +50,9 @@ async function pem(name: string, field: string, path: string): Promise<Buffer> {
       { details: { field, path } },
     );
   }
+}
+
+function regular(stats: Stats): Stats {
+  if (stats.isFile()) return stats;
+  throw new RangeError('it is no regular file');
 }

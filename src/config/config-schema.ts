@@ -115,7 +115,7 @@ const profile = z.strictObject({
     .min(100)
     .max(20_000)
     .default(session.lowPassHz)
-    .describe('Cut-off of the low-pass, Hz; at half the rate of the leg or above it is not there'),
+    .describe('Cut-off of the low-pass, Hz; from 0.45 of the rate of the leg on it is not there'),
   speechCache: z
     .boolean()
     .default(session.speechCache)

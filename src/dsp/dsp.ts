@@ -1,6 +1,16 @@
 /** The port of the signal chain: one instance is one call's whole DSP state. */
 import type { AudioFormat, MediaFormat } from '../core/media.ts';
 
+/** How the agent's voice is shaped, at the rate of the leg: low-pass, then compressor; never above −1 dB of overload. */
+export interface ShapingOptions {
+  /** Level above which the compressor works (3:1, knee of 6 dB), dBov: −60..0. A sine of full scale has −3. */
+  readonly compressorThresholdDb: number;
+  /** Gain behind the compressor, dB: 0..24. */
+  readonly compressorMakeupDb: number;
+  /** Cut-off of the low-pass (24 dB per octave), Hz: 100..20000; from 0.45 of the leg's rate on it is not there. */
+  readonly lowPassHz: number;
+}
+
 /** What the two pipes connect. */
 export interface DspOptions {
   /** The call's side: codec, rate and packet duration of the wire. */
@@ -11,6 +21,8 @@ export interface DspOptions {
   readonly backendOutput: AudioFormat;
   /** First detector's aggressiveness: 0 hears the most, 3 rejects the most noise. Default 2. */
   readonly vadAggressiveness?: 0 | 1 | 2 | 3;
+  /** Shaping of the agent's voice; absent: none, and not one byte is touched for it. With it, render never passes through. */
+  readonly shaping?: ShapingOptions;
 }
 
 /**
@@ -19,7 +31,7 @@ export interface DspOptions {
  * next call of the same method.
  */
 export interface Dsp {
-  /** Sets the pipes up and forgets all earlier audio. @throws ERR_TALKSPURT_DSP_OPTIONS for formats it cannot join. */
+  /** Sets the pipes up and forgets all earlier audio. @throws ERR_TALKSPURT_DSP_OPTIONS for what it cannot do. */
   configure(options: DspOptions): void;
   /**
    * Caller → backend: one wire frame of the leg (`frameBytes(leg)` bytes), or null when none came and it is to be

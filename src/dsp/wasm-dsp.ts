@@ -2,7 +2,7 @@
 import { TalkspurtError } from '../core/errors.ts';
 import type { AudioFormat, Codec, MediaFormat } from '../core/media.ts';
 import { describeAudio, frameBytes } from '../core/media.ts';
-import type { Dsp, DspOptions } from './dsp.ts';
+import type { Dsp, DspOptions, ShapingOptions } from './dsp.ts';
 import type { CoreExports, DspModule } from './dsp-module.ts';
 
 /**
@@ -57,6 +57,7 @@ export class WasmDsp implements Dsp {
       options.vadAggressiveness ?? 2,
     );
     if (answer !== core.CONFIGURED.value) throw this.#refusal(answer, options);
+    this.#shape(options.shaping);
 
     this.#wireBytes = frameBytes(leg);
     this.#saidBytes = frameBytes(framesOf(backendOutput, leg));
@@ -132,6 +133,14 @@ export class WasmDsp implements Dsp {
     return new Uint8Array(this.#core.memory.buffer, address, bytes);
   }
 
+  #shape(shaping: ShapingOptions | undefined): void {
+    if (shaping === undefined) return;
+    const { compressorThresholdDb, compressorMakeupDb, lowPassHz } = shaping;
+    const answer = this.#core.setShaping(compressorThresholdDb, compressorMakeupDb, lowPassHz);
+    if (answer === this.#core.CONFIGURED.value) return;
+    throw refused('shaping', `${compressorThresholdDb} dBov, ${compressorMakeupDb} dB, ${lowPassHz} Hz`);
+  }
+
   #codecNumber(codec: Codec): number {
     switch (codec) {
       case 'pcmu':
@@ -170,7 +179,8 @@ function refused(option: string, value: string): TalkspurtError {
   return new TalkspurtError(
     'ERR_TALKSPURT_DSP_OPTIONS',
     `the signal chain cannot run with ${option} ${value}: use pcmu, pcma or l16 at 8000, 16000, 24000 or 48000 Hz, ` +
-      'frames of 10, 20, 30, 40 or 60 ms, and an aggressiveness of 0 to 3',
+      'frames of 10, 20, 30, 40 or 60 ms, an aggressiveness of 0 to 3, and for shaping a threshold of -60 to 0 dBov, ' +
+      'a make-up gain of 0 to 24 dB and a cut-off of 100 to 20000 Hz',
     { details: { option } },
   );
 }

@@ -26,6 +26,7 @@ export class CallControls {
   readonly #standing = new Set<CallOrder>();
   #recording: CallRecording | null = null;
   #opening = false;
+  #ended = false;
 
   constructor(parts: CallControlsParts) {
     this.#parts = parts;
@@ -99,11 +100,17 @@ export class CallControls {
     }
     const { media, clock } = this.#parts;
     this.#opening = true;
+    let recording: CallRecording;
     try {
-      this.#recording = await CallRecording.open(path, media.leg, clock, (error) => this.#recordingFailed(error));
+      recording = await CallRecording.open(path, media.leg, clock, (error) => this.#recordingFailed(error));
     } finally {
       this.#opening = false;
     }
+    if (this.#ended) {
+      await recording.close();
+      throw new TalkspurtError('ERR_TALKSPURT_NOT_RUNNING', 'the call ended before it was recorded');
+    }
+    this.#recording = recording;
     media.recorder = this.#recording;
     this.#parts.emit({ type: 'recording', running: true, durationMs: 0, droppedFrames: 0 });
   }
@@ -122,6 +129,7 @@ export class CallControls {
 
   /** The call is over: takes the recording off the tick; whoever calls closes it. */
   end(): CallRecording | null {
+    this.#ended = true;
     const recording = this.#takeRecording();
     if (recording !== null) {
       const { durationMs, droppedFrames } = recording;

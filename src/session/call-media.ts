@@ -174,11 +174,13 @@ export class CallMedia implements MediaPath, Tickable {
   }
 
   #configure(backendInput: AudioFormat, backendOutput: AudioFormat): void {
+    const { shaping, compressorThresholdDb, compressorMakeupDb, lowPassHz, vadAggressiveness } = this.#options;
     this.dsp.configure({
       leg: this.leg,
       backendInput,
       backendOutput,
-      vadAggressiveness: this.#options.vadAggressiveness,
+      vadAggressiveness,
+      ...(shaping && { shaping: { compressorThresholdDb, compressorMakeupDb, lowPassHz } }),
     });
     this.other?.configure(backendInput);
   }

@@ -24,7 +24,7 @@ export interface SessionOptions {
   readonly compressorThresholdDb: number;
   /** Gain behind the compressor, dB. */
   readonly compressorMakeupDb: number;
-  /** Cut-off of the low-pass, Hz. */
+  /** Cut-off of the low-pass, Hz; from 0.45 of the rate of the leg on it is not there. */
   readonly lowPassHz: number;
   /** Whether what our own voice speaks is kept for the next time. */
   readonly speechCache: boolean;

@@ -124,6 +124,7 @@ export class ChannelBridge {
     this.#host.life.mark('bridgedMs');
     this.#host.life.variables.set('signal_bond', this.#peerUuid);
     this.#host.life.variables.set('bridge_uuid', this.#peerUuid);
+    this.#host.life.variables.set('bridge_to', this.#peerUuid);
     if (this.#announces) this.#announce('CHANNEL_BRIDGE');
     else this.#host.signals.setState('CS_EXCHANGE_MEDIA');
     return true;
@@ -148,7 +149,8 @@ export class ChannelBridge {
     const was = this.#state;
     this.#state = 'none';
     this.#peer = null;
-    this.#host.life.variables.delete('signal_bond');
+    // The others stay on the channel.
+    this.#host.life.variables.delete('bridge_to');
     if (peer !== null && peer.#peer === this) {
       peer.#peer = null;
       peer.#peerCause = cause ?? 16;

@@ -14,6 +14,8 @@ export type { CallerEvent, CallerRecording, SimulatedCallerOptions } from './cal
 export { prepareScript } from './caller-script.ts';
 export type { CallerLine, CallerStep, CallerWait } from './caller-script.ts';
 export type { SpeechSpan } from './caller-ear.ts';
+export { ModuleClient } from './module-client.ts';
+export { StreamServer } from './stream-server.ts';
 export { RealtimeServer } from './realtime-server.ts';
 export type { RealtimeServerOptions } from './realtime-server.ts';
 export type { MalformedFrame, RealtimeFault, RealtimeStats } from './realtime-behaviour.ts';

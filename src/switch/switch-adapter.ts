@@ -51,7 +51,8 @@ export interface AttachRequest {
 /** What an adapter tells the gateway. */
 export interface SwitchSink {
   /** Attach a session to this leg with the named profile, because the switch (not a command) asked for it. */
-  onCall(leg: CallLeg, profile: string): void;
+  /** `adopted`: a call that an earlier process had; refused, it would be left in silence for ever, and is hung up. */
+  onCall(leg: CallLeg, profile: string, adopted?: boolean): void;
   /** The link was lost: legs of it cannot be controlled until it is back. */
   onLinkDown(switchName: string): void;
   onLinkUp(switchName: string): void;

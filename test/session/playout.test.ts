@@ -155,15 +155,15 @@ test('any pieces, any order of pushes and pops, over every growth and wrap: the 
 });
 
 test('a lead-in hands nothing out, loses nothing, and is over once', () => {
-  const playout = new Playout({
+  const late = new Playout({
     format: { codec: 'pcmu', sampleRateHz: 8000 },
     ptimeMs: 20,
     prebufferMs: 0,
     leadInPops: 2,
   });
-  playout.push(new Uint8Array(320).fill(7));
-  playout.complete();
-  const popped = [1, 2, 3, 4, 5].map(() => [playout.pop()?.length ?? 0, playout.moment]);
+  late.push(new Uint8Array(320).fill(7));
+  late.complete();
+  const popped = [1, 2, 3, 4, 5].map(() => [late.pop()?.length ?? 0, late.moment]);
   assert.equal(popped, [
     [0, 'idle'],
     [0, 'idle'],

@@ -12,7 +12,7 @@ import { EslNativeLink } from './esl-native-link.ts';
 import type { EslEvent, EslLink } from './esl-link.ts';
 import { FreeswitchLeg } from './freeswitch-leg.ts';
 import type { LegMediaOptions } from './freeswitch-leg.ts';
-import { takeUpLeftBehind } from './left-behind.ts';
+import { leftBehind } from './left-behind.ts';
 import type { SipLegOptions } from './sip-leg-opening.ts';
 import type { FifoOptions } from './tap-fifo.ts';
 import { TapLeg } from './tap-leg.ts';
@@ -75,7 +75,7 @@ export class FreeswitchAdapter implements SwitchAdapter {
   /** Channels that are being attached, with what has happened to them meanwhile. */
   readonly #attaching = new Map<string, EslEvent[]>();
   #sink: SwitchSink | null = null;
-  #ups = 0;
+  #recovered = false;
   #switchHost: string | null = null;
 
   constructor(options: FreeswitchAdapterOptions) {
@@ -168,7 +168,7 @@ export class FreeswitchAdapter implements SwitchAdapter {
       },
     };
     const leg: HeldLeg =
-      channel['variable_signal_bond'] === undefined
+      channel['variable_bridge_to'] === undefined
         ? new FreeswitchLeg({
             ...parts,
             answered: channel['Answer-State'] === 'answered',
@@ -250,8 +250,7 @@ export class FreeswitchAdapter implements SwitchAdapter {
     this.#emit({ type: 'link.up', link: this.name, switchVersion: version });
     this.#sink?.onLinkUp(this.name);
     void this.#reconcile();
-    if (this.#ups === 0) void this.#recover();
-    this.#ups += 1;
+    if (!this.#recovered) void this.#recover();
   }
 
   /**
@@ -275,14 +274,23 @@ export class FreeswitchAdapter implements SwitchAdapter {
   async #recover(): Promise<void> {
     const address = this.#options.media?.sip?.hub.address;
     if (address === undefined) return;
+    const { clock } = this.#options;
     try {
-      for (const { uuid, profile } of await takeUpLeftBehind(this.#link, address, this.#options.clock)) {
-        const leg = await this.attach(uuid);
-        this.#sink?.onCall(leg, profile);
-      }
+      for await (const { uuid, profile } of leftBehind(this.#link, address, clock)) await this.#adopt(uuid, profile);
+      this.#recovered = true;
     } catch (error) {
+      // Down again: the next time it is up the rest is looked for.
       if (!(error instanceof TalkspurtError)) throw error;
-      // Gone, or down again: there is nothing left of it that we could take up.
+    }
+  }
+
+  async #adopt(uuid: string, profile: string): Promise<void> {
+    try {
+      const leg = await this.attach(uuid);
+      this.#sink?.onCall(leg, profile, true);
+    } catch (error) {
+      // Hung up meanwhile, or somebody has started it already.
+      if (!(error instanceof TalkspurtError)) throw error;
     }
   }
 

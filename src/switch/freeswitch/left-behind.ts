@@ -24,28 +24,26 @@ const PARTING_POLLS = 40;
 const PARTING_POLL_MS = 50;
 
 /**
- * Hangs up the legs that were bridged to `address` (our `host:port`) and returns the calls that are to be taken up again.
- * To be called before any call of this process is there. @throws as {@link EslLink.api}
+ * Hangs up the legs that were bridged to `address` (our `host:port`), one by one, and gives each call that is to be taken up
+ * again. To be called before any call of this process is there. @throws as {@link EslLink.api}
  */
-export async function takeUpLeftBehind(
+export async function* leftBehind(
   link: Pick<EslLink, 'api'>,
   address: string,
   clock: Clock,
-): Promise<VoicelessCall[]> {
-  const calls: VoicelessCall[] = [];
+): AsyncGenerator<VoicelessCall> {
   for (const { uuid, callUuid } of staleLegs(await link.api(`show channels like ${TOKEN_PREFIX} as json`), address)) {
     const profile = isChannelId(callUuid) ? (await link.api(`uuid_getvar ${callUuid} ${VOICE_VARIABLE}`)).trim() : '';
     await link.api(`uuid_kill ${uuid}`);
     if (isChannelId(callUuid)) await parted(link, callUuid, clock);
-    if (/^[A-Za-z][A-Za-z0-9_-]{0,62}$/.test(profile)) calls.push({ uuid: callUuid, profile });
+    if (/^[A-Za-z][A-Za-z0-9_-]{0,62}$/.test(profile)) yield { uuid: callUuid, profile };
   }
-  return calls;
 }
 
 /** The channel is bridged to nobody any more. One that stays so is for whoever looks at it next. */
 async function parted(link: Pick<EslLink, 'api'>, uuid: string, clock: Clock): Promise<void> {
   for (let attempt = 0; attempt < PARTING_POLLS; attempt += 1) {
-    const bond = (await link.api(`uuid_getvar ${uuid} signal_bond`)).trim();
+    const bond = (await link.api(`uuid_getvar ${uuid} bridge_to`)).trim();
     if (bond === '_undef_' || bond === '' || bond.startsWith('-')) return;
     await delay(clock, PARTING_POLL_MS);
   }
@@ -67,9 +65,11 @@ function staleLegs(reply: string, address: string): StaleLeg[] {
   if (!Array.isArray(rows)) return [];
   return rows.slice(0, LEGS).flatMap((row: unknown) => {
     if (typeof row !== 'object' || row === null) return [];
-    const { uuid, name, call_uuid: callUuid } = row as Record<string, unknown>;
+    const { uuid, name, direction, call_uuid: callUuid } = row as Record<string, unknown>;
     if (typeof uuid !== 'string' || typeof name !== 'string' || !isChannelId(uuid)) return [];
-    const ours = name.includes(`/${TOKEN_PREFIX}`) && name.endsWith(`@${address}`);
+    // A caller may call itself anything: only what the switch has dialled is ours.
+    const dialled = direction === 'outbound';
+    const ours = dialled && name.includes(`/${TOKEN_PREFIX}`) && name.endsWith(`@${address}`);
     return ours ? [{ uuid, callUuid: typeof callUuid === 'string' ? callUuid : '' }] : [];
   });
 }

@@ -171,5 +171,5 @@ export class OutboundSocketServer {
   }
 }
 
-export { PROFILE_VARIABLE, REFUSED_VARIABLE, returnToDialplan } from './outbound-socket-channel.ts';
+export { returnToDialplan } from './outbound-socket-channel.ts';
 export type { OutboundChannel } from './outbound-socket-channel.ts';

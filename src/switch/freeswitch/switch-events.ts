@@ -203,7 +203,7 @@ export class SwitchEventSink implements EventSink {
   #publishModule(call: Followed, { name, body }: StreamModuleEvent): void {
     // The server's own words.
     if ((name === 'json' || name === 'play') && !this.#personalData) return;
-    this.#publish(call, name, body, false);
+    this.#publish(call, name, name === 'disconnect' && !this.#personalData ? withoutReason(body) : body, false);
   }
 
   #own<Name extends OwnEventName>(call: Followed, name: Name, body: OwnEventBody<Name>, periodic = false): void {
@@ -239,4 +239,10 @@ function telemetryOf(health: SessionHealthJson, eventsDropped: number): OwnEvent
     inject_level_dbov: health.inject.level_dbov,
     events_dropped: eventsDropped,
   };
+}
+
+/** Why a server closed is in words of its own, which may say anything. */
+function withoutReason(body: string): string {
+  const { message } = JSON.parse(body) as { message: { code: number } };
+  return streamDisconnectBody(message.code, '');
 }

@@ -11,7 +11,7 @@ import type { AttachRequest, CallLeg, LegListener } from '../switch-adapter.ts';
 import { channelHappening } from './channel-event.ts';
 import type { EslEvent, EslLink } from './esl-link.ts';
 import type { LegMediaOptions } from './freeswitch-leg.ts';
-import { hangupCauseName, hangupCauseNumber } from './hangup-cause.ts';
+import { hangupCauseNumber } from './hangup-cause.ts';
 import { Eavesdropper } from './tap-eavesdropper.ts';
 import type { Tap } from './tap-eavesdropper.ts';
 import { FifoTap } from './tap-fifo.ts';
@@ -155,10 +155,9 @@ export class TapLeg implements CallLeg {
     await this.#command(`uuid_transfer ${this.id} ${destination}`);
   }
 
-  async hangup(hangupCause: number): Promise<void> {
-    await this.#end(async () => {
-      if (!this.#gone) await this.#command(`uuid_kill ${this.id} ${hangupCauseName(hangupCause)}`);
-    });
+  /** Two people are talking: whatever becomes of us, their call is theirs. */
+  async hangup(): Promise<void> {
+    await this.release();
   }
 
   async release(): Promise<void> {

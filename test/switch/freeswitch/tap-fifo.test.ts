@@ -5,19 +5,9 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { FifoTransport } from '../../../src/switch/freeswitch/tap-fifo-transport.ts';
-import {
-  CALLER_HZ,
-  Ear,
-  OTHER_HZ,
-  clock,
-  never,
-  rejects,
-  toneLevel,
-  until,
-  watchedLink,
-  withBridgedCall,
-} from './tap-rig.ts';
+import { CALLER_HZ, Ear, OTHER_HZ, clock, rejects, toneLevel, until, watchedLink, withBridgedCall } from './tap-rig.ts';
 
+const never = new AbortController().signal;
 const LOUD = 2000;
 const QUIET = 200;
 const FORMAT = { codec: 'l16', sampleRateHz: 8000, ptimeMs: 20 } as const;
@@ -127,7 +117,7 @@ test('the rate is what was asked for', () =>
 test('a recording that somebody ends is told, and cleaned up behind', () =>
   withBridgedCall(async ({ makeTap, caller, link, told }) => {
     const leg = makeTap({ media: FIFO, request: { mix: 'stereo', sampleRateHz: null } });
-    new Ear(await leg.openMedia(never));
+    assert.is((await leg.openMedia(never)).kind, 'record-fifo');
     await link.api(`uuid_record ${caller.channel.uuid} stop all`);
     await until(() => told.includes('ended: the switch ended the recording'), 'the end is told');
     await leg.release();
@@ -137,7 +127,7 @@ test('a recording that somebody ends is told, and cleaned up behind', () =>
 test('the hang-up of the call is told as such', () =>
   withBridgedCall(async ({ makeTap, caller, link, told }) => {
     const leg = makeTap({ media: FIFO, request: { mix: 'stereo', sampleRateHz: null } });
-    new Ear(await leg.openMedia(never));
+    assert.is((await leg.openMedia(never)).kind, 'record-fifo');
     await link.api(`uuid_kill ${caller.channel.uuid} USER_BUSY`);
     await until(() => told.includes('hangup 17'), 'the hang-up is told');
     await leg.release();

@@ -9,7 +9,6 @@ import {
   Ear,
   OTHER_HZ,
   TonePhone,
-  never,
   rejects,
   speakThrough,
   toneLevel,
@@ -18,6 +17,7 @@ import {
   withBridgedCall,
 } from './tap-rig.ts';
 
+const never = new AbortController().signal;
 const LOUD = 2000;
 const QUIET = 200;
 
@@ -119,21 +119,25 @@ test("the caller's hang-up ends the tap, with the call's own cause", () =>
     assert.is(watched.size, 0);
   }));
 
-test('orders go to the call: digits, a transfer, and the end that was asked for', () =>
-  withBridgedCall(async ({ makeTap, caller, told }) => {
-    const leg = makeTap();
+test('orders go to the call: digits and a transfer; its end is not ours', () =>
+  withBridgedCall(async ({ makeTap, caller, link, told }) => {
+    const sent: string[] = [];
+    const leg = makeTap({ link: watchedLink(link, (command) => void sent.push(command)) });
     await leg.openMedia(never);
+    const { uuid } = caller.channel;
     await leg.sendDtmf('12');
+    assert.is(sent.pop(), `uuid_send_dtmf ${uuid} 12`);
     caller.phone.digits = '7';
     await until(() => told.includes('digit 7'), 'a digit of the caller');
-    await leg.hangup(17);
-    assert.is(caller.channel.hangupCause, 17);
-    assert.equal(told, ['up', 'digit 7', 'released'], 'nothing is told of an end of our own');
     for (const wrong of ['12;', '', '1\n2']) await rejects(leg.sendDtmf(wrong), 'ERR_TALKSPURT_COMMAND_SYNTAX');
-    for (const wrong of ['a b', "'x'", '&park()', 'inline', 'x inline']) {
-      if (wrong !== 'inline') await rejects(leg.transfer(wrong), 'ERR_TALKSPURT_COMMAND_SYNTAX');
+    for (const wrong of ['a b', "'x'", '&park()', 'x inline', '-both x']) {
+      await rejects(leg.transfer(wrong), 'ERR_TALKSPURT_COMMAND_SYNTAX');
     }
-    await rejects(leg.sendDtmf('1'), 'ERR_TALKSPURT_CALL_GONE');
+    await leg.transfer('5000 XML default');
+    assert.is(sent.pop(), `uuid_transfer ${uuid} 5000 XML default`);
+    await leg.hangup();
+    assert.is(caller.channel.gone, false, 'a call between two people is never ours to end');
+    assert.equal(told, ['up', 'digit 7', 'released'], 'nothing is told of an end of our own');
   }));
 
 test('an eavesdropper that somebody ends is told as the end of the audio; the call goes on', () =>

@@ -11,7 +11,6 @@ import type { TapLegParts, TapMediaOptions } from '../../../src/switch/freeswitc
 import type { MediaTransport } from '../../../src/transport/media-transport.ts';
 
 export const clock = new SystemClock();
-export const { signal: never }: AbortController = new AbortController();
 export const CALLER_HZ = 500;
 export const OTHER_HZ = 1250;
 export const AGENT_HZ = 2000;
@@ -108,6 +107,8 @@ export async function withBridgedCall(run: (rig: TapRig) => Promise<void>, rateH
     const caller = fs.createCall({ phone: callerPhone, codec, sampleRateHz: rateHz });
     const other = fs.createCall({ phone: otherPhone, codec, sampleRateHz: rateHz });
     assert.match(await link.api(`uuid_bridge ${caller.uuid} ${other.uuid}`), /^\+OK/);
+    const talking = (): boolean => callerPhone.heard.length > 0 && otherPhone.heard.length > 0;
+    await until(talking, 'they hear one another');
     const channels = {
       watch: async (uuid: string, onEvent: (event: EslEvent) => void): Promise<void> => {
         watched.set(uuid, onEvent);
@@ -146,6 +147,7 @@ export async function withBridgedCall(run: (rig: TapRig) => Promise<void>, rateH
       return leg;
     };
     await link.watch(caller.uuid);
+    await until(() => caller.bridged && other.bridged, 'the two are joined');
     await run({
       fs,
       link,

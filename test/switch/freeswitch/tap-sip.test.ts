@@ -6,20 +6,10 @@ import type { SipLegOptions } from '../../../src/switch/freeswitch/sip-leg-openi
 import { openSipMedia } from '../../../src/switch/sip/sip-media.ts';
 import { SipRendezvous } from '../../../src/switch/sip/sip-rendezvous.ts';
 import { RtpPortPool } from '../../../src/transport/rtp-port-pool.ts';
-import {
-  CALLER_HZ,
-  Ear,
-  OTHER_HZ,
-  clock,
-  never,
-  rejects,
-  toneLevel,
-  until,
-  watchedLink,
-  withBridgedCall,
-} from './tap-rig.ts';
+import { CALLER_HZ, Ear, OTHER_HZ, clock, rejects, toneLevel, until, watchedLink, withBridgedCall } from './tap-rig.ts';
 import type { TapRig } from './tap-rig.ts';
 
+const never = new AbortController().signal;
 const LOUD = 2000;
 const QUIET = 200;
 

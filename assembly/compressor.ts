@@ -35,6 +35,8 @@ export class Compressor {
   private power: f64;
   private reductionDb: f64;
   private gain: f64;
+  /** Where the gain is at the end of this block, and how far it moves with each sample. */
+  private target: f64;
   private step: f64;
 
   /** Threshold in dBov, make-up in dB; a sine of full scale has −3.01 dBov. `rateHz` is a multiple of 1000. */
@@ -50,6 +52,7 @@ export class Compressor {
     this.power = 0.0;
     this.reductionDb = 0.0;
     this.gain = this.makeupGain;
+    this.target = this.makeupGain;
     this.step = 0.0;
   }
 
@@ -100,8 +103,9 @@ export class Compressor {
     const reductionDb = max(wantedDb, fallingDb);
     this.reductionDb = reductionDb < LEAST_DB ? 0.0 : reductionDb;
 
-    const target = this.reductionDb == 0.0 ? this.makeupGain : gainOf(this.makeupDb - this.reductionDb);
-    this.step = (target - this.gain) / <f64>this.blockSamples;
+    this.gain = this.target;
+    this.target = this.reductionDb == 0.0 ? this.makeupGain : gainOf(this.makeupDb - this.reductionDb);
+    this.step = (this.target - this.gain) / <f64>this.blockSamples;
   }
 
   /** How far a steady `levelDb` is brought down, dB. */

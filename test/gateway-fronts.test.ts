@@ -185,6 +185,30 @@ test('a variable out of its bounds is said once; reload without a file is refuse
     assert.match(await ask(`uuid_audio_stream ${channel.uuid} start p`), /^-ERR .*ERR_TALKSPURT_DRAINING/);
   }));
 
+test('stop gives a channel its own settings back, and a stop in the middle of a start leaves none of ours', () =>
+  withWholeHost({ switch: SIP }, async ({ fs, ask, runtime }) => {
+    const { uuid } = fs.createCall({ phone: new LevelPhone() });
+    assert.match(await ask(`uuid_setvar ${uuid} hangup_after_bridge true`), /^\+OK/);
+    const settings = async (): Promise<string[]> => {
+      const names = ['park_after_bridge', 'hangup_after_bridge', 'continue_on_fail', 'ignore_display_updates'];
+      return await Promise.all(
+        [...names, 'talkspurt_voice'].map(async (name) => (await ask(`uuid_getvar ${uuid} ${name}`)).trim()),
+      );
+    };
+    const own = await settings();
+    assert.equal(own, ['_undef_', 'true', '_undef_', '_undef_', '_undef_']);
+    assert.is(await ask(`uuid_audio_stream ${uuid} start p`), '+OK Success\n');
+    assert.equal(await settings(), ['true', 'false', 'true', 'true', 'p']);
+    assert.is(await ask(`uuid_audio_stream ${uuid} stop`), '+OK Success\n');
+    assert.equal(await settings(), own);
+    const starting = runtime.gateway.command(`${uuid} start p`);
+    while (runtime.gateway.session(uuid) === undefined) await new Promise((resolve) => setImmediate(resolve));
+    assert.is(await runtime.gateway.command(`${uuid} stop`), '+OK Success\n');
+    assert.match(await starting, /^-ERR/);
+    assert.equal(await settings(), own);
+    assert.is(fs.channels.has(uuid), true);
+  }));
+
 test('the outbound socket hands a call to a profile', () =>
   withWholeHost({ switch: SIP, config: { outboundSocket: { port: 0 } } }, async ({ fs, ask, runtime, settle }) => {
     const { uuid } = fs.createCall({ phone: new LevelPhone() });

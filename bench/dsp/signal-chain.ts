@@ -148,6 +148,24 @@ function resampleRows(module: DspModule): Row[] {
   });
 }
 
+/** All of it: low-pass, compressor and ceiling. */
+function shapingRows(module: DspModule): Row[] {
+  return ([8000, 16000, 48000] as const).map((rateHz) => {
+    const core = module.instantiate();
+    core.shapingStart(-18, 3, 3400, rateHz);
+    const input = frames({ codec: 'l16', sampleRateHz: rateHz }).map((bytes) => new Int16Array(bytes.buffer));
+    const pcm = new Int16Array(core.memory.buffer, core.SCRATCH_PCM.value, rateHz / 50);
+    return {
+      name: `shaping at ${rateHz / 1000} kHz`,
+      frame: (n: number) => {
+        pcm.set(at(input, n));
+        core.shapingApply(core.SCRATCH_PCM.value, pcm.length);
+        return pcm;
+      },
+    };
+  });
+}
+
 async function detectorRows(module: DspModule): Promise<Row[]> {
   const core = module.instantiate();
   core.voiceStart(2);
@@ -223,6 +241,7 @@ export async function run({ small }: { small: boolean }): Promise<void> {
     ...g711Rows(module),
     ...(await g722Rows()),
     ...resampleRows(module),
+    ...shapingRows(module),
     ...(await detectorRows(module)),
     ...pipeRows(module),
   ];

@@ -77,10 +77,20 @@ function parseStartLine(line: string): StartLine | null {
     return { ...blank, kind: 'response', status: Number(match[1]), reason: match[2] ?? '' };
   }
   const strict = /^(\S+) (\S+) SIP\/(\d+\.\d+)$/i.exec(line);
-  const [, method = '', uri = '', version = '2.0'] = strict ?? /^(\S+)\s+(.*?)\s+SIP\/(\d+\.\d+)\s*$/i.exec(line) ?? [];
+  const [, method = '', uri = '', version = '2.0'] = strict ?? looseRequestLine(line) ?? [];
   if (!TOKEN.test(method)) return null;
   const wrongVersion = version !== '2.0';
   return { ...blank, kind: 'request', method, uri, wrongVersion, fault: strict === null ? 'Bad Request Line' : null };
+}
+
+/** Method, URI and version with blanks where none belong. Taken apart by hand: an expression would go back and forth over them. */
+function looseRequestLine(line: string): readonly [line: string, method: string, uri: string, version: string] | null {
+  const words = line.trimEnd();
+  const first = words.search(/\s/);
+  const last = Math.max(words.lastIndexOf(' '), words.lastIndexOf('\t'));
+  const version = /^SIP\/(\d+\.\d+)$/i.exec(words.slice(last + 1))?.[1];
+  if (first <= 0 || last <= first || version === undefined) return null;
+  return [line, words.slice(0, first), words.slice(first, last).trim(), version];
 }
 
 /** Takes one header line; the fault, if there is one. */

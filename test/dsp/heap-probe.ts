@@ -17,6 +17,12 @@ const cases: Record<string, DspOptions> = {
     backendInput: { codec: 'l16', sampleRateHz: 24000 },
     backendOutput: { codec: 'l16', sampleRateHz: 24000 },
   },
+  shaped: {
+    leg,
+    backendInput: leg,
+    backendOutput: leg,
+    shaping: { compressorThresholdDb: -18, compressorMakeupDb: 3, lowPassHz: 3400 },
+  },
 };
 
 /** Bytes that `tick` leaves on the heap, live or garbage; the young generation is too large to be collected meanwhile. */

@@ -5,6 +5,7 @@ import type { MediaFormat } from '../../src/core/media.ts';
 import { CallMedia } from '../../src/session/call-media.ts';
 import { MediaScheduler } from '../../src/session/media-scheduler.ts';
 import { DEFAULT_SESSION_OPTIONS } from '../../src/session/session-options.ts';
+import type { DspOptions } from '../../src/dsp/dsp.ts';
 import { FakeClock } from '../sim/fake-clock.ts';
 import { FakeDsp, FakeStream, FakeTransport, PCMU_LEG } from '../sim/fake-peers.ts';
 
@@ -71,6 +72,29 @@ test('a sender 100 ppm fast or slow is followed for an hour: not one frame is gi
     assert.ok(Math.abs(ticks - packets) <= 2);
     assert.ok(packets - media.capturedFrames <= 2, `${packets - media.capturedFrames} frames not captured`);
     assert.ok(jitter.depthFrames <= 1);
+  }
+});
+
+test("the signal chain shapes the agent's voice only where the call asks for it", () => {
+  const nothing = (): void => undefined;
+  const configured: DspOptions[] = [];
+  class ListeningDsp extends FakeDsp {
+    override configure(options: DspOptions): void {
+      configured.push(options);
+      super.configure(options);
+    }
+  }
+  const wanted = { compressorThresholdDb: -24.5, compressorMakeupDb: 6, lowPassHz: 3000 };
+  for (const shaping of [false, true]) {
+    const media = new CallMedia({
+      transport: new FakeTransport(PCMU_LEG),
+      dsp: new ListeningDsp(),
+      options: { ...DEFAULT_SESSION_OPTIONS, ...wanted, shaping },
+      listener: { onSpeech: nothing, onPlayout: nothing, onFaded: nothing, onFault: nothing },
+    });
+    media.connect(new FakeStream());
+    assert.is(configured.length, 2, 'at the start and when the backend is there');
+    for (const options of configured.splice(0)) assert.equal(options.shaping, shaping ? wanted : undefined);
   }
 });
 

@@ -15,6 +15,12 @@ import { listOf, parseParameters, splitOutsideQuotes } from '../../src/sip/sip-s
 import { parseSipUri, percentDecoded, percentEncoded } from '../../src/sip/sip-uri.ts';
 import { writeRequest, writeResponse } from '../../src/sip/sip-writer.ts';
 
+test('a start line of nothing but blanks is read in one pass: it neither passes nor holds up the process', () => {
+  for (const line of [`A${' '.repeat(60_000)}`, `INVITE${' \t'.repeat(30_000)}SIP/2.0x`, 'A '.repeat(30_000)]) {
+    assert.is.not(parseSip(Buffer.from(`${line}\r\n\r\n`)).fault, null);
+  }
+});
+
 test('compact names, folded lines, any case', () => {
   const text =
     'MESSAGE sip:b@example.org SIP/2.0\r\nV: SIP/2.0/UDP h;branch=z9hG4bK1\r\nF:<sip:a@h>;tag=1\r\nsUBJECT: I know you are there,\r\n' +

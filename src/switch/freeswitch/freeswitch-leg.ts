@@ -13,7 +13,8 @@ import type { EslEvent, EslLink } from './esl-link.ts';
 import { hangupCauseName, hangupCauseNumber } from './hangup-cause.ts';
 import { VOICE_VARIABLE } from './left-behind.ts';
 import type { SipMedia } from '../sip/sip-media.ts';
-import { forgetBridge, openSipLeg } from './sip-leg-opening.ts';
+import { BridgeSettings } from './bridge-settings.ts';
+import { openSipLeg } from './sip-leg-opening.ts';
 import type { SipLegOptions } from './sip-leg-opening.ts';
 import { UnicastGuard } from './unicast-guard.ts';
 import { openUnicast, parkCommand } from './unicast-opening.ts';
@@ -69,6 +70,7 @@ export class FreeswitchLeg implements CallLeg {
   /** We have sent the channel on: it is not ours to park any more. */
   #departed = false;
   #sip: SipMedia | null = null;
+  readonly #bridge: BridgeSettings;
 
   constructor(parts: FreeswitchLegParts) {
     this.#parts = parts;
@@ -79,8 +81,10 @@ export class FreeswitchLeg implements CallLeg {
     this.variables = parts.variables;
     const { uuid, switchName, link } = parts;
     this.#api = new ChannelApi({ uuid, switchName, link, gone: () => this.#gone });
-    this.#guard = new UnicastGuard(parts.uuid);
     this.#waits = new ChannelWaits(parts.clock);
+    const command = async (line: string): Promise<string> => await this.#api.command(line);
+    this.#bridge = new BridgeSettings({ uuid, own: parts.variables, waits: this.#waits, command });
+    this.#guard = new UnicastGuard(parts.uuid);
     if (parts.answered) this.#guard.answered();
   }
 
@@ -133,7 +137,7 @@ export class FreeswitchLeg implements CallLeg {
     try {
       await this.#unicast?.settled();
       await this.#settled();
-      if (this.#sip !== null) await forgetBridge(this.id, (line) => this.#api.command(line));
+      await this.#bridge.takeBack();
       await this.#api.command(`uuid_transfer ${this.id} ${destination}`);
     } catch (error) {
       this.#departed = false;
@@ -205,6 +209,7 @@ export class FreeswitchLeg implements CallLeg {
         this.#guard.answered();
         break;
       case 'parked':
+        this.#bridge.onParked();
         this.#guard.parked(happening.mark);
         break;
       case 'unicast-done':
@@ -340,14 +345,19 @@ export class FreeswitchLeg implements CallLeg {
     const { clock } = this.#parts;
     // The channel leaves whatever park it was in.
     this.#guard.disturbed();
-    const sip = await openSipLeg({
+    const opening = openSipLeg({
       ...media,
       uuid: this.id,
       clock,
       waits: this.#waits,
+      settings: this.#bridge,
       command: (line) => this.#api.command(line),
       signal,
       onEnded: () => this.#sipEnded(),
+    });
+    const sip = await opening.catch(async (error: unknown) => {
+      await this.#bridge.takeBackWhenParked();
+      throw error;
     });
     this.#sip = sip;
     this.#transport = sip.transport;
@@ -357,12 +367,7 @@ export class FreeswitchLeg implements CallLeg {
   /** Our end hangs up, and the channel parks. */
   async #leaveSip(sip: SipMedia): Promise<void> {
     await sip.close();
-    try {
-      await forgetBridge(this.id, (line) => this.#api.command(line));
-    } catch (error) {
-      // The channel or the link has gone by itself: there is nothing left that we could set.
-      if (!(error instanceof TalkspurtError)) throw error;
-    }
+    await this.#bridge.takeBackWhenParked();
   }
 
   /** The switch ended our leg: because the caller hung up, which is about to be told, or because it was sent elsewhere. */

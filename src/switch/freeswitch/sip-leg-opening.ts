@@ -9,7 +9,7 @@ import type { RtpCodec } from '../../transport/rtp-media.ts';
 import type { SipCall, SipEnd } from '../../sip/sip-call.ts';
 import type { SipMedia } from '../sip/sip-media.ts';
 import type { SipRendezvous } from '../sip/sip-rendezvous.ts';
-import { VOICE_VARIABLE } from './left-behind.ts';
+import type { BridgeSettings } from './bridge-settings.ts';
 import type { ChannelWaits } from './channel-waits.ts';
 
 /** Our SIP, as a switch reaches it. */
@@ -42,31 +42,20 @@ export interface SipLegOpening extends SipLegOptions {
   readonly uuid: string;
   readonly clock: Clock;
   readonly waits: ChannelWaits;
+  readonly settings: BridgeSettings;
   /** An API command about the channel, whose refusal is an error. */
   readonly command: (line: string) => Promise<string>;
   readonly signal: AbortSignal;
   onEnded(end: SipEnd): void;
 }
 
-/** What the channel is told for as long as it is ours; the channel's own values come back with {@link forgetBridge}. */
-const BRIDGE_SETTINGS = {
-  park_after_bridge: 'true',
-  hangup_after_bridge: 'false',
-  continue_on_fail: 'true',
-  call_timeout: '5',
-  // The caller's telephone is not to show a token as who it is connected to.
-  ignore_display_updates: 'true',
-} as const;
-const BRIDGE_VARIABLES = Object.entries(BRIDGE_SETTINGS)
-  .map(([name, value]) => `${name}=${value}`)
-  .join(';');
-
 /**
- * Opens the audio of an answered channel. When it rejects, nothing of ours is left; the channel may have been parked.
+ * Opens the audio of an answered channel. When it rejects, no media of ours are left; the channel may be on its
+ * way to a park, and its settings are to be taken back.
  * @throws ERR_TALKSPURT_LINK_TIMEOUT, _SWITCH_COMMAND, _CALL_GONE, _MEDIA_FORMAT, _PORTS_EXHAUSTED, _LINK_*
  */
 export async function openSipLeg(opening: SipLegOpening): Promise<SipMedia> {
-  const { uuid, hub, profile, command, waits, signal } = opening;
+  const { uuid, hub, profile, command, waits, settings, signal } = opening;
   const { name, codecs } = await codecOf(opening);
   const expected = hub.rendezvous.expect();
   let arrived = false;
@@ -76,9 +65,12 @@ export async function openSipLeg(opening: SipLegOpening): Promise<SipMedia> {
     .wait({ condition: () => arrived, limitMs: LIMITS.mediaOpenMs, onTimeout: () => late(opening), signal })
     .catch(cancel);
   try {
-    await command(`uuid_setvar_multi ${uuid} ${BRIDGE_VARIABLES}`);
-    const dial = `{absolute_codec_string=${name}}sofia/${profile}/${expected.user}@${hub.address}`;
-    await command(`uuid_transfer ${uuid} 'bridge:${dial},park' inline`);
+    await settings.make();
+    const variables = `absolute_codec_string=${name},originate_timeout=${RING_SECONDS}`;
+    const dial = `{${variables}}sofia/${profile}/${expected.user}@${hub.address}`;
+    settings.leading();
+    // With a separator of its own: a comma would split the variables too.
+    await command(`uuid_transfer ${uuid} 'm:^:bridge:${dial}^park' inline`);
     const call = await expected.call;
     // Digits come as events of the channel, which the switch fires for every way that they can be sent.
     return await hub.open(call, { codecs, onDigit: () => undefined, onEnded: (end) => opening.onEnded(end) });
@@ -89,11 +81,8 @@ export async function openSipLeg(opening: SipLegOpening): Promise<SipMedia> {
   }
 }
 
-/** Takes our settings off the channel before somebody else bridges it. */
-export async function forgetBridge(uuid: string, command: (line: string) => Promise<string>): Promise<void> {
-  for (const name of [...Object.keys(BRIDGE_SETTINGS), VOICE_VARIABLE]) await command(`uuid_setvar ${uuid} ${name}`);
-}
-
+/** How long the switch rings us, s. */
+const RING_SECONDS = 5;
 const L16_WIDE = { name: 'L16@16000h@20i', codecs: ['l16'] } as const;
 
 async function codecOf(opening: SipLegOpening): Promise<{ name: string; codecs: readonly RtpCodec[] }> {

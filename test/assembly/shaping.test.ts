@@ -186,6 +186,21 @@ function gainsOf(levels: readonly number[], ms: number, rateHz: number): number[
   });
 }
 
+test('a square wave, whose square has no ripple, is within 0.02 dB of the curve, in the knee and outside it', () => {
+  for (const [thresholdDb, makeupDb] of [
+    [-18, 0],
+    [-30, 6],
+    [-40, 12],
+  ] as const) {
+    for (let level = -36; level <= -6; level += 0.5) {
+      start({ thresholdDb, makeupDb });
+      const gain = gainsOf([level], 250, 8000).at(-1) ?? 0;
+      const expected = curveDb(level, thresholdDb, makeupDb) - level;
+      assert.ok(Math.abs(gain - expected) < 0.02, `threshold ${thresholdDb}: ${level} gains ${gain}, not ${expected}`);
+    }
+  }
+});
+
 test('attack: the reduction follows one pole of 5 ms, one millisecond late', () => {
   for (const rateHz of RATES_HZ) {
     start({ thresholdDb: -18, rateHz });
@@ -269,6 +284,29 @@ test('how the samples are cut into frames never shows', () => {
       assert.equal(feed(pcm, sizes), whole);
     }
   }
+});
+
+test('is set once behind configure, which takes it away again', () => {
+  const bare = new CoreInstance().exports;
+  const [ok, refused] = [bare.CONFIGURED.value, bare.REFUSED_SHAPING.value];
+  const configure = (): number => bare.configure(bare.CODEC_PCMU.value, 8000, 20, 0, 8000, 0, 8000, 2);
+  assert.is(bare.setShaping(-18, 3, 3400), refused, 'no call yet');
+  assert.is(configure(), ok);
+  assert.is(bare.setShaping(-18, 3, 99), refused);
+  assert.is(bare.renderPassThrough(), 1, 'a refusal changes nothing');
+  assert.is(bare.setShaping(-18, 3, 3400), ok);
+  assert.is(bare.setShaping(-18, 3, 3400), refused, 'set already');
+  assert.is(bare.renderPassThrough(), 0);
+  assert.is(bare.capturePassThrough(), 1);
+  const said = new Uint8Array(bare.memory.buffer, bare.SAID.value, 160);
+  assert.is(configure(), ok);
+  assert.is(bare.renderPassThrough(), 1);
+  said.fill(0x80);
+  bare.render(160);
+  assert.ok(said.every((code) => code === 0x80));
+  const level = new Float32Array(bare.memory.buffer, bare.METERS.value, 4)[bare.METER_RENDER_LEVEL.value] ?? 0;
+  // µ-law's loudest code is 32,124.
+  assert.ok(Math.abs(level - 20 * Math.log10(32_124 / 32_768)) < 0.01, `measured ${level}`);
 });
 
 test('starting again forgets', () => {

@@ -109,7 +109,7 @@ test('a phrase rings out to its end, then there is digital silence and the next 
         assert.ok(Math.abs(last) <= (backend.codec === 'pcma' ? 40 : 8), `${name}: cut off at ${last}`);
         assert.is(dsp.renderLevelDbov, -127);
         // Long after the phrase the compressor has let go too. (A resampler remembers that A-law's silence is +8.)
-        if (backend.codec === 'pcma') continue;
+        if (backend.codec === 'pcma' && audio.sampleRateHz !== backend.sampleRateHz) continue;
         for (let n = 0; n < 150; n += 1) dsp.render(null);
         assert.is(Buffer.from(dsp.render(phrase)).toString('hex'), first, `${name}: the second phrase`);
       }

@@ -26,7 +26,7 @@ export const LIMITS = {
   /** Returns of one call's unicast; after that its end is the end: somebody parks against us. */
   rearms: 1_000,
   /** From our goodbye to the channel's park; without one its settings stay. */
-  bridgeEndMs: 4_000,
+  bridgeEndMs: 2_500,
   /** A sound that is played to a call; a longer one is refused with ERR_TALKSPURT_SOUND. Also what waits of them, ms. */
   soundMs: 120_000,
   /** A sound's file: two minutes of 48 kHz stereo. A larger one is refused with ERR_TALKSPURT_SOUND before it is read. */

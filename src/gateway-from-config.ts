@@ -7,7 +7,7 @@ import { OpenAiRealtimeBackend } from './backend/openai-realtime.ts';
 import { StreamBackend } from './backend/stream-backend.ts';
 import type { StreamEventListener } from './backend/stream-backend.ts';
 import type { BackendConfig, Config, SwitchConfig } from './config.ts';
-import { secretsOfConfig } from './config.ts';
+import { secretsOfConfig, usesModule } from './config.ts';
 import type { Clock } from './core/clock.ts';
 import { SystemClock } from './core/clock.ts';
 import { TalkspurtError } from './core/errors.ts';
@@ -18,7 +18,9 @@ import { G722Pool } from './dsp/g722.ts';
 import { Gateway } from './gateway.ts';
 import type { GatewayProfile } from './gateway.ts';
 import { GatewayFronts } from './gateway-fronts.ts';
+import { openGatewayModules } from './gateway-modules.ts';
 import { openGatewaySip } from './gateway-sip.ts';
+import type { GatewayModules } from './gateway-modules.ts';
 import type { GatewaySip } from './gateway-sip.ts';
 import { CallRecordSink } from './observe/call-record.ts';
 import { LogSink } from './observe/log-sink.ts';
@@ -150,10 +152,14 @@ async function assemble(
           profileNames: () => gateway?.profileNames ?? [],
         });
   if (sip !== null) closers.push(() => sip.close());
+  const modules = config.switches.some(({ media }) => usesModule(media))
+    ? await openGatewayModules(config.modules, clock, events)
+    : null;
+  if (modules !== null) closers.push(() => modules.close());
   const switches = config.switches.map((each) => {
     const client = options.eslClients?.[each.name];
     const link = client === undefined ? null : new EslAttachedLink({ name: each.name, clock, client });
-    const adapter: FreeswitchAdapter = freeswitchAdapter(each, clock, events, sip, link, (event) =>
+    const adapter: FreeswitchAdapter = freeswitchAdapter(each, { clock, events, sip, modules, link }, (event) =>
       fronts?.onCustomEvent(adapter, event),
     );
     return { config: each, adapter };
@@ -203,17 +209,27 @@ async function assemble(
   };
 }
 
+/** What an adapter is made with. */
+interface AdapterSurroundings {
+  readonly clock: Clock;
+  readonly events: EventSink;
+  readonly sip: GatewaySip | null;
+  readonly modules: GatewayModules | null;
+  /** Somebody else's. */
+  readonly link: EslLink | null;
+}
+
 function freeswitchAdapter(
   config: SwitchConfig,
-  clock: Clock,
-  events: EventSink,
-  sip: GatewaySip | null,
-  link: EslLink | null,
+  around: AdapterSurroundings,
   onCustomEvent: (event: EslEvent) => void,
 ): FreeswitchAdapter {
+  const { clock, events, sip, modules, link } = around;
   const { name, host, port, password } = config;
   const {
     kind,
+    module,
+    moduleEdition: edition,
     tap,
     fifoDirectory,
     gateway: profile,
@@ -233,8 +249,20 @@ function freeswitchAdapter(
     ...(advertiseHost === undefined ? {} : { advertiseHost }),
     ...(portRange === undefined ? {} : { portRange }),
     ...(sip === null ? {} : { sip: { hub: sip.hub, profile, codec } }),
+    ...(modules === null
+      ? {}
+      : {
+          module: {
+            ...modules,
+            ...(module === undefined ? {} : { module }),
+            ...(edition === undefined ? {} : { edition }),
+          },
+        }),
     legs: kind,
-    tap: tap === 'record-fifo' ? { kind: tap, ...fifo } : (tap ?? (sip === null ? 'unicast' : 'sip')),
+    tap:
+      tap === 'record-fifo'
+        ? { kind: tap, ...fifo }
+        : (tap ?? (kind === 'module' ? kind : sip === null ? 'unicast' : 'sip')),
   };
   const given = link === null ? {} : { link };
   return new FreeswitchAdapter({ name, host, port, password, media, clock, events, onCustomEvent, ...given });

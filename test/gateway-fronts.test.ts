@@ -7,8 +7,6 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { WebSocketServer } from 'ws';
-import type { WebSocket } from 'ws';
 import { loadConfig } from '../src/config.ts';
 import type { Config } from '../src/config/load-config.ts';
 import { SystemClock } from '../src/core/clock.ts';
@@ -17,32 +15,10 @@ import { SimulatedSwitch } from '../src/simulator/simulated-switch.ts';
 import { writeWav } from '../src/simulator/wav.ts';
 import type { EslEvent } from '../src/switch/freeswitch/esl-link.ts';
 import { EslPackageLink } from '../src/switch/freeswitch/esl-package-link.ts';
+import { withServer } from './sim/own-server.ts';
 import { LevelPhone, withWholeHost } from './sim/whole-host.ts';
 
 const SIP = { media: { kind: 'sip' } };
-
-/** A server of somebody's own: keeps what it gets. */
-async function withServer(
-  run: (server: { url: string; audio: Buffer[]; texts: string[]; sockets: WebSocket[] }) => Promise<void>,
-): Promise<void> {
-  const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
-  const [audio, texts, sockets]: [Buffer[], string[], WebSocket[]] = [[], [], []];
-  server.on('connection', (socket) => {
-    sockets.push(socket);
-    socket.on('message', (data, isBinary) => {
-      if (isBinary) audio.push(data as Buffer);
-      else texts.push((data as Buffer).toString());
-    });
-  });
-  await new Promise((resolve) => server.on('listening', resolve));
-  const { port } = server.address() as { port: number };
-  try {
-    await run({ url: `ws://127.0.0.1:${port}/stream?call=1`, audio, texts, sockets });
-  } finally {
-    for (const socket of server.clients) socket.terminate();
-    await new Promise((resolve) => server.close(resolve));
-  }
-}
 
 for (const kind of ['sip', 'unicast'] as const) {
   test(`start, stop and start again over ${kind}: the channel stays, parked`, () =>

@@ -12,6 +12,7 @@ export function referenceIssues(document: ConfigDocument): ConfigIssue[] {
     ...portIssues(document),
     ...doors(document).flatMap(({ key, allow }) => allowIssues(key, allow)),
     ...namedProfileIssues(document),
+    ...moduleIssues(document),
   ];
 }
 
@@ -76,19 +77,20 @@ function profileIssues({ backends, profiles }: ConfigDocument): ConfigIssue[] {
 }
 
 interface Door {
-  readonly key: 'status' | 'frontDoor' | 'outboundSocket' | 'sip';
+  readonly key: 'status' | 'frontDoor' | 'outboundSocket' | 'sip' | 'modules';
   readonly host: string;
   readonly port: number;
   readonly allow: readonly string[];
 }
 
 /** Everything that listens on a TCP port of its own. */
-function doors({ status, frontDoor, outboundSocket, sip }: ConfigDocument): Door[] {
+function doors({ status, frontDoor, outboundSocket, sip, modules, switches }: ConfigDocument): Door[] {
   const open: Door[] = [];
   if (status !== false) open.push({ key: 'status', ...status, allow: [] });
   if (frontDoor !== false) open.push({ key: 'frontDoor', ...frontDoor });
   if (outboundSocket !== false) open.push({ key: 'outboundSocket', ...outboundSocket });
   if (sip !== false) open.push({ key: 'sip', ...sip });
+  if (switches.some(({ media }) => usesModule(media))) open.push({ key: 'modules', ...modules });
   return open;
 }
 
@@ -101,6 +103,26 @@ function portIssues(document: ConfigDocument): ConfigIssue[] {
     if (port === 0 || other === undefined) return [];
     return [{ path: [key, 'port'], text: `is the port of ${other} too: give one of them another` }];
   });
+}
+
+/** Whether calls of a switch come through a module of it. */
+export function usesModule({ kind, tap }: ConfigDocument['switches'][number]['media']): boolean {
+  return kind === 'module' || tap === 'module';
+}
+
+function moduleIssues({ modules, switches }: ConfigDocument): ConfigIssue[] {
+  const issues: ConfigIssue[] = [];
+  const { certFile, keyFile } = modules;
+  if ((certFile === undefined) !== (keyFile === undefined)) {
+    const missing = certFile === undefined ? 'certFile' : 'keyFile';
+    issues.push({ path: ['modules', missing], text: 'is missing: TLS needs certFile and keyFile' });
+  }
+  for (const [index, { media }] of switches.entries()) {
+    if (media.moduleEdition === undefined || media.module !== 'mod_audio_fork') continue;
+    const text = 'is an edition of mod_audio_stream: leave it out, or set module to mod_audio_stream';
+    issues.push({ path: ['switches', index, 'media', 'moduleEdition'], text });
+  }
+  return issues;
 }
 
 /** Profiles that are named elsewhere than in `profiles`. */

@@ -8,7 +8,7 @@ import { DEFAULT_SESSION_OPTIONS } from '../session/session-options.ts';
 import { embedded, openai, websocket } from './config-backends.ts';
 import { frontDoor, outboundSocket, recordings, sip, sounds, status } from './config-doors.ts';
 import { NAME_PATTERN, share } from './config-fields.ts';
-import { freeswitch } from './config-switches.ts';
+import { freeswitch, modules } from './config-switches.ts';
 
 const session = DEFAULT_SESSION_OPTIONS;
 const log = z
@@ -173,6 +173,7 @@ export const configSchema = z.strictObject({
   recordings,
   outboundSocket,
   sip,
+  modules,
   drainSeconds: z
     .number()
     .min(0)

@@ -1,5 +1,14 @@
 /** What a configuration would do, in lines for people. Of secrets only whether they are there; of prompts nothing. */
-import type { BackendConfig, Config, FrontDoorConfig, ProfileConfig, SipConfig, SwitchConfig } from './load-config.ts';
+import { usesModule } from './config-references.ts';
+import type {
+  BackendConfig,
+  Config,
+  FrontDoorConfig,
+  ModulesConfig,
+  ProfileConfig,
+  SipConfig,
+  SwitchConfig,
+} from './load-config.ts';
 
 /** A line for each thing that would be done; warnings come last and begin with `warning:`. */
 export function describeConfig(config: Config): string[] {
@@ -14,6 +23,7 @@ export function describeConfig(config: Config): string[] {
       ? 'outbound socket: closed'
       : `outbound socket: listens on ${address(config.outboundSocket.host, config.outboundSocket.port)}`,
     config.sip === false ? 'sip: closed' : sipLine(config.sip),
+    ...(config.switches.some(({ media }) => usesModule(media)) ? [modulesLine(config.modules)] : []),
     config.sounds.directory === undefined ? 'sounds: no files' : `sounds: files of ${config.sounds.directory}`,
     config.recordings.directory === undefined ? 'recordings: none' : `recordings: to ${config.recordings.directory}`,
     ...config.switches.map(switchLine),
@@ -25,6 +35,12 @@ export function describeConfig(config: Config): string[] {
 
 function frontDoorLine({ host, port, allow }: FrontDoorConfig): string {
   return `front door: listens on ${address(host, port)}, password set, lets in ${allow.join(', ')}`;
+}
+
+function modulesLine({ host, port, allow, username, certFile }: ModulesConfig): string {
+  const login = username === undefined ? 'without login' : 'with login';
+  const protocol = certFile === undefined ? 'ws' : 'wss';
+  return `modules: listens on ${address(host, port)} (${protocol}), ${login}, lets in ${allow.join(', ')}`;
 }
 
 function sipLine({ host, port, protocols, allow, username, rtpPorts }: SipConfig): string {

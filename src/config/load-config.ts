@@ -36,6 +36,11 @@ export type SipConfig = Omit<Exclude<ConfigDocument['sip'], false>, 'password' |
   readonly password: string;
 };
 
+/** Where modules of switches connect. `password` is a secret, empty where they need none. */
+export type ModulesConfig = Omit<ConfigDocument['modules'], 'password' | 'passwordFile'> & {
+  readonly password: string;
+};
+
 /** A backend, ready to be made. `apiKey` and the values of `extraHeaders` are secrets. */
 export type BackendConfig =
   | ({ readonly kind: 'openai' } & OpenAiRealtimeConfig)
@@ -63,6 +68,7 @@ export interface Config {
   readonly outboundSocket: ConfigDocument['outboundSocket'];
   /** `false`: closed. */
   readonly sip: false | SipConfig;
+  readonly modules: ModulesConfig;
   readonly drainSeconds: number;
   readonly limits: ConfigDocument['limits'];
   /** What is allowed and still not good; for the log at start. */
@@ -115,8 +121,8 @@ export function loadConfig(source: ConfigSource): Config {
 
 /** Every secret in `config`, for those who must never show one. */
 export function secretsOfConfig(config: Config): readonly string[] {
-  const { frontDoor, sip } = config;
-  const doors = [...(frontDoor === false ? [] : [frontDoor]), ...(sip === false ? [] : [sip])];
+  const { frontDoor, sip, modules } = config;
+  const doors = [modules, ...(frontDoor === false ? [] : [frontDoor]), ...(sip === false ? [] : [sip])];
   const passwords = [...config.switches, ...doors].map((part) => part.password);
   const keys = Object.values(config.backends).flatMap((backend) => {
     if (backend.kind === 'embedded') return [];
@@ -154,11 +160,12 @@ function placer(
 }
 
 function complete(document: ConfigDocument, secrets: ConfigSecrets, source: string): Config {
-  const { frontDoor, sip, switches, backends, profiles, ...rest } = document;
+  const { frontDoor, sip, modules, switches, backends, profiles, ...rest } = document;
   return {
     ...rest,
     frontDoor: frontDoor === false ? false : withPassword(frontDoor, ['frontDoor'], ['frontDoor'], secrets),
-    sip: sip === false ? false : sipConfig(sip, secrets),
+    sip: sip === false ? false : withLogin(sip, 'sip', secrets),
+    modules: withLogin(modules, 'modules', secrets),
     switches: switches.map((entry, index) =>
       withPassword(entry, ['switches', index], ['switches', entry.name], secrets),
     ),
@@ -169,10 +176,13 @@ function complete(document: ConfigDocument, secrets: ConfigSecrets, source: stri
   };
 }
 
-function sipConfig(sip: Exclude<ConfigDocument['sip'], false>, secrets: ConfigSecrets): SipConfig {
-  const { password: plain, passwordFile: file, ...rest } = sip;
+/** Whose password is wanted only where a user name is given. */
+function withLogin<
+  T extends { username?: string | undefined; password?: string | undefined; passwordFile?: string | undefined },
+>(entry: T, key: string, secrets: ConfigSecrets): Omit<T, 'password' | 'passwordFile'> & { password: string } {
+  const { password: plain, passwordFile: file, ...rest } = entry;
   const optional = rest.username === undefined;
-  return { ...rest, password: secrets.read({ path: ['sip'], words: ['sip'], key: 'password', plain, file, optional }) };
+  return { ...rest, password: secrets.read({ path: [key], words: [key], key: 'password', plain, file, optional }) };
 }
 
 function withPassword<T extends { password?: string | undefined; passwordFile?: string | undefined }>(

@@ -69,6 +69,8 @@ export type CallOrder = 'pause' | 'mute-user' | 'mute-agent' | 'mask';
 /** Something that happened to the process or a switch link. */
 export type ProcessEvent =
   | { type: 'link.up'; link: string; switchVersion: string }
+  /** WebSocket modules that the switch has loaded. */
+  | { type: 'link.modules'; link: string; modules: string }
   | { type: 'link.down'; link: string; error: TalkspurtError; retryInMs: number }
   | { type: 'command'; front: string; verb: string; ok: boolean }
   /** A call that the switch handed over and that was not taken. */

@@ -59,6 +59,7 @@ const PLAIN_LINES = {
   'variable.clamped': { level: 'warn', message: 'a channel variable is out of its bounds: the default is taken' },
   order: { level: 'info', message: 'order took effect' },
   'link.up': { level: 'info', message: 'switch link is up' },
+  'link.modules': { level: 'info', message: 'modules that the switch has' },
   ready: { level: 'info', message: 'ready' },
   draining: { level: 'info', message: 'draining: no new calls' },
   stopped: { level: 'info', message: 'stopped' },

@@ -30,6 +30,8 @@ export interface ApplicationHost {
   transfer(destination: string, dialplan: string): void;
   /** Why the channel is being hung up, or null while it is not. */
   hangupCause(): number | null;
+  /** A file that can be played, at the channel's rate; null: there is none such. */
+  sound(path: string): Int16Array | null;
   /** Says samples to the channel's own phone; the frame is handed over. */
   write(samples: Int16Array): void;
   /** A playback, a tone, a bridge: what ends unicast. */
@@ -57,6 +59,8 @@ interface Running extends Application {
   readonly onEnd: () => void;
   /** Ticks until it ends by itself; Infinity: it does not. */
   remainingTicks: number;
+  /** What a playback of a file plays. */
+  sound: Int16Array | null;
   /** Frames of a playback that were played; null for everything else. */
   playedFrames: number | null;
 }
@@ -119,6 +123,7 @@ export class ChannelApplications {
       connection: null,
       onEnd,
       remainingTicks: ENDLESS,
+      sound: null,
       playedFrames: null,
     };
     this.#host.variables.set('current_application', name);
@@ -149,7 +154,7 @@ export class ChannelApplications {
       this.#host.onParkTick(running.park, samples);
       if (running.park.writesSilence) this.#host.write(new Int16Array(this.#host.format.frameSamples));
     } else if (running.playedFrames !== null) {
-      this.#host.write(toneFrame(running.data, running.playedFrames, this.#host.format));
+      this.#host.write(playedFrame(running, running.playedFrames, this.#host.format));
       running.playedFrames += 1;
     } else if (BRIDGES.has(running.name)) {
       if (!this.#host.bridge.tick(samples)) this.#endBridge(running);
@@ -306,7 +311,9 @@ function startPlayback(host: ApplicationHost, running: Running): boolean {
   ensureMedia(host);
   // FreeSWITCH resets the channel first and only then finds that it cannot open the file.
   host.resetMedia();
-  const milliseconds = streamMs(running.data);
+  running.sound = host.sound(running.data);
+  const seconds = (running.sound?.length ?? 0) / host.format.sampleRateHz;
+  const milliseconds = running.sound === null ? streamMs(running.data) : seconds * 1000;
   if (milliseconds === null) {
     host.variables.set(RESPONSE, 'FILE NOT FOUND');
     return false;
@@ -319,6 +326,14 @@ function startPlayback(host: ApplicationHost, running: Running): boolean {
     ['Playback-File-Type', 'local'],
   ]);
   return true;
+}
+
+/** The last frame of a file is filled up with silence. */
+function playedFrame({ sound, data }: Running, frame: number, format: ApplicationHost['format']): Int16Array {
+  if (sound === null) return toneFrame(data, frame, format);
+  const samples = new Int16Array(format.frameSamples);
+  samples.set(sound.subarray(frame * format.frameSamples, (frame + 1) * format.frameSamples));
+  return samples;
 }
 
 function ensureMedia(host: ApplicationHost): void {

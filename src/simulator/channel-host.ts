@@ -44,6 +44,8 @@ export interface ChannelHost<Channel> {
   ): void;
   /** The application `socket`; null: the data name no address. */
   connect(channel: Channel, data: string): ChannelConnection | null;
+  /** A file that can be played, at that rate; null: there is none such. */
+  sound(path: string, sampleRateHz: number): Int16Array | null;
   /** Another call that is up. */
   channel(uuid: string): Channel | null;
   /** Calls somebody for a channel; null when the dial string says nothing. */

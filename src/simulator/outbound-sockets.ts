@@ -1,4 +1,5 @@
 /** All the outbound connections of a simulated switch: calls that run the application `socket`. */
+import { splitCommand } from '../switch/freeswitch/esl-dialogue.ts';
 import type { EslServerEvent } from '../switch/freeswitch/esl-server-event.ts';
 import { OutboundConnection, outboundTarget } from './outbound-connection.ts';
 import type { OutboundHost } from './outbound-connection.ts';
@@ -8,6 +9,17 @@ import type { SimulatedChannel } from './simulated-channel.ts';
 export type OutboundSwitch = Omit<OutboundHost, 'uuid' | 'channelName' | 'describe' | 'variable' | 'onClosed'> & {
   describe(channel: SimulatedChannel, more: readonly (readonly [string, string])[]): string;
 };
+
+/** The headers of the event that tells a background job's result. */
+export function jobHeaders(job: Parameters<OutboundHost['jobDone']>[0]): (readonly [string, string])[] {
+  const [command, argument] = splitCommand(job.line);
+  return [
+    ['Job-UUID', job.jobUuid],
+    ['Job-Command', command],
+    ['Job-Command-Arg', argument],
+    ['Job-Owner-UUID', job.owner],
+  ];
+}
 
 /** Owns the connections. */
 export class OutboundSockets {

@@ -389,6 +389,7 @@ export class SimulatedChannel {
       hangup: (cause) => this.hangup(causeNumber(cause)),
       variables: this.#life.variables,
       sendDigits: (digits) => this.sendDigits(digits),
+      sound: (path) => this.#host.sound(path, this.#audio.sampleRateHz),
       write: (samples) => this.#audio.write(samples),
       resetMedia: () => this.#unicast.deactivate(),
       onParkTick: (park, samples) => this.#unicast.onParkTick(park, samples),

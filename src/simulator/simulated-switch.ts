@@ -7,7 +7,7 @@ import type { Clock } from '../core/clock.ts';
 import { TalkspurtError } from '../core/errors.ts';
 import { EslEventFactory, localDate } from '../switch/freeswitch/esl-event-factory.ts';
 import type { EslIdentity, EventSource } from '../switch/freeswitch/esl-event-factory.ts';
-import { LOG_LEVELS, splitCommand } from '../switch/freeswitch/esl-dialogue.ts';
+import { LOG_LEVELS } from '../switch/freeswitch/esl-dialogue.ts';
 import { headerOf } from '../switch/freeswitch/esl-request-parser.ts';
 import type { EslRequest } from '../switch/freeswitch/esl-request-parser.ts';
 import { serializeEvent } from '../switch/freeswitch/esl-server-event.ts';
@@ -18,14 +18,16 @@ import { callerHeaders, channelHeaders } from './channel-headers.ts';
 import { SwitchDisplacer } from './displacement.ts';
 import { MediaClock } from './media-clock.ts';
 import type { SimulatedPhone } from './phone.ts';
-import { OutboundSockets } from './outbound-sockets.ts';
+import { OutboundSockets, jobHeaders } from './outbound-sockets.ts';
 import { parseApplication } from './application-text.ts';
 import type { Application } from './channel-applications.ts';
 import { SimulatedChannel } from './simulated-channel.ts';
 import type { CallOptions, ChannelHost } from './channel-host.ts';
 import { runApi } from './switch-api.ts';
 import type { SwitchApiHost } from './switch-api-host.ts';
+import type { ModuleKind } from './module-stream.ts';
 import { SwitchDialer } from './switch-dialer.ts';
+import { SwitchModule } from './switch-module.ts';
 import { SwitchRecorder } from './switch-record.ts';
 import type { UnicastRequest } from './unicast-media.ts';
 
@@ -44,6 +46,8 @@ export interface SimulatedSwitchOptions {
   readonly allow?: readonly string[];
   /** The dialplan: extension → applications, each as `name` or `name:data`. */
   readonly extensions?: Readonly<Record<string, readonly string[]>>;
+  /** A WebSocket module that is loaded; default: none. */
+  readonly module?: ModuleKind;
   /** Whom `originate` reaches at a dial string; default: nobody. */
   readonly phoneAt?: (dialString: string) => SimulatedPhone | null;
 }
@@ -68,6 +72,7 @@ export class SimulatedSwitch {
   readonly #channelHost: ChannelHost<SimulatedChannel>;
   readonly #dialer: SwitchDialer;
   readonly #outbound: OutboundSockets;
+  readonly #module: SwitchModule | null;
   readonly #globals = new Map<string, string>();
   readonly #closing = new AbortController();
   #crashed: string | null = null;
@@ -85,6 +90,7 @@ export class SimulatedSwitch {
       .set('hostname', identity.hostname)
       .set('local_ip_v4', '127.0.0.1')
       .set('core_uuid', this.#factory.identity.coreUuid);
+    this.#module = options.module === undefined ? null : this.#makeModule(options.module);
     this.#channelHost = this.#makeChannelHost();
     this.#dialer = this.#makeDialer();
     this.#outbound = this.#makeOutbound();
@@ -295,6 +301,7 @@ export class SimulatedSwitch {
       dialer: this.#dialer,
       recorder: new SwitchRecorder(),
       displacer: new SwitchDisplacer(),
+      module: this.#module,
       log: (level, text) => this.#log(level, { file: 'mod_commands.c', function: 'log_function', line: 7247 }, text),
     };
   }
@@ -315,15 +322,9 @@ export class SimulatedSwitch {
       api: (line) => runApi({ line, console: false }, this.#apiHost),
       sendMessage: (uuid, request) => this.#sendMessage(uuid, request),
       sendEvent: (request) => this.#sendEvent(request),
-      jobDone: ({ jobUuid, line, output, owner }) => {
-        const [command, argument] = splitCommand(line);
-        const headers: [string, string][] = [
-          ['Job-UUID', jobUuid],
-          ['Job-Command', command],
-          ['Job-Command-Arg', argument],
-          ['Job-Owner-UUID', owner],
-        ];
-        this.#fire(this.#factory.make({ name: 'BACKGROUND_JOB', source: CONNECT, headers, body: output }));
+      jobDone: (job) => {
+        const headers = jobHeaders(job);
+        this.#fire(this.#factory.make({ name: 'BACKGROUND_JOB', source: CONNECT, headers, body: job.output }));
       },
     });
   }
@@ -354,6 +355,14 @@ export class SimulatedSwitch {
     });
   }
 
+  #makeModule(kind: ModuleKind): SwitchModule {
+    return new SwitchModule(kind, this.#channels, (channel, subclass, body) => {
+      const headers = channelHeaders(channel.describe());
+      const leading = [['Event-Subclass', subclass] as const];
+      this.#fire(this.#factory.make({ name: 'CUSTOM', subclass, source: CORE, leading, headers, body }));
+    });
+  }
+
   #makeChannelHost(): ChannelHost<SimulatedChannel> {
     return {
       clock: this.#clock,
@@ -364,6 +373,7 @@ export class SimulatedSwitch {
         this.#fire(this.#factory.make({ name, source: CORE, headers: all }));
       },
       channel: (uuid) => this.#channels.get(uuid) ?? null,
+      sound: (path, sampleRateHz) => this.#module?.sound(path, sampleRateHz) ?? null,
       connect: (channel, data) => this.#outbound.connect(channel, data),
       dial: (text, originator, watcher) => {
         const made = this.#dialer.dial({ text, originator }, watcher);
@@ -381,6 +391,7 @@ export class SimulatedSwitch {
       onDestroyed: (channel) => {
         this.#channels.delete(channel.uuid);
         this.#outbound.onDestroyed(channel);
+        this.#module?.hangUp(channel.uuid);
         if (channel.haunted) this.#haunted.add(channel);
         else channel.dispose();
       },

@@ -4,6 +4,7 @@ import type { EslEventFactory } from '../switch/freeswitch/esl-event-factory.ts'
 import type { SwitchDisplacer } from './displacement.ts';
 import type { SimulatedChannel } from './simulated-channel.ts';
 import type { SwitchDialer } from './switch-dialer.ts';
+import type { SwitchModule } from './switch-module.ts';
 import type { SwitchRecorder } from './switch-record.ts';
 
 /** What the commands work on. */
@@ -18,6 +19,8 @@ export interface SwitchApiHost {
   readonly dialer: SwitchDialer;
   readonly recorder: SwitchRecorder;
   readonly displacer: SwitchDisplacer;
+  /** The WebSocket module that is loaded; null: none. */
+  readonly module: SwitchModule | null;
   log(level: number, text: string): void;
   /** Aborted when the switch closes or dies. */
   readonly closing: AbortSignal;

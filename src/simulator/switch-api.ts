@@ -4,6 +4,7 @@ import { delay } from '../core/clock.ts';
 import { splitCommand } from '../switch/freeswitch/esl-dialogue.ts';
 import type { EslApiCall } from '../switch/freeswitch/esl-dialogue.ts';
 import { completionReply, completionText } from '../switch/freeswitch/front-door-completion.ts';
+import { commandWords } from './command-words.ts';
 import { causeNumber } from './hangup-cause.ts';
 
 import type { Command, SwitchApiHost } from './switch-api-host.ts';
@@ -28,6 +29,7 @@ export async function runApi(call: EslApiCall, host: SwitchApiHost): Promise<str
 
 /** The output of a command, or null when there is none such. */
 async function execute(name: string, argument: string, host: SwitchApiHost): Promise<string | null> {
+  if (name.toLowerCase() === host.module?.command) return host.module.api(argument);
   const command = Object.hasOwn(COMMANDS, name.toLowerCase()) ? COMMANDS[name.toLowerCase()] : undefined;
   return command === undefined ? null : command(argument, host);
 }
@@ -40,7 +42,11 @@ const CONSOLE_USAGE =
 
 const COMMANDS: Readonly<Record<string, Command>> = {
   status: (_, host) => statusReport(host),
-  show: (argument, host) => showReport(argument, host),
+  show: (argument, host) => {
+    const [what, name = ''] = commandWords(argument, 2);
+    if (what?.toLowerCase() !== 'api') return showReport(argument, host);
+    return host.module?.showApi(name) ?? '\n0 total.\n';
+  },
   version: (argument, host) =>
     argument === 'short' ? `${host.version}\n` : `FreeSWITCH Version ${host.version}~64bit (64bit)\n`,
   switchname: (_, host) => host.factory.identity.switchname,

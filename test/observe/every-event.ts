@@ -6,6 +6,7 @@ type OneOfEach = { [T in (CallEvent | ProcessEvent)['type']]: Extract<CallEvent 
 
 const PROCESS: ReadonlySet<string> = new Set<ProcessEvent['type']>([
   'link.up',
+  'link.modules',
   'link.down',
   'command',
   'call.refused',
@@ -43,6 +44,7 @@ export function everyEvent(personal = 'x', callId = 'u-1', atMs = 1_000): Talksp
     recording: { type: 'recording', running: false, durationMs: 12_000, droppedFrames: 0 },
     'call.ended': { type: 'call.ended', reason: 'hangup', hangupCause: 16, durationMs: 30_000 },
     'link.up': { type: 'link.up', link: 'local', switchVersion: '1.10' },
+    'link.modules': { type: 'link.modules', link: 'local', modules: 'mod_audio_stream (community)' },
     'link.down': { type: 'link.down', link: 'local', error, retryInMs: 500 },
     command: { type: 'command', front: 'fs_cli', verb: 'start', ok: true },
     'call.refused': { type: 'call.refused', switch: 'local', error },

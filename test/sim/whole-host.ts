@@ -6,6 +6,7 @@ import { SystemClock } from '../../src/core/clock.ts';
 import type { TalkspurtEvent } from '../../src/core/events.ts';
 import { startRuntime } from '../../src/gateway-from-config.ts';
 import type { Runtime } from '../../src/gateway-from-config.ts';
+import type { ModuleKind } from '../../src/simulator/module-stream.ts';
 import type { SimulatedPhone } from '../../src/simulator/phone.ts';
 import { SimulatedSwitch } from '../../src/simulator/simulated-switch.ts';
 
@@ -50,12 +51,16 @@ const clock = new SystemClock();
 
 /** Runs `run` with a host; afterwards the switch lives, no call is left and no socket is open that was not before. */
 export async function withWholeHost(
-  given: { switch?: object; config?: object },
+  given: { switch?: object; config?: object; module?: ModuleKind },
   run: (host: WholeHost) => Promise<void>,
 ): Promise<void> {
   await pause(50);
   const before = networkHandles();
-  const fs = new SimulatedSwitch({ clock, password: 'pw' });
+  const fs = new SimulatedSwitch({
+    clock,
+    password: 'pw',
+    ...(given.module === undefined ? {} : { module: given.module }),
+  });
   await fs.listen();
   const events: TalkspurtEvent[] = [];
   const config = loadConfig({

@@ -13,6 +13,9 @@ import type { EslEvent, EslLink } from './esl-link.ts';
 import { FreeswitchLeg } from './freeswitch-leg.ts';
 import type { LegMediaOptions } from './freeswitch-leg.ts';
 import { leftBehind } from './left-behind.ts';
+import { ModuleLeg } from './module-leg.ts';
+import type { ModuleLegOptions } from './module-leg.ts';
+import { detectModules } from './module/module-detection.ts';
 import type { SipLegOptions } from './sip-leg-opening.ts';
 import type { FifoOptions } from './tap-fifo.ts';
 import { TapLeg } from './tap-leg.ts';
@@ -22,12 +25,17 @@ import type { UnicastMediaOptions } from './unicast-opening.ts';
 
 /** Where the audio of this switch comes in. */
 export interface FreeswitchMediaOptions {
-  /** How bridged calls are tapped: over our SIP, by a loopback and unicast, or from a recording on this host. Default: as legs. */
-  readonly tap?: 'sip' | 'unicast' | ({ readonly kind: 'record-fifo' } & FifoOptions);
+  /**
+   * How bridged calls are tapped: over our SIP, by a loopback and unicast, through a module of the switch, or from a recording on
+   * this host. Default: as legs.
+   */
+  readonly tap?: 'sip' | 'unicast' | 'module' | ({ readonly kind: 'record-fifo' } & FifoOptions);
   /** Our SIP, for legs and taps; absent: neither can be had over it. */
   readonly sip?: SipLegOptions;
   /** How calls that are not bridged are had. Default: over SIP where it is there. */
-  readonly legs?: 'sip' | 'unicast';
+  readonly legs?: 'sip' | 'unicast' | 'module';
+  /** Where the switch's modules connect; absent: nothing goes through one. */
+  readonly module?: ModuleLegOptions;
   /** Address of ours that sockets are bound to; default 127.0.0.1. */
   readonly bindHost?: string;
   /** Address that the switch sends to, where it is not `bindHost`. */
@@ -53,7 +61,7 @@ export interface FreeswitchAdapterOptions {
 }
 
 /** A call that is held, alone or tapped. */
-type HeldLeg = FreeswitchLeg | TapLeg;
+type HeldLeg = FreeswitchLeg | TapLeg | ModuleLeg;
 
 type Headers = Readonly<Record<string, string | undefined>>;
 
@@ -167,15 +175,26 @@ export class FreeswitchAdapter implements SwitchAdapter {
         await this.#link.unwatch(uuid);
       },
     };
+    const answered = channel['Answer-State'] === 'answered';
+    const bridged = channel['variable_bridge_to'] !== undefined;
+    const module = this.#moduleMedia(bridged);
+    const onFault = (error: TalkspurtError): void => this.#emit({ type: 'peer.malformed', peer: this.name, error });
     const leg: HeldLeg =
-      channel['variable_bridge_to'] === undefined
-        ? new FreeswitchLeg({
-            ...parts,
-            answered: channel['Answer-State'] === 'answered',
-            media: await this.#legMedia(),
-          })
-        : new TapLeg({ ...parts, media: await this.#tapMedia(), request, channels: this.#tapChannels() });
+      module !== null
+        ? new ModuleLeg({ ...parts, answered, bridged, media: module, request, onFault })
+        : bridged
+          ? new TapLeg({ ...parts, media: await this.#tapMedia(), request, channels: this.#tapChannels() })
+          : new FreeswitchLeg({ ...parts, answered, media: await this.#legMedia() });
     return leg;
+  }
+
+  /** Where a module is what the call goes through. @throws ERR_TALKSPURT_CONFIG_INVALID */
+  #moduleMedia(bridged: boolean): ModuleLegOptions | null {
+    const { legs, tap = legs, module } = this.#options.media ?? {};
+    if ((bridged ? tap : legs) !== 'module') return null;
+    if (module !== undefined) return module;
+    const message = `calls of ${this.name} go through a module, and there is no server that it could connect to`;
+    throw new TalkspurtError('ERR_TALKSPURT_CONFIG_INVALID', message);
   }
 
   #tapChannels(): TapChannels {
@@ -237,6 +256,8 @@ export class FreeswitchAdapter implements SwitchAdapter {
 
   #route(event: EslEvent): void {
     if (event.name === 'CUSTOM') {
+      // A module tells of its stream by these.
+      if (event.uuid !== '') this.#legs.get(event.uuid)?.onEvent(event);
       this.#options.onCustomEvent?.(event);
       return;
     }
@@ -250,6 +271,7 @@ export class FreeswitchAdapter implements SwitchAdapter {
     this.#emit({ type: 'link.up', link: this.name, switchVersion: version });
     this.#sink?.onLinkUp(this.name);
     void this.#reconcile();
+    void this.#look();
     if (!this.#recovered) void this.#recover();
   }
 
@@ -264,6 +286,19 @@ export class FreeswitchAdapter implements SwitchAdapter {
         if (reply.trim() === 'false') leg.onMissing();
         else await leg.onSighted();
       }
+    } catch (error) {
+      // Down again: the next time it is up this is asked anew.
+      if (!(error instanceof TalkspurtError)) throw error;
+    }
+  }
+
+  /** Which modules the switch has: said, so that an operator can know. */
+  async #look(): Promise<void> {
+    try {
+      const { edition } = this.#options.media?.module ?? {};
+      const found = await detectModules(this.#link, edition === undefined ? {} : { edition });
+      const modules = found.map((each) => `${each.module} (${each.edition})`).join(', ');
+      if (modules !== '') this.#emit({ type: 'link.modules', link: this.name, modules });
     } catch (error) {
       // Down again: the next time it is up this is asked anew.
       if (!(error instanceof TalkspurtError)) throw error;
@@ -297,6 +332,7 @@ export class FreeswitchAdapter implements SwitchAdapter {
   #emit(
     event:
       | { type: 'link.up'; link: string; switchVersion: string }
+      | { type: 'link.modules'; link: string; modules: string }
       | { type: 'link.down'; link: string; error: TalkspurtError; retryInMs: number }
       | { type: 'peer.malformed'; peer: string; error: TalkspurtError },
   ): void {

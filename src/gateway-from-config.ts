@@ -1,12 +1,8 @@
 /** Builds a gateway, and what stands around it, from a checked configuration. */
 import { hostname } from 'node:os';
 import type { Backend } from './backend/backend.ts';
-import { openAiConfigWith } from './backend/openai-config.ts';
-import type { OpenAiRealtimeConfig } from './backend/openai-config.ts';
-import { OpenAiRealtimeBackend } from './backend/openai-realtime.ts';
-import { StreamBackend } from './backend/stream-backend.ts';
 import type { StreamEventListener } from './backend/stream-backend.ts';
-import type { BackendConfig, Config, SwitchConfig } from './config.ts';
+import type { Config, SwitchConfig } from './config.ts';
 import { secretsOfConfig, usesModule } from './config.ts';
 import type { Clock } from './core/clock.ts';
 import { SystemClock } from './core/clock.ts';
@@ -16,7 +12,8 @@ import { fanOut } from './core/events.ts';
 import { WasmDspPool } from './dsp/dsp-pool.ts';
 import { G722Pool } from './dsp/g722.ts';
 import { Gateway } from './gateway.ts';
-import type { GatewayProfile } from './gateway.ts';
+import { makeProfiles, reload } from './gateway-backends.ts';
+import type { BackendMakers } from './gateway-backends.ts';
 import { GatewayFronts } from './gateway-fronts.ts';
 import { openGatewayModules } from './gateway-modules.ts';
 import { openGatewaySip } from './gateway-sip.ts';
@@ -26,7 +23,6 @@ import { CallRecordSink } from './observe/call-record.ts';
 import { LogSink } from './observe/log-sink.ts';
 import { MetricsSink } from './observe/metrics-sink.ts';
 import { StatusServer } from './observe/status-server.ts';
-import { RealtimeServer } from './simulator/realtime-server.ts';
 import { SpeechSynthesizer } from './simulator/speech.ts';
 import { EslAttachedLink } from './switch/freeswitch/esl-attached-link.ts';
 import type { EslAttachOptions } from './switch/freeswitch/esl-attached-link.ts';
@@ -266,77 +262,6 @@ function freeswitchAdapter(
   };
   const given = link === null ? {} : { link };
   return new FreeswitchAdapter({ name, host, port, password, media, clock, events, onCustomEvent, ...given });
-}
-
-/** What backends are made with. */
-interface BackendMakers {
-  readonly clock: Clock;
-  readonly speech: SpeechSynthesizer;
-  readonly closers: (() => Promise<void> | void)[];
-  readonly given: Readonly<Record<string, Backend>>;
-  readonly onStreamEvent: StreamEventListener;
-  /** The server inside this process, once there is one. */
-  embedded: RealtimeServer | null;
-}
-
-interface Profiles {
-  readonly backends: ReadonlyMap<string, Backend>;
-  readonly profiles: ReadonlyMap<string, GatewayProfile>;
-}
-
-async function makeProfiles(config: Config, makers: BackendMakers): Promise<Profiles> {
-  const made = new Map<string, GatewayProfile>();
-  for (const [name, backend] of Object.entries(config.backends)) {
-    const given = makers.given[name];
-    made.set(name, given === undefined ? await makeBackend(backend, makers) : { backend: given });
-  }
-  const profiles = new Map<string, GatewayProfile>();
-  for (const [name, profile] of Object.entries(config.profiles)) {
-    const backend = made.get(profile.backend);
-    if (backend === undefined)
-      throw new TalkspurtError('ERR_TALKSPURT_CONFIG_INVALID', `profiles.${name}.backend names no backend`);
-    profiles.set(name, { ...backend, options: profile.options });
-  }
-  return { backends: new Map([...made].map(([name, { backend }]) => [name, backend])), profiles };
-}
-
-/** New profiles and backends; what else has changed waits for a restart. */
-async function reload(
-  read: RuntimeOptions['reload'],
-  gateway: Gateway,
-  makers: BackendMakers,
-  log: LogSink,
-): Promise<string> {
-  if (read === undefined) return '';
-  const config = read();
-  const { backends, profiles } = await makeProfiles(config, makers);
-  gateway.replaceProfiles(profiles, backends);
-  for (const warning of config.warnings) log.note('warn', 'configuration warning', { warning });
-  return `${profiles.size} profiles, ${backends.size} backends; switches and servers need a restart`;
-}
-
-async function makeBackend(config: BackendConfig, makers: BackendMakers): Promise<GatewayProfile> {
-  const { clock } = makers;
-  if (config.kind === 'websocket') return { backend: new StreamBackend(config, clock, makers.onStreamEvent) };
-  if (config.kind === 'openai') return openAiProfile(config, clock);
-  makers.embedded ??= await embeddedServer(makers);
-  const { name } = config;
-  const baseUrl = makers.embedded.url;
-  return openAiProfile({ name, model: 'embedded', apiKey: 'embedded', baseUrl, transcriptionModel: 'embedded' }, clock);
-}
-
-async function embeddedServer({ clock, speech, closers }: BackendMakers): Promise<RealtimeServer> {
-  const server = new RealtimeServer({ clock, speech });
-  await server.listen();
-  closers.push(() => server.close());
-  return server;
-}
-
-function openAiProfile(config: OpenAiRealtimeConfig, clock: Clock): GatewayProfile {
-  return {
-    backend: new OpenAiRealtimeBackend(config, clock),
-    variant: (overrides) => new OpenAiRealtimeBackend(openAiConfigWith(config, overrides), clock),
-  };
 }
 
 async function openFrontDoor(

@@ -2,9 +2,8 @@
 import type { BackendStream } from '../backend/backend.ts';
 import type { Clock, Timer } from '../core/clock.ts';
 import { TalkspurtError, asTalkspurtError } from '../core/errors.ts';
-import type { EndReason } from '../core/events.ts';
 import { LIMITS } from '../limits.ts';
-import type { CallLeg } from '../switch/switch-adapter.ts';
+import type { CallLeg, CallOutcome } from '../switch/switch-adapter.ts';
 import { hangupCauseOf } from '../switch/switch-adapter.ts';
 import type { MediaTransport } from '../transport/media-transport.ts';
 import type { CallRecording } from './call-recording.ts';
@@ -13,7 +12,7 @@ import type { CallRecording } from './call-recording.ts';
 export interface CallHoldings {
   readonly clock: Clock;
   readonly leg: CallLeg;
-  readonly reason: EndReason;
+  readonly outcome: CallOutcome;
   /** The channel is to be hung up; otherwise it is left to the switch. */
   readonly hangup: boolean;
   readonly legGone: boolean;
@@ -28,7 +27,8 @@ export interface CallHoldings {
 export async function giveBack(held: CallHoldings): Promise<TalkspurtError | undefined> {
   const { clock, leg, transport, stream, recording } = held;
   const letGo = async (): Promise<void> => {
-    if (held.hangup && !held.legGone) await leg.hangup(hangupCauseOf(held.reason));
+    leg.conclude?.(held.outcome);
+    if (held.hangup && !held.legGone) await leg.hangup(hangupCauseOf(held.outcome.reason));
     else await leg.release();
   };
   const closeTransport = async (): Promise<void> => transport?.close();

@@ -344,7 +344,7 @@ export class Session {
     const failure = await giveBack({
       clock: this.#clock,
       leg: this.#parts.leg,
-      reason,
+      outcome: { reason, turns: this.#turns?.turns ?? 0, bargeIns: this.#turns?.bargeIns ?? 0 },
       hangup: this.#stopOptions.hangup ?? false,
       legGone: this.#legGone,
       transport: this.#transport,

@@ -12,6 +12,14 @@ export interface LegListener {
   onMediaEnded(reason: string): void;
 }
 
+/** What a call came to, for a switch that can pass it on. */
+export interface CallOutcome {
+  readonly reason: EndReason;
+  /** Answers that the agent gave, and those of them that the caller cut in on. */
+  readonly turns: number;
+  readonly bargeIns: number;
+}
+
 /** One channel of the switch. */
 export interface CallLeg {
   /** The switch's own identity of the channel (FreeSWITCH: its UUID). */
@@ -34,6 +42,8 @@ export interface CallLeg {
   setWhisper?(whisper: 'none' | 'caller' | 'other' | 'both'): Promise<void>;
   /** Has the switch remember what voice the call has, for a process that comes after this one. Absent: it cannot. */
   remember?(profile: string): Promise<void>;
+  /** What is to be left with the channel; said once, right before `hangup` or `release`. Absent: nothing is left. */
+  conclude?(outcome: CallOutcome): void;
   /** Ends the channel with a Q.850 cause; a channel that is already gone is not an error. */
   hangup(hangupCause: number): Promise<void>;
   /** Lets go of the channel and leaves it to the switch; nothing is reported afterwards. Twice is harmless. */

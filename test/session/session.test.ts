@@ -73,6 +73,19 @@ test('text, tool results, digits and transcripts go their ways; not when the cal
   );
 });
 
+test('the channel is told what the call came to, once, before it is let go', async () => {
+  const rig = await CallRig.talking();
+  await rig.run(300, SPEECH);
+  await rig.run(700);
+  rig.backend.sink?.onResponseStarted('r');
+  rig.say('a', 100);
+  rig.backend.sink?.onAudioDone('a');
+  await rig.run(300);
+  rig.backend.sink?.onResponseDone('r', 'completed');
+  await rig.session.stop('stopped');
+  assert.equal(rig.leg.outcomes, [{ reason: 'stopped', turns: 1, bargeIns: 0 }]);
+});
+
 test('a second start is refused and harms nothing', async () => {
   const rig = await CallRig.talking();
   try {

@@ -5,7 +5,7 @@ import type { EventSink, TalkspurtEvent } from '../../src/core/events.ts';
 import type { AudioFormat, MediaFormat } from '../../src/core/media.ts';
 import { frameBytes } from '../../src/core/media.ts';
 import type { Dsp, DspOptions, DspPool } from '../../src/dsp/dsp.ts';
-import type { CallLeg, LegListener } from '../../src/switch/switch-adapter.ts';
+import type { CallLeg, CallOutcome, LegListener } from '../../src/switch/switch-adapter.ts';
 import type { MediaSink, MediaTransport } from '../../src/transport/media-transport.ts';
 
 export const PCMU_LEG: MediaFormat = { codec: 'pcmu', sampleRateHz: 8000, ptimeMs: 20 };
@@ -94,6 +94,7 @@ export class FakeLeg implements CallLeg {
   listener: LegListener | null = null;
   releases = 0;
   readonly hangups: number[] = [];
+  readonly outcomes: CallOutcome[] = [];
   onAnswer: (signal: AbortSignal) => Promise<void> = () => Promise.resolve();
   onOpenMedia: (signal: AbortSignal) => Promise<MediaTransport>;
   onRelease: () => Promise<void> = () => Promise.resolve();
@@ -121,6 +122,11 @@ export class FakeLeg implements CallLeg {
 
   transfer(): Promise<void> {
     return Promise.resolve();
+  }
+
+  conclude(outcome: CallOutcome): void {
+    // It is said before the channel is let go.
+    if (this.releases === 0 && this.hangups.length === 0) this.outcomes.push(outcome);
   }
 
   hangup(hangupCause: number): Promise<void> {

@@ -7,15 +7,32 @@ import type { BackendOverrides, ClampedVariable, StreamOverrides } from './call-
 import type { StartOptions, StartTarget } from './commands/command.ts';
 import type { Clock } from './core/clock.ts';
 import { TalkspurtError } from './core/errors.ts';
+import type { HostList } from './core/host-list.ts';
 import type { SessionOptions } from './session/session.ts';
 import type { CallLeg } from './switch/switch-adapter.ts';
 
-/** What a call is given when it starts under a profile's name. */
-export interface GatewayProfile {
+/** A backend, and how it is made otherwise. */
+export interface GatewayBackend {
   readonly backend: Backend;
-  readonly options?: Partial<SessionOptions>;
   /** The same backend with other settings, for one call; absent: it has none that a channel may change. */
   variant?(overrides: BackendOverrides): Backend;
+}
+
+/** What a call is given when it starts under a profile's name. */
+export interface GatewayProfile extends GatewayBackend {
+  readonly options?: Partial<SessionOptions>;
+}
+
+/** What calls are planned from. */
+export interface CallPlannerParts {
+  readonly profiles: ReadonlyMap<string, GatewayProfile>;
+  /** What `switch` chooses from, by name. */
+  readonly backends: ReadonlyMap<string, GatewayBackend>;
+  readonly clock: Clock;
+  /** Hosts that a `start` may name; absent: any. */
+  readonly targets?: HostList | undefined;
+  /** Is told what streams to WebSockets say of themselves. */
+  readonly onStreamEvent?: StreamEventListener | undefined;
 }
 
 /** Everything that a session needs to know of how it is to be. */
@@ -34,34 +51,39 @@ const DEFAULT_STREAM_RATE_HZ = 8000;
 
 /** Plans calls from a set of profiles. */
 export class CallPlanner {
-  readonly #profiles: ReadonlyMap<string, GatewayProfile>;
-  readonly #clock: Clock;
-  readonly #onStreamEvent: StreamEventListener | undefined;
+  readonly #parts: CallPlannerParts;
 
-  /** `onStreamEvent` is told what streams to WebSockets say of themselves. */
-  constructor(
-    profiles: ReadonlyMap<string, GatewayProfile>,
-    clock: Clock,
-    onStreamEvent: StreamEventListener | undefined,
-  ) {
-    this.#profiles = profiles;
-    this.#clock = clock;
-    this.#onStreamEvent = onStreamEvent;
+  constructor(parts: CallPlannerParts) {
+    this.#parts = parts;
   }
 
   get profileNames(): readonly string[] {
-    return [...this.#profiles.keys()];
+    return [...this.#parts.profiles.keys()];
   }
 
-  /** Before anything is done. @throws ERR_TALKSPURT_UNKNOWN_PROFILE */
+  get backendNames(): readonly string[] {
+    return [...this.#parts.backends.keys()];
+  }
+
+  /** Before anything is done. @throws ERR_TALKSPURT_UNKNOWN_PROFILE, ERR_TALKSPURT_HOST_DENIED */
   check(target: StartTarget): void {
     if (target.kind === 'profile') this.#profile(target.name);
+    else this.#parts.targets?.check(target.url);
   }
 
-  /** @throws ERR_TALKSPURT_UNKNOWN_PROFILE, ERR_TALKSPURT_NOT_SUPPORTED, and what the backend says of its settings */
+  /** The backend `name` for a call that goes on, changed by what its channel says. @throws ERR_TALKSPURT_UNKNOWN_PROFILE */
+  backendFor(leg: CallLeg, name: string): Backend {
+    const made = this.#parts.backends.get(name);
+    if (made !== undefined) return changed(made, readCallVariables(leg.variables).backend);
+    const known = this.backendNames.join(', ');
+    throw new TalkspurtError('ERR_TALKSPURT_UNKNOWN_PROFILE', `there is no such backend: use one of ${known}`);
+  }
+
+  /** @throws ERR_TALKSPURT_UNKNOWN_PROFILE, _HOST_DENIED, _NOT_SUPPORTED, and what the backend says of its settings */
   plan(leg: CallLeg, target: StartTarget, start: StartOptions): CallPlan {
     const { session, backend: overrides, stream, clamped } = readCallVariables(leg.variables);
     if (target.kind === 'url') {
+      this.#parts.targets?.check(target.url);
       const backend = this.#stream(target.url, start, stream);
       return { profile: STREAM_PROFILE, backend, options: { ...STREAM_OPTIONS, ...session }, mode: 'ws', clamped };
     }
@@ -70,13 +92,12 @@ export class CallPlanner {
       throw new TalkspurtError('ERR_TALKSPURT_NOT_SUPPORTED', message);
     }
     const profile = this.#profile(target.name);
-    const changed = Object.keys(overrides).length > 0;
-    const backend = changed ? (profile.variant?.(overrides) ?? profile.backend) : profile.backend;
+    const backend = changed(profile, overrides);
     return { profile: target.name, backend, options: { ...profile.options, ...session }, mode: 'ai', clamped };
   }
 
   #profile(name: string): GatewayProfile {
-    const profile = this.#profiles.get(name);
+    const profile = this.#parts.profiles.get(name);
     if (profile !== undefined) return profile;
     const known = this.profileNames.join(', ');
     throw new TalkspurtError('ERR_TALKSPURT_UNKNOWN_PROFILE', `there is no such profile: use one of ${known}`);
@@ -99,10 +120,14 @@ export class CallPlanner {
           disableHostnameValidation: !tlsVerifyHost,
         },
       },
-      this.#clock,
-      this.#onStreamEvent,
+      this.#parts.clock,
+      this.#parts.onStreamEvent,
     );
   }
+}
+
+function changed(made: GatewayBackend, overrides: BackendOverrides): Backend {
+  return Object.keys(overrides).length === 0 ? made.backend : (made.variant?.(overrides) ?? made.backend);
 }
 
 /** A server of the operator's own decides by itself when it is interrupted. */

@@ -2,6 +2,7 @@
 /** The `talkspurt` command: reads the arguments, runs one sub-command, turns its outcome into an exit status. */
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
+import { asteriskCommand } from './cli/asterisk.ts';
 import { checkCommand } from './cli/check.ts';
 import { ctlCommand } from './cli/ctl.ts';
 import { demoCommand } from './cli/demo.ts';
@@ -18,12 +19,13 @@ async function main(): Promise<void> {
   const parser = yargs(hideBin(process.argv));
   await parser
     .scriptName('talkspurt')
-    .usage('$0 <command>\n\nGives any call on an unmodified FreeSWITCH an AI voice.')
+    .usage('$0 <command>\n\nGives any call on an unmodified FreeSWITCH or Asterisk an AI voice.')
     .command(demoCommand)
     .command(serveCommand)
     .command(checkCommand)
     .command(ctlCommand)
     .command(freeswitchCommand)
+    .command(asteriskCommand)
     .demandCommand(1, 'Name a command; see below.')
     .strict()
     .version(VERSION)

@@ -1,4 +1,4 @@
-/** The backends and profiles of a configuration, made: at the start, and anew by `reload`. */
+/** The backends and profiles of a configuration, made: at the start, and anew by `reload` (`gateway-reload.ts`). */
 import type { Backend } from './backend/backend.ts';
 import { openAiConfigWith } from './backend/openai-config.ts';
 import type { OpenAiRealtimeConfig } from './backend/openai-config.ts';
@@ -8,10 +8,15 @@ import type { StreamEventListener } from './backend/stream-backend.ts';
 import type { BackendConfig, Config } from './config.ts';
 import type { Clock } from './core/clock.ts';
 import { TalkspurtError } from './core/errors.ts';
-import type { Gateway, GatewayProfile } from './gateway.ts';
-import type { LogSink } from './observe/log-sink.ts';
+import type { GatewayBackend, GatewayProfile } from './gateway.ts';
 import { RealtimeServer } from './simulator/realtime-server.ts';
 import type { SpeechSynthesizer } from './simulator/speech.ts';
+
+/** The server inside this process. */
+export interface EmbeddedServer {
+  readonly url: string;
+  readonly close: () => Promise<void>;
+}
 
 /** What backends are made with. */
 export interface BackendMakers {
@@ -21,17 +26,19 @@ export interface BackendMakers {
   readonly given: Readonly<Record<string, Backend>>;
   readonly onStreamEvent: StreamEventListener;
   /** The server inside this process, once there is one. */
-  embedded: RealtimeServer | null;
+  embedded: EmbeddedServer | null;
 }
 
+/** What a configuration makes. */
 export interface Profiles {
-  readonly backends: ReadonlyMap<string, Backend>;
+  /** What `switch` chooses from. */
+  readonly backends: ReadonlyMap<string, GatewayBackend>;
   readonly profiles: ReadonlyMap<string, GatewayProfile>;
 }
 
 /** @throws ERR_TALKSPURT_CONFIG_INVALID, ERR_TALKSPURT_LISTEN */
 export async function makeProfiles(config: Config, makers: BackendMakers): Promise<Profiles> {
-  const made = new Map<string, GatewayProfile>();
+  const made = new Map<string, GatewayBackend>();
   for (const [name, backend] of Object.entries(config.backends)) {
     const given = makers.given[name];
     made.set(name, given === undefined ? await makeBackend(backend, makers) : { backend: given });
@@ -43,25 +50,20 @@ export async function makeProfiles(config: Config, makers: BackendMakers): Promi
       throw new TalkspurtError('ERR_TALKSPURT_CONFIG_INVALID', `profiles.${name}.backend names no backend`);
     profiles.set(name, { ...backend, options: profile.options });
   }
-  return { backends: new Map([...made].map(([name, { backend }]) => [name, backend])), profiles };
+  return { backends: made, profiles };
 }
 
-/** New profiles and backends; what else has changed waits for a restart. */
-export async function reload(
-  read: (() => Config) | undefined,
-  gateway: Gateway,
-  makers: BackendMakers,
-  log: LogSink,
-): Promise<string> {
-  if (read === undefined) return '';
-  const config = read();
-  const { backends, profiles } = await makeProfiles(config, makers);
-  gateway.replaceProfiles(profiles, backends);
-  for (const warning of config.warnings) log.note('warn', 'configuration warning', { warning });
-  return `${profiles.size} profiles, ${backends.size} backends; switches and servers need a restart`;
+/** Ends the server inside this process, if there is one; the next backend that needs one makes another. */
+export async function closeEmbedded(makers: BackendMakers): Promise<void> {
+  const { embedded, closers } = makers;
+  if (embedded === null) return;
+  makers.embedded = null;
+  const at = closers.indexOf(embedded.close);
+  if (at !== -1) closers.splice(at, 1);
+  await embedded.close();
 }
 
-async function makeBackend(config: BackendConfig, makers: BackendMakers): Promise<GatewayProfile> {
+async function makeBackend(config: BackendConfig, makers: BackendMakers): Promise<GatewayBackend> {
   const { clock } = makers;
   if (config.kind === 'websocket') return { backend: new StreamBackend(config, clock, makers.onStreamEvent) };
   if (config.kind === 'openai') return openAiProfile(config, clock);
@@ -71,14 +73,15 @@ async function makeBackend(config: BackendConfig, makers: BackendMakers): Promis
   return openAiProfile({ name, model: 'embedded', apiKey: 'embedded', baseUrl, transcriptionModel: 'embedded' }, clock);
 }
 
-async function embeddedServer({ clock, speech, closers }: BackendMakers): Promise<RealtimeServer> {
+async function embeddedServer({ clock, speech, closers }: BackendMakers): Promise<EmbeddedServer> {
   const server = new RealtimeServer({ clock, speech });
   await server.listen();
-  closers.push(() => server.close());
-  return server;
+  const close = async (): Promise<void> => await server.close();
+  closers.push(close);
+  return { url: server.url, close };
 }
 
-function openAiProfile(config: OpenAiRealtimeConfig, clock: Clock): GatewayProfile {
+function openAiProfile(config: OpenAiRealtimeConfig, clock: Clock): GatewayBackend {
   return {
     backend: new OpenAiRealtimeBackend(config, clock),
     variant: (overrides) => new OpenAiRealtimeBackend(openAiConfigWith(config, overrides), clock),

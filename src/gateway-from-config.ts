@@ -2,33 +2,35 @@
 import { hostname } from 'node:os';
 import type { Backend } from './backend/backend.ts';
 import type { StreamEventListener } from './backend/stream-backend.ts';
-import type { Config, SwitchConfig } from './config.ts';
+import type { Config } from './config.ts';
 import { secretsOfConfig, usesModule } from './config.ts';
 import type { Clock } from './core/clock.ts';
 import { SystemClock } from './core/clock.ts';
-import { TalkspurtError } from './core/errors.ts';
 import type { EventSink } from './core/events.ts';
 import { fanOut } from './core/events.ts';
+import { HostList } from './core/host-list.ts';
 import { WasmDspPool } from './dsp/dsp-pool.ts';
 import { G722Pool } from './dsp/g722.ts';
 import { Gateway } from './gateway.ts';
-import { makeProfiles, reload } from './gateway-backends.ts';
+import { makeProfiles } from './gateway-backends.ts';
 import type { BackendMakers } from './gateway-backends.ts';
+import { openGatewayAsterisk } from './gateway-asterisk.ts';
+import type { GatewayAsterisk } from './gateway-asterisk.ts';
+import { freeswitchAdapter } from './gateway-freeswitch.ts';
 import { GatewayFronts } from './gateway-fronts.ts';
 import { openGatewayModules } from './gateway-modules.ts';
+import { reloader } from './gateway-reload.ts';
 import { openGatewaySip } from './gateway-sip.ts';
-import type { GatewayModules } from './gateway-modules.ts';
-import type { GatewaySip } from './gateway-sip.ts';
 import { CallRecordSink } from './observe/call-record.ts';
 import { LogSink } from './observe/log-sink.ts';
 import { MetricsSink } from './observe/metrics-sink.ts';
 import { StatusServer } from './observe/status-server.ts';
 import { SpeechSynthesizer } from './simulator/speech.ts';
+import { AriAttachedLink } from './switch/asterisk/ari-attached-link.ts';
+import type { AriAttachOptions } from './switch/asterisk/ari-attached-link.ts';
 import { EslAttachedLink } from './switch/freeswitch/esl-attached-link.ts';
 import type { EslAttachOptions } from './switch/freeswitch/esl-attached-link.ts';
-import type { EslEvent, EslLink } from './switch/freeswitch/esl-link.ts';
-import type { FreeswitchMediaOptions } from './switch/freeswitch/freeswitch-adapter.ts';
-import { FreeswitchAdapter } from './switch/freeswitch/freeswitch-adapter.ts';
+import type { FreeswitchAdapter } from './switch/freeswitch/freeswitch-adapter.ts';
 import { FrontDoor } from './switch/freeswitch/front-door.ts';
 import { OwnSounds } from './sound-source.ts';
 import { VERSION } from './version.ts';
@@ -45,6 +47,8 @@ export interface RuntimeOptions {
    * their connection to you. Give them before their `connect()`.
    */
   readonly eslClients?: Readonly<Record<string, EslAttachOptions['client']>>;
+  /** Clients of `ari-client` of your own by the name of their switch, likewise; their application is that of the switch. */
+  readonly ariClients?: Readonly<Record<string, AriAttachOptions['client']>>;
   /** Reads the configuration again, for the command `reload`; absent: it is refused. @throws as `loadConfig` */
   readonly reload?: () => Config;
   /** Without a log of our own: the embedding program has one. */
@@ -148,21 +152,42 @@ async function assemble(
           profileNames: () => gateway?.profileNames ?? [],
         });
   if (sip !== null) closers.push(() => sip.close());
-  const modules = config.switches.some(({ media }) => usesModule(media))
-    ? await openGatewayModules(config.modules, clock, events)
-    : null;
+  const modules = config.switches.some(usesModule) ? await openGatewayModules(config.modules, clock, events) : null;
   if (modules !== null) closers.push(() => modules.close());
-  const switches = config.switches.map((each) => {
-    const client = options.eslClients?.[each.name];
-    const link = client === undefined ? null : new EslAttachedLink({ name: each.name, clock, client });
-    const adapter: FreeswitchAdapter = freeswitchAdapter(each, { clock, events, sip, modules, link }, (event) =>
-      fronts?.onCustomEvent(adapter, event),
-    );
-    return { config: each, adapter };
-  });
+  const switches = config.switches
+    .filter((each) => each.kind === 'freeswitch')
+    .map((each) => {
+      const client = options.eslClients?.[each.name];
+      const link = client === undefined ? null : new EslAttachedLink({ name: each.name, clock, client });
+      const adapter: FreeswitchAdapter = freeswitchAdapter(each, { clock, events, sip, modules, link }, (event) =>
+        fronts?.onCustomEvent(adapter, event),
+      );
+      return { config: each, adapter };
+    });
   const freeswitches = switches.map(({ adapter }) => adapter);
-  const adapters = [...freeswitches, ...(sip === null ? [] : [sip.adapter])];
+  const asterisks: GatewayAsterisk[] = [];
+  for (const each of config.switches) {
+    if (each.kind !== 'asterisk') continue;
+    const client = options.ariClients?.[each.name];
+    const link = client === undefined ? null : new AriAttachedLink({ name: each.name, clock, client, app: each.app });
+    const asterisk = await openGatewayAsterisk(each, {
+      clock,
+      events,
+      g722: () => g722.acquire(),
+      ...(link === null ? {} : { link }),
+      dispatch: async (line, front) => (await gateway?.command(line, front)) ?? '-ERR not ready yet: try again\n',
+    });
+    closers.push(() => asterisk.close());
+    asterisks.push(asterisk);
+  }
+  const adapters = [
+    ...freeswitches,
+    ...asterisks.flatMap(({ adapters: all }) => all),
+    ...(sip === null ? [] : [sip.adapter]),
+  ];
   const dspPool = await WasmDspPool.create({ size: config.limits.calls });
+  const { directory, maxSeconds } = config.recordings;
+  const { reload: read } = options;
   const opened: Gateway = new Gateway({
     clock,
     events,
@@ -174,11 +199,14 @@ async function assemble(
       clock,
       directory: config.sounds.directory ?? null,
       urls: config.sounds.urls,
+      hosts: new HostList('sounds.allow', config.sounds.allow),
+      hold: config.sounds.hold ?? null,
       speech,
     }),
-    ...(config.recordings.directory === undefined ? {} : { recordingsDirectory: config.recordings.directory }),
+    ...(directory === undefined ? {} : { recordings: { directory, maximumMs: maxSeconds * 1000 } }),
+    targets: new HostList('targets.allow', config.targets.allow),
     drainMs: config.drainSeconds * 1000,
-    ...(options.reload === undefined ? {} : { reload: async () => await reload(options.reload, opened, makers, log) }),
+    ...(read === undefined ? {} : { reload: reloader({ read, gateway: () => opened, makers, log }) }),
     callLimit: config.limits.calls,
     version: VERSION,
     onStreamEvent,
@@ -203,65 +231,6 @@ async function assemble(
     outboundSocketPort: opening.outboundSocketPort,
     log,
   };
-}
-
-/** What an adapter is made with. */
-interface AdapterSurroundings {
-  readonly clock: Clock;
-  readonly events: EventSink;
-  readonly sip: GatewaySip | null;
-  readonly modules: GatewayModules | null;
-  /** Somebody else's. */
-  readonly link: EslLink | null;
-}
-
-function freeswitchAdapter(
-  config: SwitchConfig,
-  around: AdapterSurroundings,
-  onCustomEvent: (event: EslEvent) => void,
-): FreeswitchAdapter {
-  const { clock, events, sip, modules, link } = around;
-  const { name, host, port, password } = config;
-  const {
-    kind,
-    module,
-    moduleEdition: edition,
-    tap,
-    fifoDirectory,
-    gateway: profile,
-    codec,
-    bindHost,
-    advertiseHost,
-    native,
-    portRange,
-  } = config.media;
-  if ((kind === 'sip' || tap === 'sip') && sip === null) {
-    throw new TalkspurtError('ERR_TALKSPURT_CONFIG_INVALID', `the media of switch ${name} is sip, and sip is closed`);
-  }
-  const fifo = fifoDirectory === undefined ? {} : { directory: fifoDirectory };
-  const media: FreeswitchMediaOptions = {
-    bindHost,
-    native,
-    ...(advertiseHost === undefined ? {} : { advertiseHost }),
-    ...(portRange === undefined ? {} : { portRange }),
-    ...(sip === null ? {} : { sip: { hub: sip.hub, profile, codec } }),
-    ...(modules === null
-      ? {}
-      : {
-          module: {
-            ...modules,
-            ...(module === undefined ? {} : { module }),
-            ...(edition === undefined ? {} : { edition }),
-          },
-        }),
-    legs: kind,
-    tap:
-      tap === 'record-fifo'
-        ? { kind: tap, ...fifo }
-        : (tap ?? (kind === 'module' ? kind : sip === null ? 'unicast' : 'sip')),
-  };
-  const given = link === null ? {} : { link };
-  return new FreeswitchAdapter({ name, host, port, password, media, clock, events, onCustomEvent, ...given });
 }
 
 async function openFrontDoor(

@@ -1,5 +1,5 @@
 /** The fronts on the switch's side: commands and events as CUSTOM events, and calls from the outbound socket. */
-import type { Config, SwitchConfig } from './config.ts';
+import type { Config, FreeswitchConfig } from './config.ts';
 import type { Clock } from './core/clock.ts';
 import { TalkspurtError, asTalkspurtError } from './core/errors.ts';
 import type { EventSink, TalkspurtEvent } from './core/events.ts';
@@ -14,7 +14,7 @@ import { SwitchEventSink } from './switch/freeswitch/switch-events.ts';
 
 /** One switch, and what the configuration says of it. */
 export interface ConfiguredSwitch {
-  readonly config: SwitchConfig;
+  readonly config: FreeswitchConfig;
   readonly adapter: FreeswitchAdapter;
 }
 
@@ -96,6 +96,7 @@ export class GatewayFronts implements EventSink {
         this.#parts.events.emit({
           type: 'call.refused',
           switch: channel?.switchName ?? host,
+          ...(channel === null ? {} : { call: channel.uuid }),
           error,
           atMs: this.#parts.clock.nowMs(),
         });

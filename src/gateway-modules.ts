@@ -13,6 +13,12 @@ export interface GatewayModules {
   close(): Promise<void>;
 }
 
+const REFUSALS: ReadonlyMap<number, string> = new Map([
+  [401, 'it showed another password than modules.password'],
+  [403, 'its address is not among modules.allow'],
+  [404, 'nobody waits for its stream any more'],
+]);
+
 /** Listens. @throws ERR_TALKSPURT_LISTEN, ERR_TALKSPURT_CONFIG_INVALID for files that cannot be read or are no PEM */
 export async function openGatewayModules(
   config: Config['modules'],
@@ -32,7 +38,7 @@ export async function openGatewayModules(
     ...(tls === undefined ? {} : { tls }),
     ...(username === undefined ? {} : { basicAuth: { username, password } }),
     onRefused: (status, remoteAddress) => {
-      const message = `a connection to the server for modules was refused (${status}): is modules.allow right?`;
+      const message = `a connection to the server for modules was refused (${status}): ${REFUSALS.get(status) ?? 'is there room?'}`;
       const error = new TalkspurtError('ERR_TALKSPURT_LINK_DENIED', message, { details: { status, remoteAddress } });
       events.emit({ type: 'peer.malformed', peer: 'modules', error, atMs: clock.nowMs() });
     },

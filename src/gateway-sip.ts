@@ -63,6 +63,8 @@ export async function openGatewaySip(
     userAgent: `talkspurt/${VERSION}`,
     callLimit: callLimit * LEGS_OF_A_CALL,
     ...(username === undefined ? {} : { digest: { realm: 'talkspurt', username, password } }),
+    // A switch that we ask for a call has been told a one-time user, and no password.
+    isSecretUser: (user) => rendezvous.expects(user),
     onCall: (call) => {
       // Each refuses what is not its own and for nobody else.
       if (!rendezvous.offer(call)) adapter.offer(call);

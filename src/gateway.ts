@@ -5,26 +5,35 @@
 import type { Backend } from './backend/backend.ts';
 import type { StreamEventListener } from './backend/stream-backend.ts';
 import { carryOutOrder } from './call-orders.ts';
-import type { SoundSource } from './call-orders.ts';
+import type { RecordingPlace, SoundSource } from './call-orders.ts';
+import { rememberVoice } from './call-memory.ts';
 import { CallPlanner } from './call-planner.ts';
-import type { GatewayProfile } from './call-planner.ts';
+import type { GatewayBackend, GatewayProfile } from './call-planner.ts';
 import { dispatch } from './commands/dispatch.ts';
 import type { CallSummary, CommandTarget, OrderCommand, StartOptions, StartTarget } from './commands/dispatch.ts';
 import type { Clock } from './core/clock.ts';
-import { delay } from './core/clock.ts';
-import { TalkspurtError, asTalkspurtError, hasCode } from './core/errors.ts';
+import { TalkspurtError, asTalkspurtError } from './core/errors.ts';
 import type { EndReason, EventSink, ProcessEvent } from './core/events.ts';
+import type { HostList } from './core/host-list.ts';
 import type { DspPool } from './dsp/dsp.ts';
+import { DrainWatch } from './gateway-drain.ts';
 import { notReadyReasons } from './gateway-readiness.ts';
+import { attachOn, originateOn } from './gateway-switches.ts';
 import { globalHealth, sessionHealth } from './observe/health.ts';
 import type { GatewaySnapshot, GlobalHealthJson, SessionHealthJson, SessionSnapshot } from './observe/health.ts';
 import { MediaScheduler } from './session/media-scheduler.ts';
 import { SessionTable } from './session/session-table.ts';
 import { Session } from './session/session.ts';
-import type { CallLeg, SwitchAdapter, SwitchSink } from './switch/switch-adapter.ts';
+import type {
+  CallLeg,
+  OriginateRequest,
+  RememberedOrders,
+  SwitchAdapter,
+  SwitchSink,
+} from './switch/switch-adapter.ts';
 import { hangupCauseOf } from './switch/switch-adapter.ts';
 
-export type { GatewayProfile } from './call-planner.ts';
+export type { GatewayBackend, GatewayProfile } from './call-planner.ts';
 
 /** What a gateway is made of; it owns the adapters, not the pool. */
 export interface GatewayOptions {
@@ -34,11 +43,13 @@ export interface GatewayOptions {
   readonly adapters: readonly SwitchAdapter[];
   readonly profiles: ReadonlyMap<string, GatewayProfile>;
   /** What `switch` chooses from, by name. */
-  readonly backends?: ReadonlyMap<string, Backend>;
+  readonly backends?: ReadonlyMap<string, GatewayBackend>;
+  /** Hosts that `start` may name in a URL; absent: any. */
+  readonly targets?: HostList;
   /** What `play` and `say` are made of; absent: neither is offered where the backend cannot. */
   readonly sounds?: SoundSource;
-  /** Where `record` writes; absent: nothing is recorded. */
-  readonly recordingsDirectory?: string;
+  /** Where `record` writes, and how long; absent: nothing is recorded. */
+  readonly recordings?: RecordingPlace;
   /** How long `drain` waits for calls to end by themselves, ms, unless it says otherwise. Default 5 s. */
   readonly drainMs?: number;
   /** What `reload` does; resolves to what the operator is told. */
@@ -52,8 +63,6 @@ export interface GatewayOptions {
   onCallEnded?(snapshot: SessionSnapshot): void;
 }
 
-/** Period at which a drain looks whether the last call has gone, ms. */
-const DRAIN_POLL_MS = 100;
 const DRAIN_MS = 5_000;
 const DEFAULT_START: StartOptions = { mix: 'mono', sampleRateHz: null, metadata: null };
 
@@ -72,10 +81,8 @@ export class Gateway implements CommandTarget, SwitchSink {
   readonly #attaching = new Map<string, Attaching>();
   readonly #startedMs: number;
   #planner: CallPlanner;
-  #backends: ReadonlyMap<string, Backend>;
+  readonly #drain: DrainWatch;
   #draining = false;
-  #drainNumber = 0;
-  #closed = false;
   #created = 0;
   #destroyed = 0;
 
@@ -83,9 +90,14 @@ export class Gateway implements CommandTarget, SwitchSink {
     this.#options = options;
     this.#startedMs = options.clock.nowMs();
     this.#scheduler = new MediaScheduler({ clock: options.clock });
-    this.#planner = new CallPlanner(options.profiles, options.clock, options.onStreamEvent);
-    this.#backends = options.backends ?? new Map();
+    this.#planner = new CallPlanner({ ...options, backends: options.backends ?? new Map() });
+    this.#drain = new DrainWatch(options.clock, () => this.callCount);
     this.#calls = new SessionTable(Math.min(options.callLimit ?? options.dspPool.size, options.dspPool.size));
+  }
+
+  /** No new call is taken any more. */
+  get draining(): boolean {
+    return this.#draining;
   }
 
   /** Calls that are up or coming up. */
@@ -98,13 +110,16 @@ export class Gateway implements CommandTarget, SwitchSink {
   }
 
   get backendNames(): readonly string[] {
-    return [...this.#backends.keys()];
+    return this.#planner.backendNames;
   }
 
-  /** New calls are given these from now on; calls that are up keep what they have. */
-  replaceProfiles(profiles: ReadonlyMap<string, GatewayProfile>, backends: ReadonlyMap<string, Backend>): void {
-    this.#planner = new CallPlanner(profiles, this.#options.clock, this.#options.onStreamEvent);
-    this.#backends = backends;
+  /** New calls are given these from now on, and hosts are those of `targets`; calls that are up keep what they have. */
+  replaceProfiles(
+    profiles: ReadonlyMap<string, GatewayProfile>,
+    backends: ReadonlyMap<string, GatewayBackend>,
+    targets = this.#options.targets,
+  ): void {
+    this.#planner = new CallPlanner({ ...this.#options, profiles, backends, targets });
   }
 
   /** Dials every switch; resolves when each first attempt is decided, whether or not the link is up. */
@@ -143,6 +158,16 @@ export class Gateway implements CommandTarget, SwitchSink {
     return this.#calls.get(channelId);
   }
 
+  /**
+   * Dials with the switch of that name, and gives whoever answers the voice of the request's profile. Resolves to the
+   * channel's id when it is answered; the voice comes then.
+   * @throws ERR_TALKSPURT_COMMAND_SYNTAX, _NOT_SUPPORTED, _DRAINING, _CALL_LIMIT, _UNKNOWN_PROFILE, and as `SwitchAdapter.originate`
+   */
+  async originate(switchName: string, request: OriginateRequest, signal?: AbortSignal): Promise<string> {
+    this.admit('', { kind: 'profile', name: request.profile });
+    return await originateOn(this.#options.adapters, switchName, request, signal);
+  }
+
   /** One line of the `uuid_audio_stream` grammar, from any front. Never rejects: errors are `-ERR …` replies. */
   async command(line: string, front = 'library'): Promise<string> {
     const { reply, verb, ok } = await dispatch(line, this);
@@ -163,9 +188,9 @@ export class Gateway implements CommandTarget, SwitchSink {
   }
 
   async order(command: OrderCommand): Promise<string | null> {
-    const { clock, sounds = null, recordingsDirectory = null } = this.#options;
-    const parts = { clock, backends: this.#backends, sounds, recordingsDirectory };
-    return await carryOutOrder(this.#running(command.uuid), command, parts);
+    const { clock, sounds = null, recordings = null } = this.#options;
+    const backendFor = (leg: CallLeg, name: string): Backend => this.#planner.backendFor(leg, name);
+    return await carryOutOrder(this.#running(command.uuid), command, { clock, sounds, recordings, backendFor });
   }
 
   async reload(): Promise<string> {
@@ -190,10 +215,7 @@ export class Gateway implements CommandTarget, SwitchSink {
   }
 
   list(): CallSummary[] {
-    return [...this.#calls.all()].map((session) => {
-      const { callId: uuid, switchName, profile, state, uptimeMs } = session.snapshot();
-      return { uuid, switchName, profile, state, uptimeMs };
-    });
+    return this.#calls.summaries();
   }
 
   version(): string {
@@ -223,29 +245,29 @@ export class Gateway implements CommandTarget, SwitchSink {
   drain(seconds: number | null): number {
     const withinMs = seconds === null ? (this.#options.drainMs ?? DRAIN_MS) : seconds * 1000;
     const calls = this.callCount;
+    this.#beginDraining();
     // Whoever asks again with another time means that time.
-    this.#drainNumber += 1;
-    const number = this.#drainNumber;
-    void this.drained(withinMs).then(async () => {
-      if (number === this.#drainNumber) await this.#stopAll('drained');
+    void this.#drain.waitInstead(withinMs).then(async (left) => {
+      if (left !== null) await this.#stopAll('drained');
     });
     return calls;
   }
 
   /** Takes no new call and waits for the ones that are up, `withinMs` at the most. Resolves to how many are left. */
   async drained(withinMs: number): Promise<number> {
+    this.#beginDraining();
+    return await this.#drain.wait(Number.isFinite(withinMs) ? withinMs : DRAIN_MS);
+  }
+
+  #beginDraining(): void {
     if (!this.#draining) this.#emit({ type: 'draining', calls: this.callCount });
     this.#draining = true;
-    const { clock } = this.#options;
-    const untilMs = clock.nowMs() + (Number.isFinite(withinMs) ? withinMs : DRAIN_MS);
-    while (this.callCount > 0 && clock.nowMs() < untilMs && !this.#closed) await delay(clock, DRAIN_POLL_MS);
-    return this.callCount;
   }
 
   /** Ends our part in every call and every link. Twice is harmless. */
   async close(reason: EndReason = 'drained'): Promise<void> {
     this.#draining = true;
-    this.#closed = true;
+    this.#drain.stop();
     await this.#stopAll(reason);
     await Promise.all(this.#options.adapters.map((adapter) => adapter.stop()));
     this.#scheduler.stop();
@@ -262,7 +284,7 @@ export class Gateway implements CommandTarget, SwitchSink {
     await Promise.all([...this.#calls.all()].map((session) => session.stop(reason)));
   }
 
-  onCall(leg: CallLeg, profileName: string, adopted = false): void {
+  onCall(leg: CallLeg, profileName: string, adopted: boolean | RememberedOrders = false): void {
     void this.#adopt(leg, profileName, adopted);
   }
 
@@ -275,36 +297,31 @@ export class Gateway implements CommandTarget, SwitchSink {
   }
 
   /** A leg that the switch itself handed over. Never rejects. */
-  async #adopt(leg: CallLeg, profile: string, adopted: boolean): Promise<void> {
+  async #adopt(leg: CallLeg, profile: string, adopted: boolean | RememberedOrders): Promise<void> {
     const target: StartTarget = { kind: 'profile', name: profile };
     try {
       this.admit(leg.id, target);
-      await this.#begin(this.#register(leg, target, DEFAULT_START));
+      await this.#begin(this.#register(leg, target, DEFAULT_START, typeof adopted === 'object' && adopted.masked));
     } catch (error) {
       const failure = asTalkspurtError(error);
-      this.#emit({ type: 'call.refused', switch: leg.switchName, error: failure });
+      this.#emit({ type: 'call.refused', switch: leg.switchName, call: leg.id, error: failure });
       // A session that failed has let the leg go; one that was never made has not.
-      if (this.#calls.get(leg.id) === undefined) await this.#letGo(leg, adopted);
+      if (this.#calls.get(leg.id) === undefined) await this.#letGo(leg, adopted !== false);
     }
   }
 
   /** Starts it, and has the switch remember the voice: a process that comes after this one gives it again. */
   async #begin(session: Session): Promise<void> {
     await session.start();
-    if (session.snapshot().mode !== 'ai') return;
-    try {
-      await session.leg.remember?.(session.profile);
-    } catch (error) {
-      // The call talks all the same; or it has ended by now, and says so itself.
-      if (!(error instanceof TalkspurtError)) throw error;
-    }
+    // Where it does not, the call talks all the same; or it has ended by now, and says so itself.
+    await rememberVoice(session);
   }
 
   async #letGo(leg: CallLeg, hangup = false): Promise<void> {
     try {
       await (hangup ? leg.hangup(hangupCauseOf('error')) : leg.release());
     } catch (error) {
-      this.#emit({ type: 'call.refused', switch: leg.switchName, error: asTalkspurtError(error) });
+      this.#emit({ type: 'call.refused', switch: leg.switchName, call: leg.id, error: asTalkspurtError(error) });
     }
   }
 
@@ -314,7 +331,8 @@ export class Gateway implements CommandTarget, SwitchSink {
     options: StartOptions,
     signal: AbortSignal,
   ): Promise<Session> {
-    const leg = await this.#attach(channelId, options, signal);
+    const { mix, sampleRateHz } = options;
+    const leg = await attachOn(this.#options.adapters, channelId, signal, { mix, sampleRateHz });
     try {
       signal.throwIfAborted();
       return this.#register(leg, target, options);
@@ -340,24 +358,7 @@ export class Gateway implements CommandTarget, SwitchSink {
     this.#planner.check(target);
   }
 
-  /** The channel on whichever switch has it. */
-  async #attach(channelId: string, { mix, sampleRateHz }: StartOptions, signal: AbortSignal): Promise<CallLeg> {
-    const { adapters } = this.#options;
-    let refusal: TalkspurtError | null = null;
-    for (const adapter of adapters) {
-      try {
-        return await adapter.attach(channelId, signal, { mix, sampleRateHz });
-      } catch (error) {
-        // A switch that has the channel and refuses it says more than one that does not know it.
-        if (!hasCode(error, 'ERR_TALKSPURT_LINK_DOWN') && !hasCode(error, 'ERR_TALKSPURT_UNKNOWN_CALL')) throw error;
-        if (refusal === null || error.code === 'ERR_TALKSPURT_LINK_DOWN') refusal = error;
-      }
-    }
-    const none = 'no switch is configured: name one under switches';
-    throw refusal ?? new TalkspurtError('ERR_TALKSPURT_UNKNOWN_CALL', none);
-  }
-
-  #register(leg: CallLeg, target: StartTarget, start: StartOptions): Session {
+  #register(leg: CallLeg, target: StartTarget, start: StartOptions, masked = false): Session {
     const { clock, events, dspPool } = this.#options;
     const { profile, backend, options, mode, clamped } = this.#planner.plan(leg, target, start);
     const session = new Session({
@@ -371,6 +372,7 @@ export class Gateway implements CommandTarget, SwitchSink {
       events,
       options,
       mode,
+      masked,
       metadata: start.metadata,
     });
     this.#calls.add(session);

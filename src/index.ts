@@ -3,13 +3,14 @@
  * examples/library.ts.
  */
 export { attach } from './attach.ts';
-export type { AttachOptions } from './attach.ts';
+export type { AriClientAttachOptions, AttachOptions } from './attach.ts';
 export { loadConfig } from './config.ts';
 export type { Config, ConfigSource } from './config.ts';
 export { startRuntime } from './gateway-from-config.ts';
 export type { Runtime, RuntimeOptions } from './gateway-from-config.ts';
 export { Gateway } from './gateway.ts';
-export type { GatewayOptions, GatewayProfile } from './gateway.ts';
+export type { GatewayBackend, GatewayOptions, GatewayProfile } from './gateway.ts';
+export { HostList } from './core/host-list.ts';
 export { Session } from './session/session.ts';
 export type { SessionEnd, SessionOptions, SessionParts } from './session/session.ts';
 export { OpenAiRealtimeBackend } from './backend/openai-realtime.ts';
@@ -28,10 +29,20 @@ export type { EslEvent, EslLink } from './switch/freeswitch/esl-link.ts';
 export { detectModules } from './switch/freeswitch/module/module-detection.ts';
 export { ModuleMedia } from './switch/freeswitch/module/module-opening.ts';
 export { ModuleServer } from './switch/freeswitch/module/module-server.ts';
+export { AsteriskAdapter } from './switch/asterisk/asterisk-adapter.ts';
+export type { AsteriskAdapterOptions } from './switch/asterisk/asterisk-adapter.ts';
+export { AriAttachedLink } from './switch/asterisk/ari-attached-link.ts';
+export { AriNativeLink } from './switch/asterisk/ari-native-link.ts';
+export { AriPackageLink } from './switch/asterisk/ari-package-link.ts';
+export type { AriEvent, AriLink, AriRequest } from './switch/asterisk/ari-link.ts';
+export { AsteriskAudioSocketPath } from './switch/asterisk/asterisk-audiosocket.ts';
+export { AsteriskRtpPath } from './switch/asterisk/asterisk-rtp.ts';
+export { AsteriskWebSocketPath } from './switch/asterisk/asterisk-websocket.ts';
+export type { AsteriskMediaPath } from './switch/asterisk/media-path.ts';
 export { SipAdapter } from './switch/sip/sip-adapter.ts';
 export { SipEndpoint } from './sip/sip-endpoint.ts';
 export type { SipCall } from './sip/sip-call.ts';
-export type { CallLeg, LegListener, SwitchAdapter, SwitchSink } from './switch/switch-adapter.ts';
+export type { CallLeg, LegListener, OriginateRequest, SwitchAdapter, SwitchSink } from './switch/switch-adapter.ts';
 export type { MediaSink, MediaTransport, MediaTransportStats } from './transport/media-transport.ts';
 export { WasmDspPool } from './dsp/dsp-pool.ts';
 export type { Dsp, DspOptions, DspPool } from './dsp/dsp.ts';

@@ -7,6 +7,8 @@ export const LIMITS = {
   calls: 200,
   /** Frames a jitter buffer holds; the oldest is dropped and counted as `overflow`. */
   jitterFrames: 16,
+  /** Shortest time between two reports that one place of a call was full; what is dropped meanwhile is in the next. */
+  overflowReportMs: 1_000,
   /** Agent audio that waits to be said, per call, in ms; what does not fit is dropped and counted as `overflow`. */
   playoutMs: 300_000,
   /** An agent who falls silent in the middle of a phrase for this long is taken to have finished it; counted in underruns. */
@@ -34,10 +36,19 @@ export const LIMITS = {
   /** Sounds that are fetched at once, and how long one may take; then ERR_TALKSPURT_SOUND. */
   soundFetches: 32,
   soundFetchMs: 10_000,
-  /** Speech of our own voice that is kept for the next time; the least recently used goes. */
+  /** Sounds and speech of our own voice that are kept for the next time, converted; the least recently used goes. */
   soundCacheBytes: 64 * 1024 * 1024,
+  /** Samples of a sound that are decoded and converted at a time, about 0.3 ms of work; then calls have their ticks. */
+  soundSliceSamples: 9_600,
+  /** Sounds that wait to be converted, one at a time; one more is refused with ERR_TALKSPURT_SOUND. */
+  soundConversions: 64,
+  /** Chunks of a WAV file before its audio; more is refused with ERR_TALKSPURT_SOUND. */
+  soundChunks: 1_024,
   /** A recording's audio that waits for the disk, per call; beyond it frames of both sides are dropped and counted. */
   recordingRingMs: 5_000,
+  /** A recording that lasts this long, unless the configuration says otherwise, or is this large (WAV readers stop at 2 GiB). */
+  recordingMaximumMs: 4 * 3_600_000,
+  recordingBytes: 2 * 1024 * 1024 * 1024 - 64 * 1024,
   /** `graceful-shutdown`: how long the agent may go on speaking before the call is stopped all the same. */
   gracefulShutdownMs: 30_000,
   /** Phrases (items) the played ledger remembers per call; the oldest played one is forgotten. */
@@ -115,6 +126,43 @@ export const LIMITS = {
   /** Back-off of a switch link. */
   linkBackoffBaseMs: 250,
   linkBackoffCapMs: 15_000,
+  /** One request of ARI; then ERR_TALKSPURT_LINK_TIMEOUT. Its answer, if it still comes, is ignored. */
+  ariRequestMs: 5_000,
+  /** From dialling an ARI to a verified request. */
+  ariLoginMs: 5_000,
+  /** An Asterisk that has not answered by the event WebSocket within this is asked over HTTP as well: it may be too old. */
+  ariProbeMs: 1_000,
+  /** Period of pings on an ARI's WebSocket, and silence after which it is lost. */
+  ariPingMs: 10_000,
+  ariSilentMs: 20_000,
+  /** Requests of one ARI link that wait for their answer; one more is refused with ERR_TALKSPURT_LINK_TIMEOUT. */
+  ariPendingRequests: 1_024,
+  /** One request (Asterisk ends a WebSocket on 64 KiB); a longer one is refused with ERR_TALKSPURT_COMMAND_SYNTAX. */
+  ariRequestBytes: 40 * 1024,
+  /** One event or answer of an ARI; a longer one ends the connection with ERR_TALKSPURT_LINK_PROTOCOL. */
+  ariMessageBytes: 8 * 1024 * 1024,
+  /** Bytes that an ARI has not read; then one more request is refused with ERR_TALKSPURT_LINK_TIMEOUT. */
+  ariBufferedBytes: 1024 * 1024,
+  /** HTTP connections to an ARI that knows no requests by WebSocket; further requests wait. How long one is kept idle. */
+  ariHttpSockets: 8,
+  ariHttpIdleMs: 10_000,
+  /** The same for the package `ari-client`, and how long one of its connections may be silent. Its thread's heap. */
+  ariPackageSockets: 32,
+  ariPackageSocketMs: 30_000,
+  ariPackageMemoryMb: 128,
+  /** Events of an ARI that come before its link is up; one more ends the connection, which would lie otherwise. */
+  ariEarlyEvents: 1_024,
+  /** Arguments of `Stasis()`, variables of a call that is dialled, and characters of one; with more the call is refused. */
+  stasisArguments: 64,
+  stasisArgumentCharacters: 1_024,
+  /** Variables of one channel that are asked for at once; the others wait. */
+  ariVariableRequests: 4,
+  /** After something could not be deleted in Asterisk or a call not be given back: until it is tried again. */
+  ariSweepRetryMs: 10_000,
+  /** Calls of one Asterisk that are being dialled; one more is refused with ERR_TALKSPURT_COMMAND_LIMIT. */
+  ariOriginates: 200,
+  /** How long whoever a caller is to be transferred to, attended, may take to answer; then ERR_TALKSPURT_SWITCH_COMMAND. */
+  consultationMs: 30_000,
   /** From accepting an ESL client to its login; then it is sent away. */
   eslServerLoginMs: 10_000,
   /** One request of an ESL client that has not logged in; a longer one ends the connection. */
@@ -200,6 +248,47 @@ export const LIMITS = {
   moduleMarks: 30,
   moduleMarkEveryMs: 100,
   moduleMarkLateMs: 5_000,
+  /** Connections of Asterisk's chan_websocket, those that have not said which call they are among them; one more is 503. */
+  chanWebSocketConnections: 256,
+  /** From its first byte to its upgrade; then it is cut off. Its request's header. */
+  chanWebSocketHandshakeMs: 5_000,
+  chanWebSocketHeaderBytes: 16 * 1024,
+  /** From the upgrade to MEDIA_START; then the connection is closed. */
+  chanWebSocketStartMs: 2_000,
+  /** From Asterisk's making of the channel to MEDIA_START of it; then ERR_TALKSPURT_MEDIA_CONNECTION. */
+  chanWebSocketConnectMs: 5_000,
+  /** One message of chan_websocket (MEDIA_START has the channel's variables); a longer one ends the connection. */
+  chanWebSocketMessageBytes: 64 * 1024,
+  /** Longest id that one of its messages may have; a longer one is malformed. */
+  chanWebSocketIdCharacters: 256,
+  /** Messages that nobody listens to yet; the oldest is dropped and counted. */
+  chanWebSocketEarlyMessages: 64,
+  /** Frames that wait in our own socket; further ones are dropped and counted as unsent. */
+  chanWebSocketBufferedFrames: 8,
+  /** Frames from one MEDIA_MARK to the next, and from one GET_STATUS to the next. */
+  chanWebSocketMarkFrames: 5,
+  chanWebSocketStatusFrames: 50,
+  /** An unanswered mark is this late: marks are given up, and what was sent is not known to be played any more. */
+  chanWebSocketMarkLateMs: 5_000,
+  /** Frames that wait in Asterisk: from here on quiet ones are left out; at the second, any are. Counted as unsent. */
+  chanWebSocketBacklogFrames: 4,
+  chanWebSocketHeldFrames: 25,
+  /** Goodbye of a connection; then it is cut off. */
+  chanWebSocketCloseMs: 1_000,
+  /** AudioSocket connections, and UUIDs that are waited for; one more is refused. */
+  audioSocketConnections: 256,
+  /** From a connection to its UUID; then it is cut off. */
+  audioSocketHandshakeMs: 2_000,
+  /** From telling Asterisk of a UUID to its connection; then ERR_TALKSPURT_MEDIA_CONNECTION. */
+  audioSocketConnectMs: 3_000,
+  /** Audio that the far end has not read; frames beyond it are dropped and counted as unsent. */
+  audioSocketBufferedMs: 200,
+  /** Neither side sent a frame for this long: we send one of silence, because after two seconds Asterisk ends the call. */
+  audioSocketIdleMs: 500,
+  /** Wrong frames with no right one between them; then the connection is lost with ERR_TALKSPURT_MEDIA_CONNECTION. */
+  audioSocketFaults: 16,
+  /** Goodbye of an AudioSocket connection; then it is cut off. */
+  audioSocketCloseMs: 500,
   /** How long a released channel is still watched because a unicast of ours may wait in it; then it is let go. */
   unicastLingerMs: 60_000,
   /** Frames without media from the far end that count as lost (and are concealed); from then on they are silence. */
@@ -248,6 +337,8 @@ export const LIMITS = {
   recordingMs: 30 * 60_000,
   /** Log lines of one kind of event in a second; further ones are left out and counted as `suppressed` in the next. */
   logBurstLines: 50,
+  /** Secrets that are kept out of the log: every reload of the configuration may bring new ones; the oldest are forgotten. */
+  logSecrets: 4_096,
   /** Log lines that wait to be written; further ones are lost, so that a log nobody reads never holds audio up. */
   logBufferedBytes: 4 * 1024 * 1024,
   /** Different values of one metric label; further ones are counted as `other`. */

@@ -100,6 +100,45 @@ test('a transfer takes the channel where it was told to go', () =>
     assert.is(ended?.type === 'call.ended' && ended.reason, 'transferred');
   }));
 
+test('the link is lost and comes back: the call goes on; a stop meanwhile is made up for', () =>
+  withWholeHost({ ...MODULE, module: 'mod_audio_stream' }, async ({ fs, ask, settle, runtime }) => {
+    const channel = fs.createCall({
+      phone: new LevelPhone(),
+      variables: { send_silence_when_idle: '400', STREAM_BUFFER_SIZE: '100' },
+    });
+    const { uuid } = channel;
+    assert.is(await ask(`uuid_audio_stream ${uuid} start p`), '+OK Success\n');
+    assert.is(channel.variables.get('send_silence_when_idle'), '-1');
+    fs.dropConnections();
+    await settle(() => runtime.gateway.notReady().length > 0, 'the link is down');
+    await settle(() => runtime.gateway.notReady().length === 0, 'the link is up');
+    const frames = runtime.gateway.session(uuid)?.snapshot().capturedFrames ?? 0;
+    await settle(() => (runtime.gateway.session(uuid)?.snapshot().capturedFrames ?? 0) > frames + 10, 'audio comes');
+    assert.is(runtime.gateway.session(uuid)?.state, 'talking');
+    fs.refuseAuth(true);
+    fs.dropConnections();
+    await settle(() => runtime.gateway.notReady().length > 0, 'the link is down again');
+    assert.is(await runtime.gateway.command(`${uuid} stop`), '+OK Success\n');
+    assert.is(channel.variables.get('send_silence_when_idle'), '-1', 'nothing can be said');
+  }));
+
+test('stop gives the channel its own settings back; nothing of ours stays on it', () =>
+  withWholeHost({ ...MODULE, module: 'mod_audio_stream' }, async ({ fs, ask, settle }) => {
+    const own = { send_silence_when_idle: '400', STREAM_BUFFER_SIZE: '100', park_timeout: '600' };
+    const channel = fs.createCall({ phone: new LevelPhone(), variables: own });
+    const before = new Map(channel.variables);
+    assert.is(await ask(`uuid_audio_stream ${channel.uuid} start p`), '+OK Success\n');
+    assert.is(channel.variables.get('talkspurt_voice'), 'p');
+    assert.is(await ask(`uuid_audio_stream ${channel.uuid} stop`), '+OK Success\n');
+    await settle(() => !channel.variables.has('talkspurt_owner'), 'the end');
+    const ours = [...channel.variables].filter(
+      ([name, value]) =>
+        /^(STREAM_|MOD_AUDIO|talkspurt_(?!park)|send_silence|park_timeout)/.test(name) && before.get(name) !== value,
+    );
+    assert.equal(ours, []);
+    for (const [name, value] of Object.entries(own)) assert.is(channel.variables.get(name), value, name);
+  }));
+
 test('a switch without the module: a clear error, and the channel lives', () =>
   withWholeHost(MODULE, async ({ fs, ask }) => {
     const { uuid } = fs.createCall({ phone: new LevelPhone() });

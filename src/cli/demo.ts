@@ -1,4 +1,4 @@
-/** `talkspurt demo`: a whole call on the embedded switch and backend, shown, recorded, drawn and checked. */
+/** `talkspurt demo`: a whole call on the embedded switch, or a real Asterisk, and the embedded backend, shown, recorded, drawn and checked. */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Argv, CommandModule } from 'yargs';
@@ -9,6 +9,8 @@ import { findHearing } from '../simulator/hearing.ts';
 import { SpeechSynthesizer } from '../simulator/speech.ts';
 import { readWav, writeWav } from '../simulator/wav.ts';
 import type { WavAudio } from '../simulator/wav.ts';
+import { DEMO_MEDIA } from './demo/asterisk-switch.ts';
+import type { DemoMedia } from './demo/asterisk-switch.ts';
 import { tellCall } from './demo/call-story.ts';
 import { runDemoCall } from './demo/demo-call.ts';
 import { checkDemo } from './demo/demo-checks.ts';
@@ -21,6 +23,8 @@ import { EXIT } from './exit-status.ts';
 
 interface DemoArguments {
   readonly wav?: string | undefined;
+  readonly switch: 'embedded' | 'asterisk';
+  readonly media?: DemoMedia | undefined;
   readonly backend: 'embedded' | 'openai';
   readonly model: string;
   readonly voice: string;
@@ -35,6 +39,15 @@ export const demoCommand: CommandModule<object, DemoArguments> = {
   builder: (yargs: Argv) =>
     yargs
       .option('wav', { type: 'string', describe: 'a WAV file that the caller plays as the first question' })
+      .option('switch', {
+        choices: ['embedded', 'asterisk'] as const,
+        default: 'embedded' as const,
+        describe: 'what the call goes through; asterisk: a real one, which is fetched when it is missing',
+      })
+      .option('media', {
+        choices: DEMO_MEDIA,
+        describe: 'how the audio comes, with --switch asterisk (default: rtp)',
+      })
       .option('backend', {
         choices: ['embedded', 'openai'] as const,
         default: 'embedded' as const,
@@ -51,6 +64,10 @@ export const demoCommand: CommandModule<object, DemoArguments> = {
         type: 'boolean',
         default: false,
         describe: 'write nothing but the report, as JSON, to standard output',
+      })
+      .check(({ media, switch: kind }) => {
+        if (media !== undefined && kind !== 'asterisk') throw new Error('--media is for --switch asterisk.');
+        return true;
       }),
   handler: async (options) => {
     if (options.backend === 'openai' && (process.env['OPENAI_API_KEY'] ?? '') === '') {
@@ -80,6 +97,8 @@ async function demonstrate(options: DemoArguments, recording: WavAudio | null, v
       speech,
       hearing,
       script,
+      switch: options.switch,
+      media: options.media ?? 'rtp',
       backend,
       model,
       voice,
@@ -93,7 +112,7 @@ async function demonstrate(options: DemoArguments, recording: WavAudio | null, v
     const { snapshot } = result;
     const outcome: DemoOutcome = {
       backend: backend === 'embedded' ? 'embedded (OpenAI Realtime protocol)' : `OpenAI ${model}`,
-      switchKind: 'the embedded switch',
+      switchKind: result.switchKind,
       story,
       snapshot,
       packets: { received: snapshot.capturedFrames, sent: snapshot.sentFrames, lost: snapshot.lostFrames },

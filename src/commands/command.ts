@@ -1,4 +1,5 @@
 /** The `uuid_audio_stream` commands as values; every front (fs_cli, programs, the library) speaks the same ones. */
+import { Q850_NAMES } from '../core/hangup-causes.ts';
 import type { SampleRateHz } from '../core/media.ts';
 
 /** Which parties of a bridged call are streamed: the caller alone, both added up, or both as two channels. */
@@ -35,9 +36,17 @@ export type OrderCommand =
   | { readonly verb: 'play'; readonly uuid: string; readonly source: string }
   /** Personal. */
   | { readonly verb: 'dtmf'; readonly uuid: string; readonly digits: string }
-  | { readonly verb: 'mask'; readonly uuid: string; readonly on: boolean }
+  | { readonly verb: 'mask' | 'hold'; readonly uuid: string; readonly on: boolean }
   | { readonly verb: 'switch'; readonly uuid: string; readonly backend: string }
-  | { readonly verb: 'transfer'; readonly uuid: string; readonly destination: string }
+  /** Attended: only when whoever is there has answered. */
+  | {
+      readonly verb: 'transfer';
+      readonly uuid: string;
+      readonly destination: string;
+      readonly attended: boolean;
+    }
+  /** A cause of Q.850, 1 to 127. */
+  | { readonly verb: 'hangup'; readonly uuid: string; readonly cause: number }
   | { readonly verb: 'whisper'; readonly uuid: string; readonly to: WhisperTarget }
   | { readonly verb: 'record'; readonly uuid: string; readonly on: boolean };
 
@@ -47,6 +56,8 @@ export type Command =
   | { readonly verb: 'stop'; readonly uuid: string; readonly metadata: string | null }
   | { readonly verb: 'health'; readonly uuid: string }
   | OrderCommand
+  /** An endpoint as the switch names it; personal. */
+  | { readonly verb: 'originate'; readonly switchName: string; readonly endpoint: string; readonly profile: string }
   /** Null: as long as the configuration says. */
   | { readonly verb: 'drain'; readonly seconds: number | null }
   | { readonly verb: 'global_health' | 'list' | 'version' | 'help' | 'reload' };
@@ -70,14 +81,16 @@ export const CALL_VERBS = [
   'dtmf',
   'mask',
   'switch',
+  'hold',
   'transfer',
+  'hangup',
   'whisper',
   'record',
   'graceful-shutdown',
   'health',
 ] as const;
 /** Verbs that stand alone: also what Tab completes. */
-export const GLOBAL_VERBS = ['global_health', 'list', 'version', 'help', 'reload', 'drain'] as const;
+export const GLOBAL_VERBS = ['global_health', 'list', 'version', 'help', 'reload', 'drain', 'originate'] as const;
 /** The words for {@link Mix}, in the order of the usage line. */
 export const MIXES: readonly Mix[] = ['mono', 'mixed', 'stereo'];
 /** The words for {@link MuteTarget}, in the order of the usage line. */
@@ -92,6 +105,8 @@ export const FOLLOWING_WORDS: Readonly<Partial<Record<(typeof CALL_VERBS)[number
   unmute: MUTE_TARGETS,
   whisper: WHISPER_TARGETS,
   mask: ['on', 'off'],
+  hold: ['on', 'off'],
+  hangup: Q850_NAMES,
   record: ['start', 'stop'],
 };
 
@@ -99,6 +114,6 @@ export const FOLLOWING_WORDS: Readonly<Partial<Record<(typeof CALL_VERBS)[number
 export const USAGE =
   '<uuid> [start <profile | ws-url> [mono | mixed | stereo] [8k | 16k | 24k | 48k] [metadata] | stop [metadata] ' +
   '| pause | resume | send_text <text> | send_json <base64 | json> | break | mute | unmute [user | agent | all] ' +
-  '| play <file | url> | say <text> | dtmf <digits> | mask on | off | switch <backend> | transfer <dest> | whisper none | caller | other | both ' +
+  '| play <file | url> | say <text> | dtmf <digits> | mask on | off | switch <backend> | hold on | off | transfer <dest> [attended] | hangup [cause] | whisper none | caller | other | both ' +
   '| record start | stop | graceful-shutdown | health] ' +
-  '| global_health | list | version | help | reload | drain [seconds]';
+  '| global_health | list | version | help | reload | drain [seconds] | originate <switch> <endpoint> <profile>';

@@ -29,6 +29,7 @@ function candidates(parts: readonly string[], words: CompletionWords): readonly 
   const verb = CALL_VERBS.find((each) => each === parts[2]);
   if (verb === undefined) return [];
   if (verb === 'switch') return parts.length === 4 ? words.backends() : [];
+  if (verb === 'transfer') return parts.length === 5 ? ['attended'] : [];
   if (verb !== 'start') return parts.length === 4 ? (FOLLOWING_WORDS[verb] ?? []) : [];
   if (parts.length === 4) return words.profiles();
   if (parts.length === 5) return MIXES;

@@ -28,6 +28,8 @@ export interface CommandTarget {
   drain(seconds: number | null): number;
   /** Reads the configuration again, for new calls; resolves to what the operator is told. */
   reload(): Promise<string>;
+  /** Dials with the switch of that name, and gives whoever answers the profile's voice; resolves to the channel. */
+  originate(switchName: string, request: { endpoint: string; profile: string }): Promise<string>;
   /** Health of one call, as JSON. */
   health(uuid: string): object;
   globalHealth(): object;
@@ -89,6 +91,8 @@ async function carryOut(command: Command, target: CommandTarget): Promise<string
       return `+OK ${await target.reload()}\n`;
     case 'drain':
       return `+OK draining, calls: ${target.drain(command.seconds)}\n`;
+    case 'originate':
+      return `+OK ${await target.originate(command.switchName, { endpoint: command.endpoint, profile: command.profile })}\n`;
     default:
       return `+OK ${(await target.order(command)) ?? 'Success'}\n`;
   }
@@ -128,8 +132,12 @@ uuid_audio_stream <uuid> mask on | off
     nobody is given, and nothing writes down, what the caller says and dials: for card numbers
 uuid_audio_stream <uuid> switch <backend>
     another backend answers from now on
-uuid_audio_stream <uuid> transfer <extension> [XML <context>]
-    gives the caller to the dialplan
+uuid_audio_stream <uuid> hold on | off
+    the caller hears music, and nobody hears the caller
+uuid_audio_stream <uuid> transfer <extension> [XML <context>] [attended]
+    gives the caller to the dialplan; attended: once somebody there has answered, else the agent goes on
+uuid_audio_stream <uuid> hangup [cause]
+    ends the call with a cause of Q.850, by its number or name
 uuid_audio_stream <uuid> whisper none | caller | other | both
     who of a call between two people hears the agent
 uuid_audio_stream <uuid> record start | stop
@@ -146,6 +154,8 @@ uuid_audio_stream reload
     reads the configuration again, for new calls
 uuid_audio_stream drain [seconds]
     takes no new calls, and ends the ones that are up after that time
+uuid_audio_stream originate <switch> <endpoint> <profile>
+    dials, and gives whoever answers an AI voice
 uuid_audio_stream version
 uuid_audio_stream help
 `;

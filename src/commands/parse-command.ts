@@ -24,8 +24,9 @@ export function parseCommand(line: string): ParsedCommand {
   const [subject, afterSubject] = cutWord(text);
   if (subject === '') return usage('no command');
   if (subject === 'drain') return parseDrain(afterSubject);
+  if (subject === 'originate') return parseOriginate(afterSubject);
   const globalVerb = GLOBAL_VERBS.find((verb) => verb === subject);
-  if (globalVerb !== undefined && globalVerb !== 'drain') {
+  if (globalVerb !== undefined && globalVerb !== 'drain' && globalVerb !== 'originate') {
     return afterSubject === ''
       ? { ok: true, command: { verb: globalVerb } }
       : invalid(`${globalVerb} takes no argument`);
@@ -59,11 +60,25 @@ function parseDrain(rest: string): ParsedCommand {
     : invalid(`drain takes seconds, 0 to ${DRAIN_SECONDS}`);
 }
 
+/** `originate <switch> <endpoint> <profile>`; what an endpoint may be the switch's own adapter checks once more. */
+function parseOriginate(rest: string): ParsedCommand {
+  const [switchName, afterSwitch] = cutWord(rest);
+  const [endpoint, profile] = cutWord(afterSwitch);
+  if (profile === '') return usage('originate needs a switch, an endpoint and a profile');
+  if (!PROFILE_NAME.test(switchName)) return invalid('this is not the name of a switch');
+  if (!ENDPOINT.test(endpoint)) {
+    return invalid('an endpoint is TECHNOLOGY/RESOURCE of letters, digits and _ + * # . @ : ; = / -');
+  }
+  if (!PROFILE_NAME.test(profile)) return invalid('what is named is no profile');
+  return { ok: true, command: { verb: 'originate', switchName, endpoint, profile } };
+}
+
 /** A day. */
 const DRAIN_SECONDS = 86_400;
 
 /** A FreeSWITCH UUID, one of an operator's own making, or an Asterisk channel id. */
 const CHANNEL_ID = /^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,127}$/;
+const ENDPOINT = /^[A-Za-z0-9_]{1,32}\/[A-Za-z0-9_+*#.@:;=/-]{1,200}$/;
 const PROFILE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 /** Control characters (C0, DEL, C1) and the line ends that only Unicode knows. */
 const CONTROL = /[\p{Cc}\u2028\u2029]/u;

@@ -1,4 +1,5 @@
 /** The part of a line behind `<uuid> <verb>` → an order to a call, or why it is none. */
+import { q850Number } from '../core/hangup-causes.ts';
 import { LIMITS } from '../limits.ts';
 import { MUTE_TARGETS, WHISPER_TARGETS } from './command.ts';
 import type { OrderCommand } from './command.ts';
@@ -13,6 +14,7 @@ const DIGITS = /^[0-9*#A-DwW]{1,64}$/i;
 /** One word that a dialplan knows; it cannot be taken for an option or an application. */
 const DESTINATION = /^[A-Za-z0-9_+*#.@][A-Za-z0-9_+*#.@-]{0,127}$/;
 const BACKEND_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+const NORMAL_CLEARING = 16;
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
 
 const PARSERS: Readonly<Record<OrderVerb, (uuid: string, rest: string) => ParsedOrder>> = {
@@ -44,6 +46,7 @@ const PARSERS: Readonly<Record<OrderVerb, (uuid: string, rest: string) => Parsed
       : 'digits are 0-9, A-D, * and #, with w for a pause; at most 64';
   },
   mask: (uuid, rest) => switched('mask', uuid, rest, 'on', 'off'),
+  hold: (uuid, rest) => switched('hold', uuid, rest, 'on', 'off'),
   record: (uuid, rest) => switched('record', uuid, rest, 'start', 'stop'),
   whisper: (uuid, rest) => {
     if (rest === '') return null;
@@ -56,9 +59,18 @@ const PARSERS: Readonly<Record<OrderVerb, (uuid: string, rest: string) => Parsed
   },
   transfer: (uuid, rest) => {
     if (rest === '') return null;
-    return isDestination(rest)
-      ? { verb: 'transfer', uuid, destination: rest }
+    // Behind `XML` stands a context, whatever it is called.
+    const attended = /(?<! XML) +attended$/.test(rest);
+    const destination = attended ? rest.replace(/ +attended$/, '') : rest;
+    return isDestination(destination)
+      ? { verb: 'transfer', uuid, destination, attended }
       : 'a destination is one word of letters, digits and _ + * # . @ -, and may be followed by XML and a context';
+  },
+  hangup: (uuid, rest) => {
+    const cause = rest === '' ? NORMAL_CLEARING : q850Number(rest.toUpperCase());
+    return cause === undefined
+      ? 'a cause is a number of Q.850, 1 to 127, or its name, as USER_BUSY'
+      : { verb: 'hangup', uuid, cause };
   },
 };
 
@@ -103,7 +115,7 @@ function muted(verb: 'mute' | 'unmute', uuid: string, rest: string): ParsedOrder
   return who === undefined ? `${verb} takes user, agent or all` : { verb, uuid, who };
 }
 
-function switched(verb: 'mask' | 'record', uuid: string, rest: string, on: string, off: string): ParsedOrder {
+function switched(verb: 'mask' | 'hold' | 'record', uuid: string, rest: string, on: string, off: string): ParsedOrder {
   if (rest === '') return null;
   return rest === on || rest === off ? { verb, uuid, on: rest === on } : `${verb} takes ${on} or ${off}`;
 }

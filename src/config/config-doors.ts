@@ -1,6 +1,7 @@
 /** The keys of what listens, plays and records. */
 import { z } from 'zod';
-import { filePath, host, listenPort, port, secret } from './config-fields.ts';
+import { LIMITS } from '../limits.ts';
+import { filePath, host, hostList, listenPort, port, secret } from './config-fields.ts';
 
 /** Status server. */
 export const status = z
@@ -38,15 +39,39 @@ export const frontDoor = z
 export const sounds = z
   .strictObject({
     directory: filePath.optional().describe('Where `play` takes files from; absent: it takes none'),
+    hold: z
+      .string()
+      .min(1)
+      .max(1024)
+      .optional()
+      .describe('WAV file in `directory` that callers on hold hear, over and over; absent: two quiet notes'),
     urls: z.boolean().default(false).describe('Whether `play` fetches http(s) URLs'),
+    allow: hostList.describe('…and from which hosts; written as in `targets.allow`'),
   })
   .prefault({})
   .describe('Sounds that operators play');
+
+/** Targets of commands. */
+export const targets = z
+  .strictObject({
+    allow: hostList.describe(
+      'Hosts that `start ws://…` may connect to: names, `*.` and a name (all below it), addresses, CIDR blocks; `*`: any. Names are not looked up: a block lets in URLs that hold an address',
+    ),
+  })
+  .prefault({})
+  .describe('What commands may have this process connect to; backends of the configuration are not asked');
 
 /** Recordings. */
 export const recordings = z
   .strictObject({
     directory: filePath.optional().describe('Where `record` writes; it has to exist. Absent: nothing is recorded'),
+    maxSeconds: z
+      .number()
+      .int()
+      .min(1)
+      .max(7 * 86_400)
+      .default(LIMITS.recordingMaximumMs / 1000)
+      .describe('A recording ends after this long, s; the call goes on. It ends at 2 GiB in any case'),
   })
   .prefault({})
   .describe('Recordings that operators make');

@@ -13,6 +13,8 @@ export const filePath = z.string().min(1).max(4_096);
 export const secret = z.string().min(1).max(16_384);
 /** A deadline, ms. */
 export const timeoutMs = z.number().int().min(100).max(600_000);
+/** Hosts that commands may name. */
+export const hostList = z.array(z.string().min(1).max(255)).max(256).default(['*']);
 /** A share of the whole. */
 export const share = z.number().min(0).max(1);
 

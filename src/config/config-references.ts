@@ -1,5 +1,6 @@
 /** What one part of a configuration says about another: rules that hold between keys. */
 import { isIP } from 'node:net';
+import { HOST_ENTRY_FAULT, isHostEntry } from '../core/host-list.ts';
 import type { ConfigDocument } from './config-schema.ts';
 import type { ConfigIssue } from './config-issue.ts';
 import { didYouMean } from './config-issue.ts';
@@ -10,10 +11,20 @@ export function referenceIssues(document: ConfigDocument): ConfigIssue[] {
     ...switchIssues(document),
     ...profileIssues(document),
     ...portIssues(document),
-    ...doors(document).flatMap(({ key, allow }) => allowIssues(key, allow)),
+    ...doors(document).flatMap(({ path, allow }) => allowIssues(path, allow)),
+    ...hostListIssues(['targets', 'allow'], document.targets.allow),
+    ...hostListIssues(['sounds', 'allow'], document.sounds.allow),
+    ...holdIssues(document),
     ...namedProfileIssues(document),
     ...moduleIssues(document),
+    ...sipIssues(document),
+    ...loginIssues(document),
   ];
+}
+
+function holdIssues({ sounds: { hold, directory, urls } }: ConfigDocument): ConfigIssue[] {
+  if (hold === undefined || directory !== undefined || (urls && /^https?:/i.test(hold))) return [];
+  return [{ path: ['sounds', 'hold'], text: 'is a file of sounds.directory, which is not set' }];
 }
 
 function switchIssues({ switches, limits }: ConfigDocument): ConfigIssue[] {
@@ -34,15 +45,17 @@ function switchIssues({ switches, limits }: ConfigDocument): ConfigIssue[] {
       issues.push({ path: ['switches', index, 'port'], text: 'is another switch already: one link to each is enough' });
     }
     places.add(place);
-    const range = entry.media.portRange;
-    if (range === undefined) continue;
-    const path = ['switches', index, 'media', 'portRange'];
+    const asterisk = entry.kind === 'asterisk';
+    const range = asterisk ? entry.media.ports : entry.media.portRange;
+    if (range === undefined || (asterisk && entry.media.kind !== 'rtp')) continue;
+    const path = ['switches', index, 'media', asterisk ? 'ports' : 'portRange'];
+    const ports = range.to - range.from + 1;
+    const each = asterisk ? 2 : 1;
     if (range.to < range.from) issues.push({ path, text: 'ends before it begins: swap from and to' });
-    else if (range.to - range.from + 1 < limits.calls) {
-      const ports = range.to - range.from + 1;
+    else if (ports < limits.calls * each) {
       issues.push({
         path,
-        text: `has ${ports} ports for ${limits.calls} calls (limits.calls): a call needs one, widen it or lower the limit`,
+        text: `has ${ports} ports for ${limits.calls} calls (limits.calls): a call needs ${each}, widen it or lower the limit`,
       });
     }
   }
@@ -76,38 +89,95 @@ function profileIssues({ backends, profiles }: ConfigDocument): ConfigIssue[] {
   return issues;
 }
 
+type AsteriskDocument = Extract<ConfigDocument['switches'][number], { kind: 'asterisk' }>;
+
 interface Door {
-  readonly key: 'status' | 'frontDoor' | 'outboundSocket' | 'sip' | 'modules';
+  readonly path: readonly (string | number)[];
   readonly host: string;
   readonly port: number;
   readonly allow: readonly string[];
 }
 
 /** Everything that listens on a TCP port of its own. */
-function doors({ status, frontDoor, outboundSocket, sip, modules, switches }: ConfigDocument): Door[] {
+function doors(document: ConfigDocument): Door[] {
+  const { status, frontDoor, outboundSocket, sip, modules, switches } = document;
   const open: Door[] = [];
-  if (status !== false) open.push({ key: 'status', ...status, allow: [] });
-  if (frontDoor !== false) open.push({ key: 'frontDoor', ...frontDoor });
-  if (outboundSocket !== false) open.push({ key: 'outboundSocket', ...outboundSocket });
-  if (sip !== false) open.push({ key: 'sip', ...sip });
-  if (switches.some(({ media }) => usesModule(media))) open.push({ key: 'modules', ...modules });
+  if (status !== false) open.push({ path: ['status'], ...status, allow: [] });
+  if (frontDoor !== false) open.push({ path: ['frontDoor'], ...frontDoor });
+  if (outboundSocket !== false) open.push({ path: ['outboundSocket'], ...outboundSocket });
+  if (sip !== false) open.push({ path: ['sip'], ...sip });
+  if (switches.some(usesModule)) open.push({ path: ['modules'], ...modules });
+  for (const [index, entry] of switches.entries()) {
+    if (entry.kind !== 'asterisk') continue;
+    const { kind, bindHost: host, audioSocket, websocket } = entry.media;
+    const path = ['switches', index, 'media'];
+    if (opensAudioSocket(entry)) {
+      open.push({ path: [...path, 'audioSocket'], host, port: audioSocket.port, allow: audioSocket.allow ?? [] });
+    }
+    if (kind === 'websocket' && websocket.mode === 'server') {
+      open.push({ path: [...path, 'websocket'], host, port: websocket.port, allow: websocket.allow ?? [] });
+    }
+  }
   return open;
 }
 
 function portIssues(document: ConfigDocument): ConfigIssue[] {
   const seen = new Map<string, string>();
-  return doors(document).flatMap(({ key, host, port }): ConfigIssue[] => {
+  return doors(document).flatMap(({ path, host, port }): ConfigIssue[] => {
     const place = `${host}:${port}`;
     const other = seen.get(place);
-    seen.set(place, key);
+    seen.set(place, path.join('.'));
     if (port === 0 || other === undefined) return [];
-    return [{ path: [key, 'port'], text: `is the port of ${other} too: give one of them another` }];
+    return [{ path: [...path, 'port'], text: `is the port of ${other} too: give one of them another` }];
   });
 }
 
+/** Whether an Asterisk's calls come by AudioSocket, all or some. */
+export function opensAudioSocket({ media }: Pick<AsteriskDocument, 'media'>): boolean {
+  return media.kind === 'audiosocket' || media.audioSocket.profile !== undefined;
+}
+
 /** Whether calls of a switch come through a module of it. */
-export function usesModule({ kind, tap }: ConfigDocument['switches'][number]['media']): boolean {
-  return kind === 'module' || tap === 'module';
+export function usesModule(entry: Pick<ConfigDocument['switches'][number], 'kind' | 'media'>): boolean {
+  const { media } = entry;
+  return media.kind === 'module' || ('tap' in media && media.tap === 'module');
+}
+
+/** A password that goes with no user name would let everybody in. */
+function loginIssues({ sip, modules, switches }: ConfigDocument): ConfigIssue[] {
+  interface Login {
+    readonly username?: string | undefined;
+    readonly password?: string | undefined;
+    readonly passwordFile?: string | undefined;
+  }
+  const logins: { path: (string | number)[]; login: Login }[] = [{ path: ['modules'], login: modules }];
+  if (sip !== false) logins.push({ path: ['sip'], login: sip });
+  for (const [index, entry] of switches.entries()) {
+    if (entry.kind !== 'asterisk') continue;
+    logins.push({ path: ['switches', index, 'media', 'websocket'], login: entry.media.websocket });
+  }
+  return logins.flatMap(({ path, login }): ConfigIssue[] => {
+    const { username, password, passwordFile } = login;
+    if (username !== undefined || (password === undefined && passwordFile === undefined)) return [];
+    return [
+      {
+        path: [...path, 'username'],
+        text: 'is missing: a password is given, and without a name nobody is asked for it',
+      },
+    ];
+  });
+}
+
+/** Media that need what is closed. */
+function sipIssues({ sip, switches }: ConfigDocument): ConfigIssue[] {
+  if (sip !== false) return [];
+  return switches.flatMap((entry, index): ConfigIssue[] => {
+    if (entry.kind !== 'freeswitch') return [];
+    const key = entry.media.kind === 'sip' ? 'kind' : entry.media.tap === 'sip' ? 'tap' : null;
+    if (key === null) return [];
+    const text = 'is sip, and sip is false: open it, or choose another media path';
+    return [{ path: ['switches', index, 'media', key], text }];
+  });
 }
 
 function moduleIssues({ modules, switches }: ConfigDocument): ConfigIssue[] {
@@ -117,8 +187,8 @@ function moduleIssues({ modules, switches }: ConfigDocument): ConfigIssue[] {
     const missing = certFile === undefined ? 'certFile' : 'keyFile';
     issues.push({ path: ['modules', missing], text: 'is missing: TLS needs certFile and keyFile' });
   }
-  for (const [index, { media }] of switches.entries()) {
-    if (media.moduleEdition === undefined || media.module !== 'mod_audio_fork') continue;
+  for (const [index, { kind, media }] of switches.entries()) {
+    if (kind !== 'freeswitch' || media.moduleEdition === undefined || media.module !== 'mod_audio_fork') continue;
     const text = 'is an edition of mod_audio_stream: leave it out, or set module to mod_audio_stream';
     issues.push({ path: ['switches', index, 'media', 'moduleEdition'], text });
   }
@@ -128,10 +198,14 @@ function moduleIssues({ modules, switches }: ConfigDocument): ConfigIssue[] {
 /** Profiles that are named elsewhere than in `profiles`. */
 function namedProfileIssues({ switches, sip, profiles }: ConfigDocument): ConfigIssue[] {
   const names = Object.keys(profiles);
-  const named: { path: (string | number)[]; name: string | undefined }[] = switches.map((entry, index) => ({
-    path: ['switches', index, 'outboundProfile'],
-    name: entry.outboundProfile,
-  }));
+  const named: { path: (string | number)[]; name: string | undefined }[] = switches.flatMap((entry, index) =>
+    entry.kind === 'freeswitch'
+      ? [{ path: ['switches', index, 'outboundProfile'], name: entry.outboundProfile }]
+      : [
+          { path: ['switches', index, 'profile'], name: entry.profile },
+          { path: ['switches', index, 'media', 'audioSocket', 'profile'], name: entry.media.audioSocket.profile },
+        ],
+  );
   if (sip !== false) named.push({ path: ['sip', 'profile'], name: sip.profile });
   return named.flatMap(({ path, name }): ConfigIssue[] => {
     if (name === undefined || Object.hasOwn(profiles, name)) return [];
@@ -140,13 +214,19 @@ function namedProfileIssues({ switches, sip, profiles }: ConfigDocument): Config
   });
 }
 
-function allowIssues(door: string, allow: readonly string[]): ConfigIssue[] {
+function allowIssues(door: readonly (string | number)[], allow: readonly string[]): ConfigIssue[] {
   return allow.flatMap((block, index): ConfigIssue[] => {
     const [address = '', bits, ...more] = block.split('/');
     const family = isIP(address);
     const whole = bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
     if (family !== 0 && whole && more.length === 0) return [];
     const text = 'is neither an address nor a block of addresses: write it like 192.0.2.7 or 192.0.2.0/24';
-    return [{ path: [door, 'allow', index], text }];
+    return [{ path: [...door, 'allow', index], text }];
   });
+}
+
+function hostListIssues(path: readonly string[], entries: readonly string[]): ConfigIssue[] {
+  return entries.flatMap((entry, index) =>
+    isHostEntry(entry) ? [] : [{ path: [...path, index], text: HOST_ENTRY_FAULT }],
+  );
 }

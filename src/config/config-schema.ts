@@ -5,8 +5,9 @@
 import { z } from 'zod';
 import { LIMITS } from '../limits.ts';
 import { DEFAULT_SESSION_OPTIONS } from '../session/session-options.ts';
+import { asterisk } from './config-asterisk.ts';
 import { embedded, openai, websocket } from './config-backends.ts';
-import { frontDoor, outboundSocket, recordings, sip, sounds, status } from './config-doors.ts';
+import { frontDoor, outboundSocket, recordings, sip, sounds, status, targets } from './config-doors.ts';
 import { NAME_PATTERN, share } from './config-fields.ts';
 import { freeswitch, modules } from './config-switches.ts';
 
@@ -136,6 +137,13 @@ const profile = z.strictObject({
     .max(7 * 86_400_000)
     .default(session.maxDurationMs)
     .describe('The call is ended after this long; 0: never'),
+  staleMs: z
+    .number()
+    .int()
+    .min(0)
+    .max(7 * 86_400_000)
+    .default(session.staleMs)
+    .describe('A call on which nobody is heard and nothing is said for this long is ended; 0: never'),
 });
 
 const limits = z
@@ -157,7 +165,7 @@ export const configSchema = z.strictObject({
   status,
   frontDoor,
   switches: z
-    .array(z.discriminatedUnion('kind', [freeswitch]))
+    .array(z.discriminatedUnion('kind', [freeswitch, asterisk]))
     .max(64)
     .default([])
     .describe('Switches to attach to'),
@@ -171,6 +179,7 @@ export const configSchema = z.strictObject({
     .describe('Profiles by name: what `start <profile>` gives a call'),
   sounds,
   recordings,
+  targets,
   outboundSocket,
   sip,
   modules,

@@ -23,7 +23,7 @@ export function describeConfig(config: Config): string[] {
       ? 'outbound socket: closed'
       : `outbound socket: listens on ${address(config.outboundSocket.host, config.outboundSocket.port)}`,
     config.sip === false ? 'sip: closed' : sipLine(config.sip),
-    ...(config.switches.some(({ media }) => usesModule(media)) ? [modulesLine(config.modules)] : []),
+    ...(config.switches.some(usesModule) ? [modulesLine(config.modules)] : []),
     config.sounds.directory === undefined ? 'sounds: no files' : `sounds: files of ${config.sounds.directory}`,
     config.recordings.directory === undefined ? 'recordings: none' : `recordings: to ${config.recordings.directory}`,
     ...config.switches.map(switchLine),
@@ -49,12 +49,18 @@ function sipLine({ host, port, protocols, allow, username, rtpPorts }: SipConfig
   return `sip: listens on ${address(host, port)} (${protocols.join(', ')}), ${login}, lets in ${allow.join(', ')}, ${rtp}`;
 }
 
-function switchLine({ name, kind, host, port, media }: SwitchConfig): string {
-  const { bindHost, advertiseHost, native, portRange } = media;
-  const ports = portRange === undefined ? 'any free port' : `ports ${portRange.from}-${portRange.to}`;
-  const seen = advertiseHost === undefined ? '' : `, seen by the switch as ${advertiseHost}`;
-  const codec = native ? "the leg's own G.711 where it has it" : 'always L16';
-  return `switch ${name}: ${kind} at ${address(host, port)}, password set; ${media.kind} on ${bindHost} (${ports}${seen}), ${codec}`;
+function switchLine(entry: SwitchConfig): string {
+  const { name, kind, host, port, media } = entry;
+  const seen = media.advertiseHost === undefined ? '' : `, seen by the switch as ${media.advertiseHost}`;
+  const where = `switch ${name}: ${kind} at ${address(host, port)}, password set; ${media.kind} on ${media.bindHost}`;
+  if (entry.kind === 'asterisk') {
+    const { format, ports } = entry.media;
+    const range = media.kind === 'rtp' ? `ports ${ports.from}-${ports.to}` : 'TCP';
+    return `${where} (${range}${seen}), format ${format}; application ${entry.app}`;
+  }
+  const { native, portRange } = entry.media;
+  const range = portRange === undefined ? 'any free port' : `ports ${portRange.from}-${portRange.to}`;
+  return `${where} (${range}${seen}), ${native ? "the leg's own G.711 where it has it" : 'always L16'}`;
 }
 
 function backendLine(name: string, backend: BackendConfig): string {

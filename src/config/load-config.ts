@@ -21,10 +21,23 @@ import { CONFIG_JSON_SCHEMA, isRecord } from './schema-walk.ts';
 import { asTalkspurtError, TalkspurtError } from '../core/errors.ts';
 import type { SessionOptions } from '../session/session-options.ts';
 
+type SwitchDocument<K> = Extract<ConfigDocument['switches'][number], { kind: K }>;
+
 /** A FreeSWITCH to attach to. `password` is a secret. */
-export type SwitchConfig = Omit<ConfigDocument['switches'][number], 'password' | 'passwordFile'> & {
-  readonly password: string;
+export type FreeswitchConfig = WithSecret<SwitchDocument<'freeswitch'>>;
+
+/** An Asterisk to attach to. `password` and `media.websocket.password` are secrets. */
+export type AsteriskConfig = Omit<WithSecret<SwitchDocument<'asterisk'>>, 'media'> & {
+  readonly media: Omit<SwitchDocument<'asterisk'>['media'], 'websocket'> & {
+    readonly websocket: WithSecret<SwitchDocument<'asterisk'>['media']['websocket']>;
+  };
 };
+
+/** A switch to attach to. */
+export type SwitchConfig = FreeswitchConfig | AsteriskConfig;
+
+/** What a document says, with its password found. */
+type WithSecret<T> = Omit<T, 'password' | 'passwordFile'> & { readonly password: string };
 
 /** An operators' door. `password` is a secret. */
 export type FrontDoorConfig = Omit<Exclude<ConfigDocument['frontDoor'], false>, 'password' | 'passwordFile'> & {
@@ -65,6 +78,7 @@ export interface Config {
   readonly profiles: Readonly<Record<string, ProfileConfig>>;
   readonly sounds: ConfigDocument['sounds'];
   readonly recordings: ConfigDocument['recordings'];
+  readonly targets: ConfigDocument['targets'];
   readonly outboundSocket: ConfigDocument['outboundSocket'];
   /** `false`: closed. */
   readonly sip: false | SipConfig;
@@ -123,7 +137,8 @@ export function loadConfig(source: ConfigSource): Config {
 export function secretsOfConfig(config: Config): readonly string[] {
   const { frontDoor, sip, modules } = config;
   const doors = [modules, ...(frontDoor === false ? [] : [frontDoor]), ...(sip === false ? [] : [sip])];
-  const passwords = [...config.switches, ...doors].map((part) => part.password);
+  const media = config.switches.flatMap((entry) => (entry.kind === 'asterisk' ? [entry.media.websocket] : []));
+  const passwords = [...config.switches, ...media, ...doors].map((part) => part.password);
   const keys = Object.values(config.backends).flatMap((backend) => {
     if (backend.kind === 'embedded') return [];
     const headers = Object.values(backend.extraHeaders ?? {});
@@ -164,11 +179,9 @@ function complete(document: ConfigDocument, secrets: ConfigSecrets, source: stri
   return {
     ...rest,
     frontDoor: frontDoor === false ? false : withPassword(frontDoor, ['frontDoor'], ['frontDoor'], secrets),
-    sip: sip === false ? false : withLogin(sip, 'sip', secrets),
-    modules: withLogin(modules, 'modules', secrets),
-    switches: switches.map((entry, index) =>
-      withPassword(entry, ['switches', index], ['switches', entry.name], secrets),
-    ),
+    sip: sip === false ? false : withLogin(sip, ['sip'], ['sip'], secrets),
+    modules: withLogin(modules, ['modules'], ['modules'], secrets),
+    switches: switches.map((entry, index) => switchConfig(entry, index, secrets)),
     backends: mapValues(backends, (entry, name) => backendConfig(entry, name, secrets)),
     profiles: mapValues(profiles, ({ backend, ...options }): ProfileConfig => ({ backend, options })),
     warnings: secrets.warnings,
@@ -176,13 +189,25 @@ function complete(document: ConfigDocument, secrets: ConfigSecrets, source: stri
   };
 }
 
+function switchConfig(entry: ConfigDocument['switches'][number], index: number, secrets: ConfigSecrets): SwitchConfig {
+  const [path, words] = [
+    ['switches', index],
+    ['switches', entry.name],
+  ];
+  if (entry.kind === 'freeswitch') return withPassword(entry, path, words, secrets);
+  const { media } = entry;
+  const inMedia = ['media', 'websocket'];
+  const websocket = withLogin(media.websocket, [...path, ...inMedia], [...words, ...inMedia], secrets);
+  return { ...withPassword(entry, path, words, secrets), media: { ...media, websocket } };
+}
+
 /** Whose password is wanted only where a user name is given. */
 function withLogin<
   T extends { username?: string | undefined; password?: string | undefined; passwordFile?: string | undefined },
->(entry: T, key: string, secrets: ConfigSecrets): Omit<T, 'password' | 'passwordFile'> & { password: string } {
+>(entry: T, path: readonly (string | number)[], words: readonly string[], secrets: ConfigSecrets): WithSecret<T> {
   const { password: plain, passwordFile: file, ...rest } = entry;
   const optional = rest.username === undefined;
-  return { ...rest, password: secrets.read({ path: [key], words: [key], key: 'password', plain, file, optional }) };
+  return { ...rest, password: secrets.read({ path, words, key: 'password', plain, file, optional }) };
 }
 
 function withPassword<T extends { password?: string | undefined; passwordFile?: string | undefined }>(
@@ -190,7 +215,7 @@ function withPassword<T extends { password?: string | undefined; passwordFile?: 
   path: readonly (string | number)[],
   words: readonly string[],
   secrets: ConfigSecrets,
-): Omit<T, 'password' | 'passwordFile'> & { password: string } {
+): WithSecret<T> {
   const { password: plain, passwordFile: file, ...rest } = entry;
   return { ...rest, password: secrets.read({ path, words, key: 'password', plain, file }) };
 }

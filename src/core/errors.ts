@@ -50,7 +50,9 @@ export const ERROR_CODES = {
   ERR_TALKSPURT_SPEECH_SYNTHESIS: true,
   ERR_TALKSPURT_SOUND: false,
   ERR_TALKSPURT_RECORDING: true,
+  ERR_TALKSPURT_DEMO_SWITCH: true,
   ERR_TALKSPURT_NOT_SUPPORTED: false,
+  ERR_TALKSPURT_HOST_DENIED: false,
   ERR_TALKSPURT_LISTEN: true,
   ERR_TALKSPURT_INTERNAL: false,
 } as const satisfies Record<string, boolean>;

@@ -61,10 +61,20 @@ export type CallEvent =
   | { type: 'variable.clamped'; variable: string; value: string; result: string }
   /** An operator's order took effect. */
   | { type: 'order'; order: CallOrder; on: boolean }
-  | { type: 'recording'; running: boolean; durationMs: number; droppedFrames: number; error?: TalkspurtError };
+  /** An attended one: somebody is called, talks to the caller, or does not. */
+  | { type: 'transfer'; stage: 'dialling' | 'joined' | 'failed'; error?: TalkspurtError }
+  | {
+      type: 'recording';
+      running: boolean;
+      durationMs: number;
+      droppedFrames: number;
+      /** Why it no longer runs. */
+      reason?: 'stopped' | 'call-ended' | 'limit' | 'failed';
+      error?: TalkspurtError;
+    };
 
 /** What an operator can order of a call that talks and that stays so until it is taken back. */
-export type CallOrder = 'pause' | 'mute-user' | 'mute-agent' | 'mask';
+export type CallOrder = 'pause' | 'mute-user' | 'mute-agent' | 'mask' | 'hold';
 
 /** Something that happened to the process or a switch link. */
 export type ProcessEvent =
@@ -74,7 +84,12 @@ export type ProcessEvent =
   | { type: 'link.down'; link: string; error: TalkspurtError; retryInMs: number }
   | { type: 'command'; front: string; verb: string; ok: boolean }
   /** A call that the switch handed over and that was not taken. */
-  | { type: 'call.refused'; switch: string; error: TalkspurtError }
+  | {
+      type: 'call.refused';
+      switch: string;
+      /** The channel, where it is known. */ call?: string;
+      error: TalkspurtError;
+    }
   | { type: 'peer.malformed'; peer: string; error: TalkspurtError }
   | { type: 'ready'; version: string }
   | { type: 'draining'; calls: number }

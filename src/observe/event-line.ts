@@ -31,6 +31,8 @@ export function eventLine(event: TalkspurtEvent): EventLine {
       return event.error === undefined
         ? { level: 'info', message: event.running ? 'recording' : 'recording ended' }
         : { level: 'warn', message: 'recording failed' };
+    case 'transfer':
+      return { level: event.error === undefined ? 'info' : 'warn', message: `attended transfer: ${event.stage}` };
     case 'peer.malformed':
       return { level: 'warn', message: 'a peer broke its protocol' };
     case 'command':

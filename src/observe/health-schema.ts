@@ -55,7 +55,9 @@ export const sessionHealthSchema = z.strictObject({
       barge_in_count: count.describe('Times the caller cut in'),
       reconnect_attempts: count.describe('Times the backend was dialled again'),
       response_latency_ms: milliseconds.nullable().describe('Last response: end of turn to first agent audio'),
-      tts_cache_hit_pct: percent.nullable().describe('Phrases that came from the cache; null: there is no cache'),
+      tts_cache_hit_pct: percent
+        .nullable()
+        .describe('Texts of `say` that our own voice had ready; null: it said none, or `speechCache` is off'),
     })
     .describe('Backend'),
   media: z
@@ -81,7 +83,9 @@ export const sessionHealthSchema = z.strictObject({
       pass_through: z.boolean().describe('Bytes go through unchanged; the chain only measures'),
     })
     .describe('Media path'),
-  orders: z.array(z.enum(['pause', 'mute-user', 'mute-agent', 'mask'])).describe("Operators' orders that stand"),
+  orders: z
+    .array(z.enum(['pause', 'mute-user', 'mute-agent', 'mask', 'hold']))
+    .describe("Operators' orders that stand"),
   recording: z.boolean().describe('The call is being recorded'),
   health: callHealthSchema.describe('Judgement; see the rules'),
   reasons: z.array(z.string()).describe('The rules that were broken; empty when HEALTHY'),

@@ -27,6 +27,8 @@ export interface SessionSnapshot {
   readonly capturedFrames: number;
   /** Age of the last received frame, or null when none came yet. */
   readonly lastFrameAgeMs: number | null;
+  /** False: the switch need not send while there is nothing to be heard. */
+  readonly expectsFrames: boolean;
   readonly lostFrames: number;
   readonly jitterMs: number;
   /** Ticks run, and of those the ones that started more than half a ptime late. */
@@ -57,6 +59,9 @@ export interface SessionSnapshot {
   /** Orders of operators that stand. */
   readonly orders?: readonly CallOrder[];
   readonly recording?: boolean;
+  /** Texts that our own voice has said, where it keeps them, and those of them that had not to be made. */
+  readonly spokenTexts?: number;
+  readonly cachedTexts?: number;
   /** Caller frames that the backend's socket did not take. */
   readonly droppedToBackend?: number;
   /** As RTCP reports it; null: the path has none, or the far end has not said. */
@@ -130,7 +135,7 @@ export function sessionHealth(snapshot: SessionSnapshot): SessionHealthJson {
       barge_in_count: snapshot.bargeIns,
       reconnect_attempts: snapshot.reconnects,
       response_latency_ms: latencies.length === 0 ? null : rounded(latencies[latencies.length - 1] ?? 0, 1),
-      tts_cache_hit_pct: null,
+      tts_cache_hit_pct: cacheHitPct(snapshot),
     },
     media: {
       transport: snapshot.transport,
@@ -190,7 +195,8 @@ function judge(snapshot: SessionSnapshot): { health: CallHealth; reasons: string
   if (snapshot.state === 'talking') {
     if (!snapshot.backendConnected) grave.push('backend disconnected');
     const silentMs = snapshot.lastFrameAgeMs ?? snapshot.uptimeMs;
-    if (silentMs > HEALTH_RULES.unhealthySilentMs) grave.push(`no frame for ${rounded(silentMs, 0)} ms`);
+    if (snapshot.expectsFrames && silentMs > HEALTH_RULES.unhealthySilentMs)
+      grave.push(`no frame for ${rounded(silentMs, 0)} ms`);
   }
   const slight: string[] = [];
   const underrunPct = share(snapshot.underrunTicks, snapshot.speakingTicks);
@@ -206,6 +212,11 @@ function stateWord(snapshot: SessionSnapshot): CallStateWord {
   const over = snapshot.state === 'ending' || snapshot.state === 'ended';
   if (over && snapshot.endReason && FAILURES.has(snapshot.endReason)) return 'ERROR';
   return snapshot.state.toUpperCase() as CallStateWord;
+}
+
+/** Null: our own voice has said nothing, or keeps nothing. */
+function cacheHitPct({ spokenTexts = 0, cachedTexts = 0 }: SessionSnapshot): number | null {
+  return spokenTexts === 0 ? null : share(cachedTexts, spokenTexts);
 }
 
 /** `part` of `whole` in per cent, 0..100 with two decimals; 0 of nothing is 0. */

@@ -42,19 +42,22 @@ export class LogSink implements EventSink {
   readonly #log: Logger;
   readonly #flush: () => void;
   readonly #windows = new Map<string, Window>();
+  /** As they are; and as they may stand in a line, longest first. */
+  readonly #secrets = new Set<string>();
+  #spellings: readonly string[] = [];
 
   constructor(options: LogSinkOptions) {
     this.#options = options;
     const { output, flush } = outputOf(options);
     this.#flush = flush;
-    const secrets = spellings(options.secrets ?? []);
+    this.addSecrets(options.secrets ?? []);
     this.#log = pino(
       {
         level: options.level,
         base: null,
         timestamp: () => `,"time":"${new Date(options.clock.wallTimeMs()).toISOString()}"`,
         formatters: { level: (label) => ({ level: label }) },
-        hooks: { streamWrite: (line) => secrets.reduce((text, secret) => text.replaceAll(secret, '[secret]'), line) },
+        hooks: { streamWrite: (line) => this.#withoutSecrets(line) },
       },
       output,
     );
@@ -81,9 +84,27 @@ export class LogSink implements EventSink {
     this.#log[level](fields, message);
   }
 
+  /** These never appear in a line either, from now on. Of more than LIMITS.logSecrets the oldest are forgotten. */
+  addSecrets(secrets: readonly string[]): void {
+    for (const secret of secrets) {
+      // Said again: it is in use.
+      this.#secrets.delete(secret);
+      this.#secrets.add(secret);
+    }
+    for (const oldest of this.#secrets) {
+      if (this.#secrets.size <= LIMITS.logSecrets) break;
+      this.#secrets.delete(oldest);
+    }
+    this.#spellings = spellings([...this.#secrets]);
+  }
+
   /** Writes what waits, at once: for the end of the process. */
   flush(): void {
     this.#flush();
+  }
+
+  #withoutSecrets(line: string): string {
+    return this.#spellings.reduce((text, secret) => text.replaceAll(secret, '[secret]'), line);
   }
 
   /** How many lines of this kind were left out before this one; null when this one is left out too. */

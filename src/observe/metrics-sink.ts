@@ -28,7 +28,14 @@ export interface MetricDescription {
 }
 
 /** Counters of a call that were already added up. */
-type Counted = Pick<SessionSnapshot, 'capturedFrames' | 'sentFrames' | 'lostFrames' | 'ticks' | 'lateTicks'>;
+interface Counted {
+  readonly capturedFrames: number;
+  readonly sentFrames: number;
+  readonly lostFrames: number;
+  readonly ticks: number;
+  readonly lateTicks: number;
+  readonly droppedToBackend: number;
+}
 
 const LATENCY_BUCKETS_S = [0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 10];
 const STOP_BUCKETS_S = [0.02, 0.04, 0.06, 0.1, 0.15, 0.2, 0.3, 0.5, 1];
@@ -57,20 +64,21 @@ export class MetricsSink implements EventSink {
 
   /** Adds up a session's own counters. The gateway calls it for a session that ends; a scrape does for those that live. */
   recordSession(session: SessionSnapshot): void {
-    const { frames, ticks, lateTicks } = this.#metrics;
+    const { frames, ticks, lateTicks, backendDroppedFrames } = this.#metrics;
+    const now = countedOf(session);
     const before = this.#counted.get(session.callId);
     // A counter that went back belongs to a new call on the same channel.
     const since = (key: keyof Counted): number => {
       const counted = before?.[key] ?? 0;
-      return session[key] < counted ? session[key] : session[key] - counted;
+      return now[key] < counted ? now[key] : now[key] - counted;
     };
     frames.inc({ direction: 'received' }, since('capturedFrames'));
     frames.inc({ direction: 'sent' }, since('sentFrames'));
     frames.inc({ direction: 'lost' }, since('lostFrames'));
     ticks.inc(since('ticks'));
     lateTicks.inc(since('lateTicks'));
-    const { capturedFrames, sentFrames, lostFrames, ticks: ran, lateTicks: late } = session;
-    this.#counted.set(session.callId, { capturedFrames, sentFrames, lostFrames, ticks: ran, lateTicks: late });
+    backendDroppedFrames.inc({ backend: this.#bounded('backend', session.backend) }, since('droppedToBackend'));
+    this.#counted.set(session.callId, now);
   }
 
   /** What a scraper is given. */
@@ -211,6 +219,11 @@ export class MetricsSink implements EventSink {
   }
 }
 
+function countedOf(session: SessionSnapshot): Counted {
+  const { capturedFrames, sentFrames, lostFrames, ticks, lateTicks, droppedToBackend = 0 } = session;
+  return { capturedFrames, sentFrames, lostFrames, ticks, lateTicks, droppedToBackend };
+}
+
 function makeMetrics(registry: Registry, descriptions: MetricDescription[]) {
   const options = <L extends string>(
     type: MetricDescription['type'],
@@ -262,6 +275,11 @@ function makeMetrics(registry: Registry, descriptions: MetricDescription[]) {
     ),
     backendErrors: counter('backend_errors_total', 'Errors of backends', 'backend', 'code'),
     backendClosed: counter('backend_closed_total', 'Backend streams that closed', 'backend', 'code'),
+    backendDroppedFrames: counter(
+      'backend_dropped_frames_total',
+      'Frames of the caller that a backend did not take in time',
+      'backend',
+    ),
     backendSwitches: counter('backend_switches_total', 'Times that a call was given another backend', 'backend'),
     recordings: counter('recordings_total', 'Recordings that were started'),
     recordingDroppedFrames: counter('recording_dropped_frames_total', 'Recorded frames that the disk did not take'),

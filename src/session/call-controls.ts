@@ -1,27 +1,47 @@
-/** What an operator may order of a call that talks: pause, mute, mask, break, play, record. */
+/** What an operator may order of a call that talks: pause, mute, mask, hold, break, play, record. */
 import type { Clock } from '../core/clock.ts';
-import { TalkspurtError } from '../core/errors.ts';
+import { TalkspurtError, asTalkspurtError } from '../core/errors.ts';
 import type { CallEvent, CallOrder } from '../core/events.ts';
 import type { AudioFormat } from '../core/media.ts';
-import { bytesPerMs } from '../core/media.ts';
+import { sameAudio } from '../core/media.ts';
 import { LIMITS } from '../limits.ts';
 import type { CallMedia } from './call-media.ts';
 import { CallRecording } from './call-recording.ts';
+import type { RecordingFile } from './call-recording.ts';
+import { HoldSound } from './hold-sound.ts';
+import { SoundQueue } from './sound-queue.ts';
 import type { TurnKeeper } from './turn-keeper.ts';
 
 /** Whose voice is not to be heard by the other side. */
 export type Muted = 'user' | 'agent' | 'all';
+
+/** How a call is recorded. */
+export interface RecordingLimits {
+  /** The recording ends by itself after this long, ms. Default LIMITS.recordingMaximumMs. */
+  readonly maximumMs?: number;
+  /** Default: a file on disk. */
+  readonly create?: (path: string) => Promise<RecordingFile>;
+}
+
+type RecordingEnd = 'stopped' | 'call-ended' | 'limit' | 'failed';
 
 /** What the orders act on. */
 export interface CallControlsParts {
   readonly media: CallMedia;
   readonly turns: TurnKeeper;
   readonly clock: Clock;
+  /** The call begins masked: an earlier process left it so. */
+  readonly masked?: boolean;
   emit(event: CallEvent): void;
 }
 
 /** One call's orders and what stands of them. Each order twice is harmless. */
 export class CallControls {
+  /** What is played over the agent. */
+  readonly sounds: SoundQueue;
+  /** Texts that our own voice has said and keeps, and those of them that had not to be made. */
+  spokenTexts = 0;
+  cachedTexts = 0;
   readonly #parts: CallControlsParts;
   readonly #standing = new Set<CallOrder>();
   #recording: CallRecording | null = null;
@@ -30,6 +50,8 @@ export class CallControls {
 
   constructor(parts: CallControlsParts) {
     this.#parts = parts;
+    this.sounds = new SoundQueue(parts.media, parts.clock);
+    if (parts.masked === true) this.mask(true);
   }
 
   /** Neither backend nor recording nor events get what the caller says or dials. */
@@ -62,16 +84,38 @@ export class CallControls {
     this.#order('mask', on);
   }
 
+  /**
+   * The caller hears `audio` (in {@link soundFormat}; null: silence) over and over, and nobody hears the caller; the agent
+   * waits. On hold already: it is heard from now on. @throws ERR_TALKSPURT_SOUND when `format` is no longer the one
+   */
+  hold(audio: Uint8Array | null, format: AudioFormat): void {
+    const { media } = this.#parts;
+    if (!sameAudio(format, this.soundFormat)) {
+      throw new TalkspurtError('ERR_TALKSPURT_SOUND', 'the backend was changed meanwhile: order it again');
+    }
+    media.holdSound = audio === null ? null : new HoldSound(audio, format, media.ptimeMs);
+    this.#order('hold', true);
+  }
+
+  /** The agent goes on where it was. */
+  unhold(): void {
+    this.#order('hold', false);
+    this.#parts.media.holdSound = null;
+  }
+
+  get held(): boolean {
+    return this.#standing.has('hold');
+  }
+
   /** Drops what is said and what waits to be said, sounds included. */
   breakOff(): void {
-    this.#parts.media.announcement.clear();
+    this.sounds.clear();
     this.#parts.turns.breakOff(this.#parts.clock.nowMs());
   }
 
   /** What {@link play} takes. */
   get soundFormat(): AudioFormat {
-    const { media } = this.#parts;
-    return media.stream?.outputFormat ?? media.leg;
+    return this.sounds.format;
   }
 
   /**
@@ -79,22 +123,11 @@ export class CallControls {
    * @throws ERR_TALKSPURT_SOUND when that is more than fits
    */
   play(audio: Uint8Array, format: AudioFormat): void {
-    const { announcement } = this.#parts.media;
-    const { codec, sampleRateHz } = this.soundFormat;
-    if (format.codec !== codec || format.sampleRateHz !== sampleRateHz) {
-      throw new TalkspurtError('ERR_TALKSPURT_SOUND', 'the backend was changed meanwhile: play the sound again');
-    }
-    const room = LIMITS.soundMs * bytesPerMs(format) - announcement.waitingBytes;
-    if (audio.length > room) {
-      const message = `sounds of more than ${LIMITS.soundMs / 1000} s would wait: break first, or play a shorter one`;
-      throw new TalkspurtError('ERR_TALKSPURT_SOUND', message);
-    }
-    announcement.push(audio);
-    announcement.complete();
+    this.sounds.play(audio, format);
   }
 
   /** @throws ERR_TALKSPURT_ALREADY_RUNNING, ERR_TALKSPURT_RECORDING */
-  async startRecording(path: string): Promise<void> {
+  async startRecording(path: string, limits: RecordingLimits = {}): Promise<void> {
     if (this.#recording !== null || this.#opening) {
       throw new TalkspurtError('ERR_TALKSPURT_ALREADY_RUNNING', 'this call is being recorded: stop that first');
     }
@@ -102,7 +135,15 @@ export class CallControls {
     this.#opening = true;
     let recording: CallRecording;
     try {
-      recording = await CallRecording.open(path, media.leg, clock, (error) => this.#recordingFailed(error));
+      const { maximumMs = LIMITS.recordingMaximumMs, create } = limits;
+      recording = await CallRecording.open(path, {
+        format: media.leg,
+        clock,
+        maximumMs,
+        onLimit: () => this.#endedByItself(recording, 'limit'),
+        onFailed: (error) => this.#endedByItself(recording, 'failed', error),
+        ...(create === undefined ? {} : { create }),
+      });
     } finally {
       this.#opening = false;
     }
@@ -121,21 +162,33 @@ export class CallControls {
     if (recording === null) {
       throw new TalkspurtError('ERR_TALKSPURT_NOT_RUNNING', 'this call is not being recorded');
     }
-    await recording.close();
-    const { durationMs, droppedFrames } = recording;
-    this.#parts.emit({ type: 'recording', running: false, durationMs, droppedFrames });
+    await this.#close(recording, 'stopped');
     return recording.path;
   }
 
-  /** The call is over: takes the recording off the tick; whoever calls closes it. */
-  end(): CallRecording | null {
+  /**
+   * The call is over: no sound plays, and the recording is off the tick. Gives back what finishes the file, or null. It
+   * never rejects: what became of the file is an event, and no fault of the call.
+   */
+  end(): (() => Promise<void>) | null {
     this.#ended = true;
+    this.sounds.clear();
     const recording = this.#takeRecording();
-    if (recording !== null) {
-      const { durationMs, droppedFrames } = recording;
-      this.#parts.emit({ type: 'recording', running: false, durationMs, droppedFrames });
+    return recording === null
+      ? null
+      : async () => void (await Promise.allSettled([this.#close(recording, 'call-ended')]));
+  }
+
+  /** Whatever becomes of it, it is said. @throws ERR_TALKSPURT_RECORDING */
+  async #close(recording: CallRecording, reason: RecordingEnd): Promise<void> {
+    try {
+      await recording.close();
+    } catch (error) {
+      const failure = asTalkspurtError(error);
+      this.#recordingEnded(recording, 'failed', failure);
+      throw failure;
     }
-    return recording;
+    this.#recordingEnded(recording, reason);
   }
 
   #takeRecording(): CallRecording | null {
@@ -145,11 +198,15 @@ export class CallControls {
     return recording;
   }
 
-  #recordingFailed(error: TalkspurtError): void {
-    const recording = this.#takeRecording();
-    if (recording === null) return;
+  /** One that is being stopped says so itself, and the next one runs on. */
+  #endedByItself(recording: CallRecording, reason: RecordingEnd, error?: TalkspurtError): void {
+    if (recording === this.#recording) this.#recordingEnded(this.#takeRecording() ?? recording, reason, error);
+  }
+
+  #recordingEnded(recording: CallRecording, reason: RecordingEnd, error?: TalkspurtError): void {
     const { durationMs, droppedFrames } = recording;
-    this.#parts.emit({ type: 'recording', running: false, durationMs, droppedFrames, error });
+    const failed = error === undefined ? {} : { error };
+    this.#parts.emit({ type: 'recording', running: false, durationMs, droppedFrames, reason, ...failed });
   }
 
   #order(order: CallOrder, on: boolean): void {
@@ -158,8 +215,10 @@ export class CallControls {
     if (on) this.#standing.add(order);
     else this.#standing.delete(order);
     const { media } = this.#parts;
-    media.callerPaused = this.#standing.has('pause');
-    media.callerMuted = this.#standing.has('mute-user') || this.masked;
+    media.held = this.held;
+    media.callerPaused = this.#standing.has('pause') || this.held;
+    // Whoever waits does not think of being recorded.
+    media.callerMuted = this.#standing.has('mute-user') || this.masked || this.held;
     media.agentMuted = this.#standing.has('mute-agent');
     this.#parts.emit({ type: 'order', order, on });
   }

@@ -4,9 +4,7 @@ import type { Clock, Timer } from '../core/clock.ts';
 import { TalkspurtError, asTalkspurtError } from '../core/errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { CallLeg, CallOutcome } from '../switch/switch-adapter.ts';
-import { hangupCauseOf } from '../switch/switch-adapter.ts';
 import type { MediaTransport } from '../transport/media-transport.ts';
-import type { CallRecording } from './call-recording.ts';
 
 /** What a call holds when it ends; null: not there (yet). */
 export interface CallHoldings {
@@ -15,20 +13,23 @@ export interface CallHoldings {
   readonly outcome: CallOutcome;
   /** The channel is to be hung up; otherwise it is left to the switch. */
   readonly hangup: boolean;
+  /** …with this cause, Q.850. */
+  readonly hangupCause: number;
   readonly legGone: boolean;
   readonly transport: MediaTransport | null;
   readonly stream: BackendStream | null;
-  readonly recording: CallRecording | null;
+  /** Finishes the recording. */
+  readonly endRecording: (() => Promise<void>) | null;
   /** Text that the backend is given before the goodbye; null: none. */
   readonly metadata: string | null;
 }
 
 /** Returns what went wrong with it; what is not done by the deadline is left to itself. */
 export async function giveBack(held: CallHoldings): Promise<TalkspurtError | undefined> {
-  const { clock, leg, transport, stream, recording } = held;
+  const { clock, leg, transport, stream } = held;
   const letGo = async (): Promise<void> => {
     leg.conclude?.(held.outcome);
-    if (held.hangup && !held.legGone) await leg.hangup(hangupCauseOf(held.outcome.reason));
+    if (held.hangup && !held.legGone) await leg.hangup(held.hangupCause);
     else await leg.release();
   };
   const closeTransport = async (): Promise<void> => transport?.close();
@@ -43,7 +44,7 @@ export async function giveBack(held: CallHoldings): Promise<TalkspurtError | und
     if (held.metadata !== null) stream?.sendMetadata?.(held.metadata);
     await stream?.close();
   };
-  const closeRecording = async (): Promise<void> => recording?.close();
+  const closeRecording = async (): Promise<void> => held.endRecording?.();
   // The switch is told to stop before its packets lose their port.
   const all = Promise.allSettled([letGoAndClose(), closeStream(), closeRecording()]);
   let deadline: Timer | undefined;

@@ -1,13 +1,14 @@
 /** One call's media plane: what a tick works on, and the slow following of the packets' arrival. */
 import type { BackendStream } from '../backend/backend.ts';
 import type { AudioFormat, MediaFormat } from '../core/media.ts';
-import { bytesPerMs, frameBytes, frameSamples, silenceOf } from '../core/media.ts';
+import { bytesPerMs, frameBytes, frameSamples, sameAudio, silenceOf } from '../core/media.ts';
 import type { Dsp } from '../dsp/dsp.ts';
 import { LIMITS } from '../limits.ts';
 import { JitterBuffer } from '../transport/jitter-buffer.ts';
 import type { MediaSink, MediaTransport } from '../transport/media-transport.ts';
 import { Endpointer } from './endpointer.ts';
 import type { SpeechEdge } from './endpointer.ts';
+import type { HoldSound } from './hold-sound.ts';
 import { runMediaTick } from './media-loop.ts';
 import type { CallRecorder, MediaPath } from './media-loop.ts';
 import type { Tickable } from './media-scheduler.ts';
@@ -57,6 +58,8 @@ export class CallMedia implements MediaPath, Tickable {
   callerPaused = false;
   callerMuted = false;
   agentMuted = false;
+  held = false;
+  holdSound: HoldSound | null = null;
   readonly other: TappedParty | null;
   fading = false;
   capturedFrames = 0;
@@ -120,11 +123,16 @@ export class CallMedia implements MediaPath, Tickable {
     };
   }
 
-  /** The backend is there: both pipes now end in its formats. @throws ERR_TALKSPURT_DSP_OPTIONS */
+  /** The backend is there: both pipes now end in its formats, and so do sounds from now on. @throws ERR_TALKSPURT_DSP_OPTIONS */
   connect(stream: BackendStream): void {
+    const before = this.stream?.outputFormat ?? this.leg;
     this.#configure(stream.inputFormat, stream.outputFormat);
     this.playout = this.#makePlayout(stream.outputFormat);
-    this.announcement = this.#makeAnnouncement(stream.outputFormat);
+    // A sound that plays is the operator's, not the backend's.
+    if (!sameAudio(before, stream.outputFormat)) {
+      this.announcement = this.#makeAnnouncement(stream.outputFormat);
+      this.holdSound = null;
+    }
     this.silence = silenceOf(stream.inputFormat, this.ptimeMs);
     this.ledger = new PlayedLedger(bytesPerMs(stream.outputFormat));
     this.stream = stream;

@@ -3,12 +3,11 @@
  * heard on the right, frame by frame in the same tick. The samples are the leg's own (G.711 stays G.711).
  *
  * The tick copies into a ring; a slow timer writes the ring out. A disk that does not keep up costs recorded audio (both
- * sides alike, counted), never a tick.
+ * sides alike, counted), never a tick. One that is full ends the recording; what it took until then is a whole file.
  */
 import { open } from 'node:fs/promises';
-import type { FileHandle } from 'node:fs/promises';
 import type { Clock, Timer } from '../core/clock.ts';
-import { TalkspurtError } from '../core/errors.ts';
+import { TalkspurtError, asTalkspurtError } from '../core/errors.ts';
 import type { MediaFormat } from '../core/media.ts';
 import { SILENCE_BYTE, bytesPerMs, bytesPerSample, frameBytes } from '../core/media.ts';
 import { LIMITS } from '../limits.ts';
@@ -20,63 +19,76 @@ const HEADER_BYTES = 44;
 const CHANNELS = 2;
 const FLUSH_MS = 200;
 
+/** What is written to; a file, as a rule. */
+export interface RecordingFile {
+  /** Writes `bytes` bytes of `buffer`, from `offset` on, to `position`; fewer may be taken. */
+  write(buffer: Uint8Array, offset: number, bytes: number, position: number): Promise<{ bytesWritten: number }>;
+  close(): Promise<void>;
+}
+
+/** How a recording is made. */
+export interface RecordingOptions {
+  readonly format: MediaFormat;
+  readonly clock: Clock;
+  /** The recording ends by itself after this long, ms, and at LIMITS.recordingBytes. */
+  readonly maximumMs: number;
+  /** It has come to its bound, and is a whole file. */
+  onLimit(): void;
+  /** The disk refused: nothing more is recorded. */
+  onFailed(error: TalkspurtError): void;
+  /** Makes the file, which is not there yet. Default: on disk. */
+  readonly create?: (path: string) => Promise<RecordingFile>;
+}
+
 /** One recording that runs. */
 export class CallRecording implements CallRecorder {
   readonly path: string;
-  readonly #file: FileHandle;
-  readonly #format: MediaFormat;
+  readonly #file: RecordingFile;
+  readonly #options: RecordingOptions;
+  readonly #maximumBytes: number;
   readonly #sampleBytes: number;
   readonly #silence: Uint8Array;
   readonly #ring: Uint8Array;
   readonly #timer: Timer;
-  readonly #onFailed: (error: TalkspurtError) => void;
   #head = 0;
   #size = 0;
   #written = 0;
   #droppedFrames = 0;
   #writing: Promise<void> = Promise.resolve();
+  #full = false;
   #over = false;
 
-  private constructor(
-    path: string,
-    file: FileHandle,
-    format: MediaFormat,
-    clock: Clock,
-    onFailed: (error: TalkspurtError) => void,
-  ) {
+  private constructor(path: string, file: RecordingFile, options: RecordingOptions) {
+    const { format, clock, maximumMs } = options;
     this.path = path;
     this.#file = file;
-    this.#format = format;
+    this.#options = options;
+    this.#maximumBytes = Math.min(LIMITS.recordingBytes, Math.ceil(maximumMs) * bytesPerMs(format) * CHANNELS);
     this.#sampleBytes = bytesPerSample(format.codec);
     this.#silence = new Uint8Array(frameBytes(format)).fill(SILENCE_BYTE[format.codec]);
     this.#ring = new Uint8Array(bytesPerMs(format) * CHANNELS * LIMITS.recordingRingMs);
-    this.#onFailed = onFailed;
     this.#timer = clock.every(FLUSH_MS, () => this.#flush());
   }
 
   /**
-   * Creates the file; one that is there already is not touched. `onFailed` is called once when the disk refuses: nothing
-   * more is recorded then. @throws ERR_TALKSPURT_RECORDING
+   * Creates the file; one that is there already is not touched. Of `onLimit` and `onFailed` one is called once, or none.
+   * @throws ERR_TALKSPURT_RECORDING
    */
-  static async open(
-    path: string,
-    format: MediaFormat,
-    clock: Clock,
-    onFailed: (error: TalkspurtError) => void,
-  ): Promise<CallRecording> {
-    let file: FileHandle;
+  static async open(path: string, options: RecordingOptions): Promise<CallRecording> {
+    const { create = async (name: string) => await open(name, 'wx', 0o640) } = options;
+    let file: RecordingFile;
     try {
-      file = await open(path, 'wx', 0o640);
+      file = await create(path);
     } catch (error) {
       throw recordingError('the recording could not be created: is the directory there, and writable?', error);
     }
     try {
-      await file.write(header(format, 0));
+      await writeAll(file, header(options.format, 0), 0, HEADER_BYTES, 0);
     } catch (error) {
       await file.close();
       throw recordingError('the recording could not be written', error);
     }
-    return new CallRecording(path, file, format, clock, onFailed);
+    return new CallRecording(path, file, options);
   }
 
   /** Frames of both sides that the disk did not take in time. */
@@ -86,14 +98,18 @@ export class CallRecording implements CallRecorder {
 
   /** What has been written or waits to be, ms. */
   get durationMs(): number {
-    return (this.#written + this.#size) / (bytesPerMs(this.#format) * CHANNELS);
+    return (this.#written + this.#size) / (bytesPerMs(this.#options.format) * CHANNELS);
   }
 
   write(caller: Uint8Array | null, agent: Uint8Array): void {
-    if (this.#over) return;
+    if (this.#over || this.#full) return;
     const left = caller !== null && caller.length === this.#silence.length ? caller : this.#silence;
     if (this.#size + left.length + agent.length > this.#ring.length || agent.length !== left.length) {
       this.#droppedFrames += 1;
+      return;
+    }
+    if (this.#written + this.#size + left.length + agent.length > this.#maximumBytes) {
+      this.#full = true;
       return;
     }
     const ring = this.#ring;
@@ -121,12 +137,11 @@ export class CallRecording implements CallRecorder {
   async #finish(): Promise<void> {
     try {
       while (this.#size > 0) await this.#writeOut();
-      await this.#file.write(header(this.#format, this.#written), 0, HEADER_BYTES, 0);
     } catch (error) {
+      await Promise.allSettled([this.#closeFile()]);
       throw recordingError('the recording could not be finished', error);
-    } finally {
-      await this.#file.close();
     }
+    await this.#closeFile();
   }
 
   #flush(): void {
@@ -139,25 +154,65 @@ export class CallRecording implements CallRecorder {
       if (this.#size > 0) await this.#writeOut();
     } catch (error) {
       await this.#fail(recordingError('the recording could not be written', error));
+      return;
     }
+    if (this.#full && this.#size === 0 && !this.#over) await this.#endAtLimit();
   }
 
   /** One stretch of the ring. What comes in meanwhile goes behind it. */
   async #writeOut(): Promise<void> {
     const bytes = Math.min(this.#size, this.#ring.length - this.#head);
-    await this.#file.write(this.#ring, this.#head, bytes, HEADER_BYTES + this.#written);
+    await writeAll(this.#file, this.#ring, this.#head, bytes, HEADER_BYTES + this.#written);
     this.#head = (this.#head + bytes) % this.#ring.length;
     this.#size -= bytes;
     this.#written += bytes;
   }
 
-  /** The disk refused: gives the file up and says so. */
+  /** The disk refused: what it took before stays, and it is said. */
   async #fail(failure: TalkspurtError): Promise<void> {
     if (this.#over) return;
     this.#over = true;
     this.#timer.cancel();
-    await Promise.allSettled([this.#file.close()]);
-    this.#onFailed(failure);
+    await Promise.allSettled([this.#closeFile()]);
+    this.#options.onFailed(failure);
+  }
+
+  async #endAtLimit(): Promise<void> {
+    this.#over = true;
+    this.#timer.cancel();
+    try {
+      await this.#closeFile();
+    } catch (error) {
+      this.#options.onFailed(asTalkspurtError(error));
+      return;
+    }
+    this.#options.onLimit();
+  }
+
+  /** Says in the file how long it is; room for that was taken at the beginning. @throws ERR_TALKSPURT_RECORDING */
+  async #closeFile(): Promise<void> {
+    try {
+      await writeAll(this.#file, header(this.#options.format, this.#written), 0, HEADER_BYTES, 0);
+      await this.#file.close();
+    } catch (error) {
+      await Promise.allSettled([this.#file.close()]);
+      throw recordingError('the recording could not be finished', error);
+    }
+  }
+}
+
+/** All of them, however few are taken at a time; a disk that is nearly full takes a part before it refuses. */
+async function writeAll(
+  file: RecordingFile,
+  buffer: Uint8Array,
+  offset: number,
+  bytes: number,
+  position: number,
+): Promise<void> {
+  for (let done = 0; done < bytes;) {
+    const { bytesWritten } = await file.write(buffer, offset + done, bytes - done, position + done);
+    if (bytesWritten <= 0) throw Object.assign(new Error('nothing was written'), { code: 'ENOSPC' });
+    done += bytesWritten;
   }
 }
 

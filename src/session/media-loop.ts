@@ -32,6 +32,9 @@ export interface MediaPath {
   readonly transport: MediaTransport;
   /** Sounds that are played over the agent, who waits meanwhile. */
   readonly announcement: Playout;
+  /** The caller hears this in place of the agent, who waits; null: nothing but silence. */
+  readonly holdSound: { pop(): Uint8Array | null } | null;
+  readonly held: boolean;
   /** The other party of a tapped call, heard apart; null: there is none. */
   readonly other: OtherParty | null;
   /** Takes down what both sides hear; null: nothing is recorded. */
@@ -74,8 +77,14 @@ export function runMediaTick(path: MediaPath, nowMs: number): void {
   let announcing = path.announcement.busy;
   let popped = announcing ? path.announcement.pop() : null;
   let { moment } = path.announcement;
-  // At the end of a sound the agent goes on at once.
-  if (!announcing || !path.announcement.busy) {
+  // At the end of a sound the agent goes on at once; on hold there is something else to be heard.
+  if (path.held) {
+    if (!announcing) {
+      popped = path.holdSound === null ? null : path.holdSound.pop();
+      moment = 'idle';
+    }
+    announcing = true;
+  } else if (!announcing || !path.announcement.busy) {
     announcing = false;
     popped = path.playout.pop(); // null: nothing to say, so render() sends silence
     moment = path.playout.moment;

@@ -138,6 +138,16 @@ export class Playout {
     return taken;
   }
 
+  /** A copy of what waits, from byte `from` (inclusive) to byte `to` (exclusive) of it. Control path. */
+  read(from: number, to: number): Uint8Array {
+    const bytes = new Uint8Array(Math.max(0, Math.min(to, this.#size) - from));
+    const at = (this.#head + from) % Math.max(1, this.#ring.length);
+    const first = Math.min(bytes.length, this.#ring.length - at);
+    bytes.set(this.#ring.subarray(at, at + first), 0);
+    bytes.set(this.#ring.subarray(0, bytes.length - first), first);
+    return bytes;
+  }
+
   /** The phrase is whole: its rest may be handed out without waiting for more. */
   complete(): void {
     this.#complete = true;

@@ -36,6 +36,8 @@ export interface SessionOptions {
   readonly hangupOnBackendFailure: boolean;
   /** The call is ended after this long, ms; 0: never. */
   readonly maxDurationMs: number;
+  /** A call on which nobody is heard and nothing is said for this long is ended, ms; 0: never. One that is held, say. */
+  readonly staleMs: number;
 }
 
 /** What a call does that no profile says otherwise. */
@@ -56,6 +58,7 @@ export const DEFAULT_SESSION_OPTIONS: SessionOptions = {
   vadAggressiveness: 2,
   hangupOnBackendFailure: false,
   maxDurationMs: 4 * 3_600_000,
+  staleMs: 3_600_000,
 };
 
 /** `given` over the defaults. */

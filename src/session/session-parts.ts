@@ -29,6 +29,8 @@ export interface SessionParts {
   readonly mode?: 'ai' | 'ws';
   /** Personal. What the start command said of the call; the backend is told. */
   readonly metadata?: string | null;
+  /** The call begins masked, as an earlier process left it. */
+  readonly masked?: boolean;
 }
 
 /** How a call ended. */
@@ -41,6 +43,8 @@ export interface SessionEnd {
 export interface StopOptions {
   /** Hang the channel up too; otherwise it is left to the switch. */
   readonly hangup?: boolean;
+  /** …with this cause of Q.850. Default: what fits the reason. */
+  readonly hangupCause?: number;
   /** Text that the backend is given before the goodbye. */
   readonly metadata?: string | null;
 }

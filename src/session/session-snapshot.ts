@@ -1,7 +1,7 @@
 /** A session's counters, gathered from its parts; whatever is not there yet counts as nothing. */
-import type { BackendStream } from '../backend/backend.ts';
 import type { CallState, EndReason } from '../core/events.ts';
 import type { SessionSnapshot } from '../observe/health.ts';
+import type { BackendLine } from './backend-line.ts';
 import type { CallControls } from './call-controls.ts';
 import type { CallMedia } from './call-media.ts';
 import type { Ticking } from './media-scheduler.ts';
@@ -16,12 +16,11 @@ export interface SnapshotParts {
   readonly state: CallState;
   readonly createdMs: number;
   readonly nowMs: number;
-  readonly overflows: number;
   /** Why the call is ending or has ended; null before. */
   readonly endReason: EndReason | null;
   readonly media: CallMedia | null;
   readonly turns: TurnKeeper | null;
-  readonly stream: BackendStream | null;
+  readonly line: BackendLine | null;
   readonly ticking: Ticking | null;
   readonly mode: 'ai' | 'ws';
   readonly controls: CallControls | null;
@@ -31,7 +30,8 @@ const SILENCE_DBOV = -127;
 
 /** Times in ms of the clock. */
 export function snapshotOf(parts: SnapshotParts): SessionSnapshot {
-  const { media, turns, stream, ticking } = parts;
+  const { media, turns, line, ticking, controls } = parts;
+  const stream = line?.stream ?? null;
   const frameSeen = media !== null && !Number.isNaN(media.lastFrameMs);
   return {
     callId: parts.callId,
@@ -48,6 +48,7 @@ export function snapshotOf(parts: SnapshotParts): SessionSnapshot {
     backend: parts.backend,
     backendConnected: parts.state === 'talking' && stream !== null,
     capturedFrames: media?.capturedFrames ?? 0,
+    expectsFrames: media?.transport.expectsFrames ?? true,
     lastFrameAgeMs: frameSeen ? parts.nowMs - media.lastFrameMs : null,
     lostFrames: media?.jitter.lostFrames ?? 0,
     jitterMs: media?.jitter.jitterMs ?? 0,
@@ -61,15 +62,17 @@ export function snapshotOf(parts: SnapshotParts): SessionSnapshot {
     playoutPhrases: media?.ledger.unheard().length ?? 0,
     underrunTicks: media?.underrunTicks ?? 0,
     speakingTicks: media?.speakingTicks ?? 0,
-    overflows: parts.overflows,
+    overflows: line?.overflows ?? 0,
     endReason: parts.endReason,
     turns: turns?.turns ?? 0,
     bargeIns: turns?.bargeIns ?? 0,
     reconnects: stream?.reconnects ?? 0,
     mode: parts.mode,
-    orders: parts.controls?.standing ?? [],
-    recording: (parts.controls?.recording ?? null) !== null,
-    droppedToBackend: stream?.droppedFrames ?? 0,
+    orders: controls?.standing ?? [],
+    recording: (controls?.recording ?? null) !== null,
+    spokenTexts: controls?.spokenTexts ?? 0,
+    cachedTexts: controls?.cachedTexts ?? 0,
+    droppedToBackend: line?.droppedFrames ?? 0,
     rttMs: media?.transport.rtpStats?.rttMs ?? null,
     remoteLostFrames: media?.transport.rtpStats?.remoteLost ?? null,
     captureLevelDbov: media?.dsp.captureLevelDbov ?? SILENCE_DBOV,

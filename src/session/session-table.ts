@@ -1,4 +1,5 @@
 /** Calls by the switch's id of the channel; bounded. */
+import type { CallSummary } from '../commands/dispatch.ts';
 import { TalkspurtError } from '../core/errors.ts';
 import type { Session } from './session.ts';
 
@@ -27,6 +28,14 @@ export class SessionTable {
   /** Every call, oldest first. */
   all(): IterableIterator<Session> {
     return this.#sessions.values();
+  }
+
+  /** The same, as operators are shown them. */
+  summaries(): CallSummary[] {
+    return [...this.all()].map((session) => {
+      const { callId: uuid, switchName, profile, state, uptimeMs } = session.snapshot();
+      return { uuid, switchName, profile, state, uptimeMs };
+    });
   }
 
   /** @throws ERR_TALKSPURT_ALREADY_RUNNING, ERR_TALKSPURT_CALL_LIMIT */

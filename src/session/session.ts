@@ -3,12 +3,15 @@ import type { Backend, BackendStream } from '../backend/backend.ts';
 import type { Clock } from '../core/clock.ts';
 import { TalkspurtError, asTalkspurtError } from '../core/errors.ts';
 import type { CallEvent, CallState, EndReason } from '../core/events.ts';
+import type { DspLibrary } from '../dsp/library.ts';
 import type { SessionSnapshot } from '../observe/health.ts';
 import type { CallLeg, LegListener } from '../switch/switch-adapter.ts';
 import { hangupCauseOf } from '../switch/switch-adapter.ts';
 import type { MediaTransport } from '../transport/media-transport.ts';
-import { BackendFeed } from './backend-feed.ts';
+import { BackendLine } from './backend-line.ts';
 import { CallControls } from './call-controls.ts';
+import { CallConsultation } from './call-consultation.ts';
+import type { HoldAudio } from './call-consultation.ts';
 import { giveBack } from './call-ending.ts';
 import type { CallMedia, CallMediaListener } from './call-media.ts';
 import { CALL_TABLE } from './call-state.ts';
@@ -16,7 +19,7 @@ import type { CallHappening } from './call-state.ts';
 import type { Ticking } from './media-scheduler.ts';
 import { sessionOptions } from './session-options.ts';
 import type { SessionOptions } from './session-options.ts';
-import { backendCallOf, makeCallMedia, reasonOf, tickFault } from './session-parts.ts';
+import { makeCallMedia, reasonOf, tickFault } from './session-parts.ts';
 import type { SessionEnd, SessionParts, StopOptions } from './session-parts.ts';
 import { snapshotOf } from './session-snapshot.ts';
 import { Supervision } from './supervision.ts';
@@ -36,7 +39,6 @@ export class Session {
   readonly #clock: Clock;
   readonly #lifeline = new AbortController();
   readonly #createdMs: number;
-  #backend: Backend;
   #state: CallState = 'new';
   #resolveEnded: (end: SessionEnd) => void = () => undefined;
   #end: SessionEnd | null = null;
@@ -44,14 +46,12 @@ export class Session {
   #hangupCause = 0;
   #legGone = false;
   #transferring = false;
-  #switching = false;
+  readonly #consultation: CallConsultation;
   #transport: MediaTransport | null = null;
   #media: CallMedia | null = null;
   #turns: TurnKeeper | null = null;
   #controls: CallControls | null = null;
-  #stream: BackendStream | null = null;
-  #feed: BackendFeed | null = null;
-  #overflowsBefore = 0;
+  #line: BackendLine | null = null;
   #ticking: Ticking | null = null;
   #supervision: Supervision | null = null;
   #reported = false;
@@ -61,10 +61,11 @@ export class Session {
     this.callId = parts.callId;
     this.profile = parts.profile;
     this.#clock = parts.clock;
-    this.#backend = parts.backend;
     this.options = sessionOptions(parts.options);
     this.#createdMs = parts.clock.nowMs();
     this.ended = new Promise((resolve) => (this.#resolveEnded = resolve));
+    const emit = (event: CallEvent): void => this.#emit(event);
+    this.#consultation = new CallConsultation({ leg: parts.leg, signal: this.#lifeline.signal, emit });
   }
 
   get leg(): CallLeg {
@@ -115,7 +116,7 @@ export class Session {
   sendJson(json: string): void {
     const stream = this.#talkingStream();
     if (stream.sendJson === undefined) {
-      throw new TalkspurtError('ERR_TALKSPURT_NOT_SUPPORTED', `${this.#backend.name} takes no messages of your own`);
+      throw new TalkspurtError('ERR_TALKSPURT_NOT_SUPPORTED', `${this.#backendName} takes no messages of your own`);
     }
     stream.sendJson(json);
   }
@@ -142,6 +143,7 @@ export class Session {
   /** Gives the caller to `destination` of the switch; our part ends. A refused transfer leaves the call as it was. */
   async transfer(destination: string): Promise<void> {
     this.#talkingStream();
+    this.#consultation.refuseAnother();
     this.#transferring = true;
     try {
       await this.#parts.leg.transfer(destination);
@@ -153,32 +155,35 @@ export class Session {
   }
 
   /**
-   * From now on `backend` answers. The one in use stays until the other one is there; when that cannot be opened, nothing
-   * has changed. @throws as {@link Backend.open}
+   * Has the switch call `destination` while the caller hears `hold`, and joins the two when somebody answers there; our part
+   * ends. When nobody does the agent goes on. @throws as `CallConsultation.run`
    */
-  async switchBackend(backend: Backend): Promise<void> {
+  async consult(destination: string, hold: HoldAudio): Promise<void> {
     this.#talkingStream();
-    if (this.#switching) {
-      throw new TalkspurtError('ERR_TALKSPURT_ALREADY_RUNNING', 'the backend of this call is being changed already');
-    }
-    this.#switching = true;
-    const previous = { stream: this.#stream, feed: this.#feed, name: this.#backend.name, sinceMs: this.#clock.nowMs() };
-    try {
-      await this.#openBackend(backend);
-    } finally {
-      this.#switching = false;
-    }
-    previous.feed?.deafen();
-    this.#overflowsBefore += previous.feed?.overflows ?? 0;
-    this.#turns?.onSwitched(this.#clock.nowMs());
-    const switchMs = this.#clock.nowMs() - previous.sinceMs;
-    this.#emit({ type: 'backend.switched', backend: backend.name, previous: previous.name, switchMs });
-    await previous.stream?.close();
+    await this.#consultation.run(this.controls, destination, hold);
+    await this.#finish({ reason: 'transferred' });
+  }
+
+  /** The agent goes on; an attended transfer that is under way is called off. */
+  unhold(): void {
+    this.controls.unhold();
+    this.#consultation.cancel();
+  }
+
+  /**
+   * From now on `backend` answers. The one in use stays until the other one is there; when that cannot be opened, nothing
+   * has changed. A sound that plays goes on; without `library` only where both have one format. @throws as {@link Backend.open}
+   */
+  async switchBackend(backend: Backend, library: DspLibrary | null = null): Promise<void> {
+    this.#talkingStream();
+    await this.#line?.change(backend, library);
   }
 
   /** The caller is heard no more; what the agent has to say is said, for a while at the most; then the call is stopped. */
   shutDownGracefully(): void {
     this.controls.pause(true);
+    // Who waits would not hear what is left to be said.
+    this.unhold();
     this.#supervision?.stopWhenQuiet();
   }
 
@@ -187,16 +192,15 @@ export class Session {
       callId: this.callId,
       profile: this.profile,
       switchName: this.leg.switchName,
-      backend: this.#backend.name,
+      backend: this.#backendName,
       mode: this.#parts.mode ?? 'ai',
       state: this.#state,
       createdMs: this.#createdMs,
       nowMs: this.#clock.nowMs(),
-      overflows: this.#overflowsBefore + (this.#feed?.overflows ?? 0),
       endReason: this.#end?.reason ?? null,
       media: this.#media,
       turns: this.#turns,
-      stream: this.#stream,
+      line: this.#line,
       ticking: this.#ticking,
       controls: this.#controls,
     });
@@ -217,7 +221,8 @@ export class Session {
     this.#media = media;
     const emit = (event: CallEvent, atMs?: number): void => this.#emit(event, atMs);
     this.#turns = new TurnKeeper(media, this.options, emit);
-    this.#controls = new CallControls({ media, turns: this.#turns, clock: this.#clock, emit });
+    const { masked = false } = this.#parts;
+    this.#controls = new CallControls({ media, turns: this.#turns, clock: this.#clock, masked, emit });
     const onLost = (error: TalkspurtError): void => this.#over({ reason: 'media-failed', error });
     transport.start(media.sink(onLost, (nowMs) => scheduler.poke(nowMs)));
     media.other?.start();
@@ -227,13 +232,14 @@ export class Session {
       media,
       turns: this.#turns,
       createdMs: this.#createdMs,
-      maxDurationMs: this.options.maxDurationMs,
-      underrunReportMs: this.options.underrunReportMs,
+      options: this.options,
       talking: () => this.#state === 'talking',
       emit,
       over: (end, stop) => this.#over(end, stop),
     });
-    const stream = await this.#openBackend(this.#parts.backend);
+    const line = this.#makeLine(media, this.#turns, this.#controls);
+    this.#line = line;
+    const stream = await line.open(this.#parts.backend);
     if (this.#tooLate) throw this.#end?.error ?? this.#gone();
     this.#turns.onConnected(this.#clock.nowMs());
     const { dsp } = media;
@@ -251,35 +257,19 @@ export class Session {
     stream.requestResponse(this.options.greeting);
   }
 
-  /** Opens a stream of `backend` and puts it in the place of the one that was there. */
-  async #openBackend(backend: Backend): Promise<BackendStream> {
-    const { scheduler } = this.#parts;
-    const [media, turns, controls, dialledMs] = [this.#media, this.#turns, this.#controls, this.#clock.nowMs()];
-    if (media === null || turns === null || controls === null) throw this.#gone();
-    const feed: BackendFeed = new BackendFeed({
-      backend: backend.name,
+  #makeLine(media: CallMedia, turns: TurnKeeper, controls: CallControls): BackendLine {
+    return new BackendLine({
+      session: this.#parts,
       clock: this.#clock,
-      scheduler,
-      controls,
+      media,
       turns,
+      controls,
+      signal: this.#lifeline.signal,
+      over: () => (this.#tooLate ? (this.#end?.error ?? this.#gone()) : null),
       emit: (event) => this.#emit(event),
       onClosed: (error) =>
         this.#over({ reason: 'backend-failed', error }, { hangup: this.options.hangupOnBackendFailure }),
     });
-    const stream = await backend.open(backendCallOf(this.#parts, media.leg), feed, this.#lifeline.signal);
-    if (this.#tooLate) await this.#discard(stream);
-    try {
-      media.connect(stream);
-    } catch (error) {
-      feed.deafen();
-      await stream.close();
-      throw error;
-    }
-    this.#stream = stream;
-    this.#feed = feed;
-    this.#backend = backend;
-    this.#emit({ type: 'backend.opened', backend: backend.name, connectMs: this.#clock.nowMs() - dialledMs });
-    return stream;
   }
 
   #legListener(): LegListener {
@@ -325,7 +315,7 @@ export class Session {
       const error = end.error ?? failure;
       this.#happen('released');
       const durationMs = this.#clock.nowMs() - this.#createdMs;
-      const hungUp = options.hangup === true ? hangupCauseOf(end.reason) : 0;
+      const hungUp = options.hangup === true ? this.#causeOf(end.reason) : 0;
       const hangupCause = this.#legGone ? this.#hangupCause : hungUp;
       const failed = error === undefined ? {} : { error };
       this.#emit({ type: 'call.ended', reason: end.reason, hangupCause, durationMs, ...failed });
@@ -346,10 +336,11 @@ export class Session {
       leg: this.#parts.leg,
       outcome: { reason, turns: this.#turns?.turns ?? 0, bargeIns: this.#turns?.bargeIns ?? 0 },
       hangup: this.#stopOptions.hangup ?? false,
+      hangupCause: this.#causeOf(reason),
       legGone: this.#legGone,
       transport: this.#transport,
-      stream: this.#stream,
-      recording: this.#controls?.end() ?? null,
+      stream: this.#line?.stream ?? null,
+      endRecording: this.#controls?.end() ?? null,
       metadata: this.#stopOptions.metadata ?? null,
     });
     if (media !== null) {
@@ -357,6 +348,10 @@ export class Session {
       if (media.other !== null) this.#parts.dspPool.release(media.other.dsp);
     }
     return failure;
+  }
+
+  #causeOf(reason: EndReason): number {
+    return this.#stopOptions.hangupCause ?? hangupCauseOf(reason);
   }
 
   #happen(happening: CallHappening): boolean {
@@ -393,8 +388,13 @@ export class Session {
     return new TalkspurtError('ERR_TALKSPURT_CALL_GONE', `the call ended before it could talk: ${reason}`);
   }
 
+  get #backendName(): string {
+    return this.#line?.backendName ?? this.#parts.backend.name;
+  }
+
   #talkingStream(): BackendStream {
-    if (this.#state === 'talking' && this.#stream !== null) return this.#stream;
+    const stream = this.#line?.stream ?? null;
+    if (this.#state === 'talking' && stream !== null) return stream;
     throw new TalkspurtError('ERR_TALKSPURT_NOT_RUNNING', 'the call is not talking');
   }
 }

@@ -4,6 +4,8 @@ import { TalkspurtError } from '../core/errors.ts';
 import type { CallEvent, EndReason } from '../core/events.ts';
 import { LIMITS } from '../limits.ts';
 import type { CallMedia } from './call-media.ts';
+import { OverflowWatch } from './overflow-watch.ts';
+import type { SessionOptions } from './session-options.ts';
 import type { TurnKeeper } from './turn-keeper.ts';
 
 /** What is watched, and who is told. */
@@ -13,10 +15,7 @@ export interface SupervisionParts {
   readonly turns: TurnKeeper;
   /** When the call began, in the clock's ms. */
   readonly createdMs: number;
-  /** 0: the call may last for ever. */
-  readonly maxDurationMs: number;
-  /** Shortest time between two reports that the agent ran dry, ms. */
-  readonly underrunReportMs: number;
+  readonly options: Pick<SessionOptions, 'maxDurationMs' | 'staleMs' | 'underrunReportMs'>;
   talking(): boolean;
   emit(event: CallEvent): void;
   over(end: { reason: EndReason; error?: TalkspurtError }, stop?: { hangup: boolean }): void;
@@ -28,7 +27,10 @@ const SUPERVISE_MS = 100;
 export class Supervision {
   readonly #parts: SupervisionParts;
   readonly #timer: Timer;
+  readonly #overflow: OverflowWatch;
   readonly #sinceMs: number;
+  /** When somebody was last heard, or spoken to. */
+  #aliveMs: number;
   #stallReported = false;
   #underrunsReported = 0;
   #underrunReportedMs = Number.NEGATIVE_INFINITY;
@@ -38,6 +40,8 @@ export class Supervision {
   constructor(parts: SupervisionParts) {
     this.#parts = parts;
     this.#sinceMs = parts.clock.nowMs();
+    this.#aliveMs = this.#sinceMs;
+    this.#overflow = new OverflowWatch(parts.media, (event) => parts.emit(event));
     this.#timer = parts.clock.every(SUPERVISE_MS, () => this.#look());
   }
 
@@ -52,7 +56,8 @@ export class Supervision {
   }
 
   #look(): void {
-    const { clock, media, turns, createdMs, maxDurationMs } = this.#parts;
+    const { clock, media, turns, createdMs, options } = this.#parts;
+    const { maxDurationMs, staleMs, underrunReportMs } = options;
     const nowMs = clock.nowMs();
     if (maxDurationMs > 0 && nowMs - createdMs > maxDurationMs) {
       this.#parts.over({ reason: 'expired' }, { hangup: true });
@@ -64,10 +69,16 @@ export class Supervision {
       this.#parts.over({ reason: 'stopped' });
       return;
     }
+    if (!quiet || media.lastFrameMs > this.#aliveMs) this.#aliveMs = nowMs;
+    if (staleMs > 0 && nowMs - this.#aliveMs > staleMs) {
+      this.#parts.over({ reason: 'expired' }, { hangup: true });
+      return;
+    }
     turns.expire(nowMs);
     turns.reportPlayed();
+    this.#overflow.look(nowMs);
     const dryTicks = media.underrunTicks - this.#underrunsReported;
-    if (dryTicks > 0 && nowMs - this.#underrunReportedMs >= this.#parts.underrunReportMs) {
+    if (dryTicks > 0 && nowMs - this.#underrunReportedMs >= underrunReportMs) {
       this.#parts.emit({ type: 'media.underrun', missingMs: dryTicks * media.ptimeMs });
       this.#underrunsReported = media.underrunTicks;
       this.#underrunReportedMs = nowMs;

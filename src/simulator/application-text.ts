@@ -1,5 +1,12 @@
 /** Applications as texts: in dialplans, and in the inline dialplan of a transfer. */
-import type { Application } from './channel-applications.ts';
+
+/** One step of a script: `playback(silence_stream://1000)`. */
+export interface Application {
+  readonly name: string;
+  readonly data: string;
+  /** Runs without CHANNEL_EXECUTE: what the core runs by itself, as after `uuid_park`. */
+  readonly unannounced?: boolean;
+}
 
 /** The inline dialplan: `answer,park`, `playback:silence_stream://1000,park`, or with another separator `m:^:answer^park`. */
 export function parseInline(text: string): Application[] {

@@ -1,17 +1,10 @@
 /** What a simulated channel executes: a script from the dialplan, and on top of it what clients make it execute. */
 import { randomUUID } from 'node:crypto';
+import type { Application } from './application-text.ts';
 import type { ChannelBridge } from './channel-bridge.ts';
 import type { ParkLoop } from './channel-unicast.ts';
 import type { ChannelEavesdrop } from './eavesdrop.ts';
 import { streamMs, toneFrame } from './tone-stream.ts';
-
-/** One step of a script: `playback(silence_stream://1000)`. */
-export interface Application {
-  readonly name: string;
-  readonly data: string;
-  /** Runs without CHANNEL_EXECUTE: what the core runs by itself, as after `uuid_park`. */
-  readonly unannounced?: boolean;
-}
 
 /** What applications do to their channel. */
 export interface ApplicationHost {
@@ -28,6 +21,7 @@ export interface ApplicationHost {
   connect(data: string): ChannelConnection | null;
   /** The application `transfer`: at its next turn the channel goes there. */
   transfer(destination: string, dialplan: string): void;
+  held(): boolean;
   /** Why the channel is being hung up, or null while it is not. */
   hangupCause(): number | null;
   /** A file that can be played, at the channel's rate; null: there is none such. */
@@ -67,6 +61,8 @@ interface Running extends Application {
 
 /** What joins two channels: by an API command, from the dialplan, and at the far end of the latter. */
 const BRIDGES = new Set(['uuid_bridge', 'bridge', 'exchange_media']);
+/** What no client can have executed. */
+const INTERNAL = new Set(['uuid_bridge', 'exchange_media', 'limbo']);
 const ENDLESS = Number.POSITIVE_INFINITY;
 const RESPONSE = 'current_application_response';
 
@@ -88,6 +84,11 @@ export class ChannelApplications {
     return running === undefined || running.name === 'exchange_media' ? null : running;
   }
 
+  /** Whether the channel's thread does nothing at all, not even read what the phone says: until it is sent elsewhere. */
+  get stranded(): boolean {
+    return this.#stack.at(-1)?.name === 'limbo' || this.#host.bridge.waits;
+  }
+
   /** The running park loop, even while a playback runs inside it; null when the channel is not parked. */
   get park(): ParkLoop | null {
     return this.#stack.findLast((running) => running.park !== null)?.park ?? null;
@@ -100,17 +101,27 @@ export class ChannelApplications {
     this.#advance();
   }
 
-  /** Ends all that runs, as a transfer or a hang-up does. */
-  leaveAll(): void {
+  /** Ends all that runs, as a transfer or a hang-up does; `between`: when only the outermost is left. */
+  leaveAll(between: () => void = nothing): void {
     this.#script = [];
-    while (this.#stack.length > 0) this.#end('PLAYBACK ERROR');
+    while (this.#stack.length > 1) this.#end('PLAYBACK ERROR');
+    between();
+    if (this.#stack.length > 0) this.#end('PLAYBACK ERROR');
+  }
+
+  /** Announces an application that ends before it has begun, as on a channel that is about to go elsewhere. */
+  pass(application: Application): void {
+    if (!Object.hasOwn(STARTERS, application.name)) return;
+    const running = { ...application, applicationUuid: randomUUID() };
+    this.#host.fire('CHANNEL_EXECUTE', this.#describe(running));
+    this.#host.fire('CHANNEL_EXECUTE_COMPLETE', this.#describe(running, '_none_'));
   }
 
   /** Executes on top of what runs; false: there is no such application. `onEnd` is called when it is over, perhaps at once. */
   execute(application: Application, onEnd: () => void = nothing): boolean {
     const { name, data } = application;
     const start = Object.hasOwn(STARTERS, name) ? STARTERS[name] : undefined;
-    if (start === undefined) return false;
+    if (start === undefined || (INTERNAL.has(name) && application.unannounced !== true)) return false;
     // A second park loop inside the first is refused by FreeSWITCH, with a line in its log.
     if (name === 'park' && this.park !== null) {
       onEnd();
@@ -126,11 +137,13 @@ export class ChannelApplications {
       sound: null,
       playedFrames: null,
     };
-    this.#host.variables.set('current_application', name);
-    if (data === '') this.#host.variables.delete('current_application_data');
-    else this.#host.variables.set('current_application_data', data);
-    this.#host.variables.delete(RESPONSE);
-    if (running.unannounced !== true) this.#host.fire('CHANNEL_EXECUTE', this.#describe(running));
+    if (running.unannounced !== true) {
+      this.#host.variables.set('current_application', name);
+      if (data === '') this.#host.variables.delete('current_application_data');
+      else this.#host.variables.set('current_application_data', data);
+      this.#host.variables.delete(RESPONSE);
+      this.#host.fire('CHANNEL_EXECUTE', this.#describe(running));
+    }
     this.#stack.push(running);
     if (!start(this.#host, running)) this.#end(null);
     return true;
@@ -154,6 +167,8 @@ export class ChannelApplications {
       this.#host.onParkTick(running.park, samples);
       if (running.park.writesSilence) this.#host.write(new Int16Array(this.#host.format.frameSamples));
     } else if (running.playedFrames !== null) {
+      // On hold nothing is read, and what is played stands still.
+      if (this.#host.held()) return;
       this.#host.write(playedFrame(running, running.playedFrames, this.#host.format));
       running.playedFrames += 1;
     } else if (BRIDGES.has(running.name)) {
@@ -212,9 +227,14 @@ export class ChannelApplications {
   #endBridge(running: Running): void {
     // A call that came to nothing may have ended this one, and with it all that ran.
     if (this.#stack.at(-1) !== running) return;
-    const wasJoined = this.#host.bridge.wasJoined;
+    const { bridge } = this.#host;
+    const { wasJoined } = bridge;
+    // What the variables say is done before the application is told to be over.
+    bridge.leave(null);
+    const goes = wasJoined && bridge.after();
+    if (this.#stack.at(-1) !== running) return;
     this.#end(null);
-    if (wasJoined && this.#host.bridge.after()) return;
+    if (goes) return;
     if (running.name === 'uuid_bridge') this.#host.bridge.resume();
     this.#advance();
   }
@@ -250,7 +270,7 @@ export class ChannelApplications {
         ['Playback-Status', response === 'FILE PLAYED' && !broken ? 'done' : 'break'],
       ]);
     }
-    if (running.unannounced !== true && running.name !== 'uuid_bridge') {
+    if (running.unannounced !== true) {
       this.#host.fire(
         'CHANNEL_EXECUTE_COMPLETE',
         this.#describe(running, this.#host.variables.get(RESPONSE) ?? '_none_'),
@@ -259,7 +279,10 @@ export class ChannelApplications {
     running.onEnd();
   }
 
-  #describe(running: Running, response?: string): (readonly [string, string])[] {
+  #describe(
+    running: Application & { readonly applicationUuid: string },
+    response?: string,
+  ): (readonly [string, string])[] {
     const headers: (readonly [string, string])[] = [['Application', running.name]];
     if (running.data !== '') headers.push(['Application-Data', running.data]);
     if (response !== undefined) headers.push(['Application-Response', response]);
@@ -293,7 +316,8 @@ const STARTERS: Readonly<Record<string, Starter>> = {
     return true;
   },
   echo: (host) => (ensureMedia(host), host.resetMedia(), true),
-  uuid_bridge: (host) => (host.resetMedia(), host.bridge.join()),
+  uuid_bridge: (host) => (host.resetMedia(), host.bridge.meet()),
+  limbo: () => true,
   bridge: (host, { data }) => (host.resetMedia(), host.bridge.dial(data)),
   exchange_media: (host) => (host.resetMedia(), host.bridge.join()),
   socket: (host, running) => {

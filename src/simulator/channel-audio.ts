@@ -98,20 +98,27 @@ export class ChannelAudio {
     return () => void this.#taps.delete(tap);
   }
 
+  /** Whether anybody does. */
+  get tapped(): boolean {
+    return this.#taps.size > 0;
+  }
+
   /** Frames that came faster than the phone could take them. */
   get droppedFrames(): number {
     return this.#buffer.droppedFrames;
   }
 
-  /** One ptime of the phone as samples after its codec, or null when it sends no RTP. Borrowed until the next call. */
+  /**
+   * One ptime of the phone as samples after its codec, or null when it sends no RTP. Borrowed until the next call. To somebody
+   * who taps the channel a phone without RTP is a silent one, and then it is so to everybody.
+   */
   listen(): Int16Array | null {
     this.#spoken.fill(0);
     this.#said = null;
     if (!this.#phone.speak(this.#spoken, this.sampleRateHz)) {
       this.stats.silentFrames += 1;
-      return null;
-    }
-    this.stats.spokenFrames += 1;
+      if (!this.tapped) return null;
+    } else this.stats.spokenFrames += 1;
     if (this.#law !== null) this.#throughCodec(this.#spoken, this.#law);
     if (this.#taps.size > 0) {
       this.#said = this.#spoken.slice();

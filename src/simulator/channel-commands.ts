@@ -2,6 +2,7 @@
 import { LIMITS } from '../limits.ts';
 import { headerOf } from '../switch/freeswitch/esl-request-parser.ts';
 import type { EslRequest } from '../switch/freeswitch/esl-request-parser.ts';
+import type { Application } from './application-text.ts';
 import type { ChannelApplications } from './channel-applications.ts';
 import { unicastRequest } from './unicast-media.ts';
 import type { UnicastRequest } from './unicast-media.ts';
@@ -19,6 +20,8 @@ export interface ChannelCommandHost {
 export class ChannelCommands {
   readonly #host: ChannelCommandHost;
   #waiting: EslRequest[] = [];
+  /** A command with `event-lock` runs: no other does until it is over. */
+  #locked = false;
   /** `lead-frames` of the first command: frames of speech still to pass, and frames of any kind at most. */
   #lead: { speech: number; any: number } | null = null;
 
@@ -33,8 +36,25 @@ export class ChannelCommands {
     return true;
   }
 
+  /** `uuid_break all`: what waits is never done. */
+  forget(): void {
+    this.#waiting = [];
+  }
+
+  /** The channel goes elsewhere, or has `gone`: what waits is done in vain. */
+  pass(gone: boolean): void {
+    const waiting = this.#waiting;
+    this.clear();
+    for (const request of waiting) {
+      if (!gone && headerOf(request, 'call-command') === 'execute')
+        this.#host.applications.pass(whatToExecute(request));
+      this.#host.onDone(request);
+    }
+  }
+
   clear(): void {
     this.#waiting = [];
+    this.#locked = false;
     this.#lead = null;
   }
 
@@ -49,7 +69,7 @@ export class ChannelCommands {
 
   /** Carries out what is due. */
   run(): void {
-    for (let request = this.#waiting[0]; request !== undefined; request = this.#waiting[0]) {
+    for (let request = this.#waiting[0]; request !== undefined && !this.#locked; request = this.#waiting[0]) {
       if (this.#leads(request)) return;
       this.#lead = null;
       this.#waiting.shift();
@@ -66,12 +86,16 @@ export class ChannelCommands {
   }
 
   #carryOut(request: EslRequest): void {
-    const done = (): void => this.#host.onDone(request);
+    const locks = headerOf(request, 'event-lock') === 'true';
+    if (locks) this.#locked = true;
+    const done = (): void => {
+      if (locks) this.#locked = false;
+      this.#host.onDone(request);
+    };
     switch (headerOf(request, 'call-command')) {
       case 'execute': {
-        const name = headerOf(request, 'execute-app-name') ?? '';
-        const data = headerOf(request, 'execute-app-arg') ?? request.body ?? '';
-        if (!this.#host.applications.execute({ name, data }, done)) this.#host.hangup('DESTINATION_OUT_OF_ORDER');
+        const application = whatToExecute(request);
+        if (!this.#host.applications.execute(application, done)) this.#host.hangup('DESTINATION_OUT_OF_ORDER');
         return;
       }
       case 'hangup':
@@ -84,4 +108,9 @@ export class ChannelCommands {
     }
     done();
   }
+}
+
+function whatToExecute(request: EslRequest): Application {
+  const data = headerOf(request, 'execute-app-arg') ?? request.body ?? '';
+  return { name: headerOf(request, 'execute-app-name') ?? '', data };
 }

@@ -13,7 +13,10 @@ export interface ChannelDescription {
   readonly hangupCause: string | null;
   /** Null while the channel has no codec. */
   readonly codec: { readonly name: string; readonly sampleRateHz: number } | null;
+  /** Number and name of the caller, and the number that called at first. */
   readonly from: string;
+  readonly callerName: string;
+  readonly calledFrom: string;
   readonly to: string;
   readonly dialplan: string;
   readonly createdMs: number;
@@ -100,14 +103,14 @@ export function callerHeaders(
   return [
     [`${prefix}-Direction`, channel.direction],
     [`${prefix}-Logical-Direction`, channel.direction],
-    [`${prefix}-Username`, channel.from],
-    [`${prefix}-Dialplan`, channel.dialplan],
-    [`${prefix}-Caller-ID-Name`, channel.from],
+    [`${prefix}-Username`, channel.calledFrom],
+    ...(channel.dialplan === '' ? [] : [[`${prefix}-Dialplan`, channel.dialplan] as const]),
+    [`${prefix}-Caller-ID-Name`, channel.callerName],
     [`${prefix}-Caller-ID-Number`, channel.from],
-    [`${prefix}-Orig-Caller-ID-Name`, channel.from],
-    [`${prefix}-Orig-Caller-ID-Number`, channel.from],
+    [`${prefix}-Orig-Caller-ID-Name`, channel.calledFrom],
+    [`${prefix}-Orig-Caller-ID-Number`, channel.calledFrom],
     [`${prefix}-Network-Addr`, '127.0.0.1'],
-    [`${prefix}-ANI`, channel.from],
+    [`${prefix}-ANI`, channel.calledFrom],
     [`${prefix}-Destination-Number`, channel.to],
     [`${prefix}-Unique-ID`, channel.uuid],
     [`${prefix}-Source`, 'mod_sofia'],

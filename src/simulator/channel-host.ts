@@ -1,7 +1,8 @@
 /** What stands around a simulated channel: how a call is asked for, and what the channel asks of its switch. */
 import type { Clock } from '../core/clock.ts';
 import type { EslRequest } from '../switch/freeswitch/esl-request-parser.ts';
-import type { Application, ChannelConnection } from './channel-applications.ts';
+import type { Application } from './application-text.ts';
+import type { ChannelConnection } from './channel-applications.ts';
 import type { SwitchCodec } from './channel-audio.ts';
 import type { DialWatcher } from './channel-bridge.ts';
 import type { PhoneBufferOptions } from './phone-buffer.ts';
@@ -57,5 +58,7 @@ export interface ChannelHost<Channel> {
   onUnicastFailure(request: UnicastRequest): void;
   /** A unicast that is asked for now fails as a taken port would: `+OK`, and nothing flows. */
   unicastFails(): boolean;
+  /** Nobody finds it any more, though it may take a frame until it is destroyed. */
+  onHungUp(channel: Channel): void;
   onDestroyed(channel: Channel): void;
 }

@@ -43,7 +43,10 @@ export class ChannelLife {
   /** Q.850 number, or one of the switch's own above 127. */
   hangupCause: number | null = null;
   to: string;
-  dialplan = 'XML';
+  /** Where it looks for what to do; empty for a call that the switch makes, until it is sent to one. */
+  dialplan: string;
+  #from: string;
+  #callerName: string;
   /** The leg it is, or was, bridged to, and whether that one was called by this one. */
   otherLeg: ChannelDescription['otherLeg'] = null;
 
@@ -52,6 +55,9 @@ export class ChannelLife {
     this.#clock = clock;
     this.#codec = options.codec;
     this.to = options.to;
+    this.dialplan = options.direction === 'inbound' ? 'XML' : '';
+    this.#from = options.from;
+    this.#callerName = options.from;
     this.name =
       options.name ?? `sofia/internal/${options.direction === 'inbound' ? options.from : options.to}@127.0.0.1`;
     this.variables = new Map([
@@ -68,6 +74,12 @@ export class ChannelLife {
   /** Remembers that something happens now. */
   mark(moment: Moment): void {
     this.#times[moment] = this.#clock.wallTimeMs();
+  }
+
+  /** A call that an operator had made goes to work: who was called is the caller from now on. */
+  flipCallerId(): void {
+    this.#from = this.to;
+    this.#callerName = 'Outbound Call';
   }
 
   /** The codecs are agreed on, perhaps others than were expected: from now on there is something to read. */
@@ -100,7 +112,7 @@ export class ChannelLife {
   }
 
   describe(): ChannelDescription {
-    const { uuid, direction, from } = this.#options;
+    const { uuid, direction } = this.#options;
     return {
       uuid,
       name: this.name,
@@ -113,7 +125,9 @@ export class ChannelLife {
       answerState: this.answerState,
       hangupCause: this.hangupCause === null ? null : causeName(this.hangupCause),
       codec: this.variables.has('read_codec') ? this.#codec : null,
-      from,
+      from: this.#from,
+      callerName: this.#callerName,
+      calledFrom: this.#options.from,
       to: this.to,
       dialplan: this.dialplan,
       otherLeg: this.otherLeg,

@@ -1,6 +1,6 @@
 /** Where a simulated channel goes next: what a transfer, a park or a bridge asks of it, until its next turn. */
 import { parseInline } from './application-text.ts';
-import type { Application } from './channel-applications.ts';
+import type { Application } from './application-text.ts';
 import type { ChannelState } from './channel-headers.ts';
 import type { ChannelLife } from './channel-life.ts';
 
@@ -46,13 +46,18 @@ export class ChannelRoute {
     this.#next = { states: ['CS_EXECUTE'], script: [application] };
   }
 
+  /** A channel that is in CS_PARK already changes no state: it leaves its park loop, and nothing takes its place. */
   park(): void {
-    this.#next = { states: ['CS_PARK'], script: [{ name: 'park', data: '', unannounced: true }] };
+    if (this.#life.state === 'CS_PARK')
+      this.#next = { states: [], script: [{ name: 'limbo', data: '', unannounced: true }] };
+    else this.#next = { states: ['CS_PARK'], script: [{ name: 'park', data: '', unannounced: true }] };
   }
 
-  /** `uuid_bridge`. */
-  bridge(otherUuid: string): void {
-    const script = [{ name: 'uuid_bridge', data: otherUuid }];
-    this.#next = { states: ['CS_HIBERNATE', 'CS_RESET', 'CS_SOFT_EXECUTE'], script };
+  /** `uuid_bridge`: who leaves a bridge that it announced is on the way already. */
+  bridge(otherUuid: string, how: 'asks' | 'is asked' | 'itself', fromBridge: boolean): void {
+    const script = [{ name: 'uuid_bridge', data: otherUuid, unannounced: true }];
+    const first: ChannelState[] = how === 'itself' ? ['CS_CONSUME_MEDIA'] : fromBridge ? [] : ['CS_HIBERNATE'];
+    const last: ChannelState[] = how === 'is asked' ? [] : ['CS_SOFT_EXECUTE'];
+    this.#next = { states: [...first, 'CS_RESET', ...last], script };
   }
 }

@@ -20,6 +20,7 @@ export class ChannelSignals {
   setState(state: ChannelState): void {
     this.#life.state = state;
     this.fire('CHANNEL_STATE');
+    if (this.#life.callState === 'UNHELD' && this.#life.hangupCause === null) this.setCallState('ACTIVE');
   }
 
   setCallState(state: CallState): void {
@@ -79,6 +80,21 @@ export class ChannelSignals {
     this.setCallState(held ? 'HELD' : 'UNHELD');
     this.fire(held ? 'CHANNEL_HOLD' : 'CHANNEL_UNHOLD');
     if (!held) this.setCallState('ACTIVE');
+  }
+
+  /** A digit that somebody on the channel takes. */
+  digit(digit: string, source: string): void {
+    this.fire('DTMF', [
+      ['DTMF-Digit', digit],
+      ['DTMF-Duration', '2000'],
+      ['DTMF-Source', source],
+    ]);
+  }
+
+  /** Held no more because the call goes elsewhere: active in the next state only. */
+  released(): void {
+    this.setCallState('UNHELD');
+    this.fire('CHANNEL_UNHOLD');
   }
 
   /** The end begins: what runs is ended after this. */

@@ -1,6 +1,6 @@
 /** What a simulated switch's dialer needs of it. */
 import type { Clock } from '../core/clock.ts';
-import type { Application } from './channel-applications.ts';
+import type { Application } from './application-text.ts';
 import type { CallOptions } from './channel-host.ts';
 import type { SimulatedPhone } from './phone.ts';
 import type { SimulatedChannel } from './simulated-channel.ts';

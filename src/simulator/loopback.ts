@@ -23,6 +23,7 @@ class LoopbackPhone implements SimulatedPhone {
   #digits = '';
   other: LoopbackPhone | null = null;
   hungUp = false;
+  onAnswer = (): void => undefined;
   leavesWith: number | null = null;
 
   speak(frame: Int16Array): boolean {
@@ -89,9 +90,9 @@ export function makeLoopback(call: LoopbackCall, host: DialerHost, watcher: Dial
     variables: { loopback_leg: 'B', other_loopback_leg_uuid: call.uuid },
   });
   a.enterDialled(watcher, call.originator);
+  far.onAnswer = () => a.answer();
   b.enter(script === null ? [] : [{ name: 'pre_answer', data: '' }, ...script]);
   if (b.gone) a.hangup(b.hangupCause ?? 16);
-  else if (b.answered) a.answer();
-  else a.preAnswer();
+  else if (!b.answered) a.preAnswer();
   return a;
 }

@@ -17,6 +17,8 @@ export interface SimulatedPhone {
   readonly hungUp: boolean;
   /** Why, as a Q.850 number. Default: normal clearing, or the caller's own change of mind while it rings. */
   readonly leavesWith?: number | null;
+  /** Its channel is answered. */
+  onAnswer?(): void;
   /** The switch ended the call. */
   onHangup(hangupCause: number): void;
 }

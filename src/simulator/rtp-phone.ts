@@ -69,8 +69,8 @@ export class RtpPhone implements SimulatedPhone {
   #pressed = '';
   /** Timestamp of the last event that was told: its repetitions are the same digit. */
   #toldEvent = -1;
-  /** Never by itself: what the other side says goodbye with is SIP. */
-  readonly hungUp = false;
+  /** The other side has said BYE: the channel gets to it at its next turn. */
+  hungUp = false;
   /** The switch holds the call, or takes it up again; set by whoever owns the dialog. */
   onHold: (held: boolean) => void = () => undefined;
 

@@ -1,7 +1,8 @@
 /** One call on the simulated switch: its life, its audio, and the commands that clients send it. */
 import type { EslRequest } from '../switch/freeswitch/esl-request-parser.ts';
 import { ChannelApplications } from './channel-applications.ts';
-import type { Application, ApplicationHost } from './channel-applications.ts';
+import type { ApplicationHost } from './channel-applications.ts';
+import type { Application } from './application-text.ts';
 import { ChannelAudio } from './channel-audio.ts';
 import type { ChannelAudioStats, ChannelTap } from './channel-audio.ts';
 import { ChannelBridge, DialOutcome } from './channel-bridge.ts';
@@ -10,6 +11,7 @@ import { ChannelBugs } from './channel-bugs.ts';
 import type { BugName } from './channel-bugs.ts';
 import { ChannelCommands } from './channel-commands.ts';
 import type { ChannelDescription } from './channel-headers.ts';
+import { ChannelHold } from './channel-hold.ts';
 import type { CallOptions, ChannelHost } from './channel-host.ts';
 import { ChannelKeypad } from './channel-keypad.ts';
 import type { ReceivedDigit } from './channel-keypad.ts';
@@ -22,7 +24,6 @@ import { ChannelEavesdrop } from './eavesdrop.ts';
 import { causeNumber } from './hangup-cause.ts';
 import type { SimulatedPhone } from './phone.ts';
 import type { WantedCodec } from './sdp-text.ts';
-import type { UnicastRequest } from './unicast-media.ts';
 
 export type { CallOptions } from './channel-host.ts';
 
@@ -33,10 +34,10 @@ export type ChannelStats = Readonly<ChannelAudioStats> & { readonly droppedFrame
 export class SimulatedChannel {
   readonly uuid: string;
   readonly phone: SimulatedPhone;
+  readonly keypad: ChannelKeypad;
   readonly #host: ChannelHost<SimulatedChannel>;
   readonly #life: ChannelLife;
   readonly #signals: ChannelSignals;
-  readonly #keypad: ChannelKeypad;
   readonly #audio: ChannelAudio;
   readonly #bugs: ChannelBugs;
   readonly #unicast: ChannelUnicast;
@@ -45,9 +46,9 @@ export class SimulatedChannel {
   readonly #eavesdrop: ChannelEavesdrop;
   readonly #commands: ChannelCommands;
   readonly #route: ChannelRoute;
+  readonly #hold: ChannelHold;
   #ptimeMs: number;
   #outcome: DialOutcome | null = null;
-  #held = false;
   #leaveClock: (() => void) | null = null;
 
   constructor(uuid: string, options: CallOptions, host: ChannelHost<SimulatedChannel>) {
@@ -65,7 +66,7 @@ export class SimulatedChannel {
     this.#signals = new ChannelSignals(this.#life, (event, headers = [], leading = []) =>
       host.fire(this, event, headers, leading),
     );
-    this.#keypad = new ChannelKeypad(phone);
+    this.keypad = new ChannelKeypad(phone);
     this.#route = new ChannelRoute(this.#life, (number) => host.extension(number));
     this.#audio = new ChannelAudio(phone, { codec, sampleRateHz, ptimeMs, buffer });
     this.#bugs = new ChannelBugs(this.#audio, this.#signals);
@@ -74,8 +75,10 @@ export class SimulatedChannel {
       crash: (reason) => host.crash(reason),
       onUnicastFailure: (request) => host.onUnicastFailure(request),
     });
+    this.#hold = new ChannelHold(this.#signals, this.#audio, phone);
     this.#bridge = new ChannelBridge(this.#bridgeHost());
     this.#eavesdrop = new ChannelEavesdrop({
+      uuid,
       format: this.#audio,
       variable: (variable) => this.variables.get(variable),
       target: (target) => host.channel(target),
@@ -85,9 +88,12 @@ export class SimulatedChannel {
     this.#commands = new ChannelCommands({
       applications: this.#applications,
       hangup: (cause) => this.hangup(causeNumber(cause)),
-      startUnicast: (request) => this.#startUnicast(request),
+      startUnicast: (request) => {
+        if (host.unicastFails()) host.onUnicastFailure(request);
+        else this.#unicast.activate(request, this.mediaUp, this.#applications.park);
+      },
       onDone: (request) => {
-        if (this.mediaUp) host.fireCommand(this, request);
+        if (this.variables.has('read_codec')) host.fireCommand(this, request);
       },
     });
   }
@@ -136,7 +142,7 @@ export class SimulatedChannel {
   }
 
   get held(): boolean {
-    return this.#held;
+    return this.#hold.on;
   }
 
   /** The channel it is bridged to, or is calling; null: none. */
@@ -198,7 +204,7 @@ export class SimulatedChannel {
   preAnswer(): void {
     if (this.gone || this.mediaUp) return;
     this.#signals.earlyMedia();
-    this.#outcome?.ready();
+    if (this.variables.get('ignore_early_media') !== 'true') this.#outcome?.ready();
   }
 
   answer(): void {
@@ -207,6 +213,7 @@ export class SimulatedChannel {
     else if (!this.mediaUp) this.#life.setCodecs();
     this.#signals.answered();
     this.#outcome?.ready();
+    this.phone.onAnswer?.();
   }
 
   /** Ends the call with a Q.850 cause. A call that is gone already is left alone. */
@@ -214,12 +221,18 @@ export class SimulatedChannel {
     if (this.gone) return;
     this.#leaveClock?.();
     this.#leaveClock = null;
-    this.#commands.clear();
     this.#route.take();
+    this.#hold.release(true);
     this.#signals.hungUp(cause);
     this.#bugs.end('eavesdrop');
     this.#unicast.deactivate();
-    this.#applications.leaveAll();
+    this.#host.onHungUp(this);
+    if (!this.#bridge.endsLater(() => this.#finish(cause))) this.#finish(cause);
+  }
+
+  /** The rest of a hang-up: nothing runs any more. */
+  #finish(cause: number): void {
+    this.#applications.leaveAll(() => this.#commands.pass(true));
     this.#audio.clear();
     this.#signals.ended(cause, () => this.#bugs.end());
     this.#host.onDestroyed(this);
@@ -229,7 +242,13 @@ export class SimulatedChannel {
 
   /** `uuid_transfer`: at its next turn the channel leaves what it does and goes there; nowhere ends the call. */
   transfer(destination: string, dialplan = 'XML'): void {
+    this.hold(false);
     this.#route.transfer(destination, dialplan);
+  }
+
+  /** The call that an `originate` asked for is up. */
+  flipCallerId(): void {
+    this.#life.flipCallerId();
   }
 
   /** Goes to work after an `originate`: the media are there already. */
@@ -249,9 +268,9 @@ export class SimulatedChannel {
 
   /** `uuid_bridge`: both leave what they do for each other. */
   bridgeWith(other: SimulatedChannel): void {
+    this.#route.bridge(other.uuid, other === this ? 'itself' : 'asks', this.#bridge.announces);
+    if (other !== this) other.#route.bridge(this.uuid, 'is asked', other.#bridge.announces);
     this.#bridge.pair(other.#bridge);
-    this.#route.bridge(other.uuid);
-    other.#route.bridge(this.uuid);
   }
 
   /** The bridge of a channel that another one calls. */
@@ -259,33 +278,20 @@ export class SimulatedChannel {
     return this.#bridge;
   }
 
-  /** `uuid_break`. */
-  breakPlayback(): void {
+  /** `uuid_break`; `all`: what was to be played after it, too. */
+  breakPlayback(all = false): void {
+    if (all) this.#commands.forget();
     this.#applications.breakPlayback();
-  }
-
-  /** Digits that were sent to the phone. */
-  get sentDigits(): string {
-    return this.#keypad.sent;
-  }
-
-  /** Sends digits to the phone's side. */
-  sendDigits(digits: string): void {
-    this.#keypad.send(digits);
   }
 
   /** `uuid_recv_dtmf`: as if the phone had sent them. False when too many wait. */
   receiveDigits(text: string): boolean {
-    return this.#keypad.receive(text);
+    return this.keypad.receive(text);
   }
 
   /** `uuid_hold`, and a phone that holds the call itself: it neither speaks nor hears until it is taken up again. */
-  hold(held: boolean, byPhone = false): void {
-    if (this.gone || held === this.#held) return;
-    this.#held = held;
-    this.#signals.held(held);
-    this.#audio.clear();
-    if (!byPhone) this.phone.hold?.(held);
+  hold(held: boolean, byPhone = false): boolean {
+    return !this.gone && this.#hold.set(held, byPhone);
   }
 
   /** Hangs a media bug on the channel; the returned function takes it off, and so does the end of the call. */
@@ -316,29 +322,29 @@ export class SimulatedChannel {
   }
 
   #tick(): void {
-    if (this.phone.hungUp) {
-      this.hangup(this.phone.leavesWith ?? (this.answered ? 16 : 487));
-      return;
-    }
-    for (const received of this.#keypad.take()) this.#onDigit(received);
-    const spoken = this.mediaUp ? this.#audio.listen() : null;
-    const samples = this.#held ? null : spoken;
-    // While a command waits for its lead frames, what the channel executes does not get any.
-    if (!this.#commands.takesFrame(samples !== null)) this.#applications.tick(samples);
+    if (this.phone.hungUp) this.hangup(this.phone.leavesWith ?? (this.answered ? 16 : 487));
+    else if (this.#applications.stranded) this.#applications.tick(null);
+    else this.#work();
     if (this.gone) return;
-    this.#commands.run();
     const route = this.#route.take();
-    if (route !== null && !this.gone) this.#follow(route);
-    if (this.#held) this.#audio.clear();
+    if (route !== null) this.#follow(route);
+    if (this.#hold.on) this.#audio.clear();
     if (this.mediaUp) this.#audio.play();
   }
 
+  #work(): void {
+    for (const received of this.keypad.take()) this.#onDigit(received);
+    const spoken = this.mediaUp ? this.#audio.listen() : null;
+    const samples = this.#hold.on ? null : spoken;
+    // While a command waits for its lead frames, what the channel executes does not get any.
+    if (!this.#commands.takesFrame(samples !== null)) this.#applications.tick(samples);
+    if (!this.gone) this.#commands.run();
+  }
+
   #onDigit({ digit, source }: ReceivedDigit): void {
-    this.#signals.fire('DTMF', [
-      ['DTMF-Digit', digit],
-      ['DTMF-Duration', '2000'],
-      ['DTMF-Source', source],
-    ]);
+    // FreeSWITCH tells of a digit when somebody takes it.
+    if (this.#eavesdrop.deaf) return;
+    this.#signals.digit(digit, source);
     if (this.#eavesdrop.running) this.#eavesdrop.onDigit(digit);
     this.#bridge.passDigits(digit);
   }
@@ -346,16 +352,11 @@ export class SimulatedChannel {
   #follow(route: Route): void {
     this.#unicast.deactivate();
     if (route.states[0] === 'CS_ROUTING') this.#life.otherLeg = null;
-    this.#applications.leaveAll();
+    this.#applications.leaveAll(() => this.#commands.pass(false));
     if (this.gone) return;
     for (const state of route.states) this.#signals.setState(state);
     if (route.script.length === 0) this.hangup(causeNumber('NO_ROUTE_DESTINATION'));
     else this.#applications.begin(route.script);
-  }
-
-  #startUnicast(request: UnicastRequest): void {
-    if (this.#host.unicastFails()) this.#host.onUnicastFailure(request);
-    else this.#unicast.activate(request, this.mediaUp, this.#applications.park);
   }
 
   #bridgeHost(): BridgeHost {
@@ -363,15 +364,14 @@ export class SimulatedChannel {
       uuid: this.uuid,
       life: this.#life,
       signals: this.#signals,
-      sampleRateHz: () => this.#audio.sampleRateHz,
+      audio: this.#audio,
+      hold: this.#hold,
+      route: this.#route,
+      keypad: this.keypad,
+      gone: () => this.gone,
       dial: (text, watcher) => this.#host.dial(text, this, watcher)?.bridge ?? null,
       exchange: () => this.#applications.begin([{ name: 'exchange_media', data: '', unannounced: true }]),
-      leaving: () => this.#route.waits,
       hangup: (cause) => this.hangup(cause),
-      park: () => this.park(),
-      transfer: (destination, dialplan) => this.transfer(destination, dialplan),
-      hear: (samples, sampleRateHz) => this.#audio.writeFrom(samples, sampleRateHz),
-      sendDigits: (digits) => this.#keypad.send(digits),
     };
   }
 
@@ -384,11 +384,12 @@ export class SimulatedChannel {
       connect: (data) => this.#host.connect(this, data),
       transfer: (destination, dialplan) => this.transfer(destination, dialplan),
       hangupCause: () => this.hangupCause,
+      held: () => this.#hold.on,
       answer: () => this.answer(),
       preAnswer: () => this.preAnswer(),
       hangup: (cause) => this.hangup(causeNumber(cause)),
       variables: this.#life.variables,
-      sendDigits: (digits) => this.sendDigits(digits),
+      sendDigits: (digits) => this.keypad.send(digits),
       sound: (path) => this.#host.sound(path, this.#audio.sampleRateHz),
       write: (samples) => this.#audio.write(samples),
       resetMedia: () => this.#unicast.deactivate(),

@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../core/clock.ts';
 import { TalkspurtError } from '../core/errors.ts';
-import { EslEventFactory, localDate } from '../switch/freeswitch/esl-event-factory.ts';
+import { EslEventFactory } from '../switch/freeswitch/esl-event-factory.ts';
 import type { EslIdentity, EventSource } from '../switch/freeswitch/esl-event-factory.ts';
 import { LOG_LEVELS } from '../switch/freeswitch/esl-dialogue.ts';
 import { headerOf } from '../switch/freeswitch/esl-request-parser.ts';
@@ -20,13 +20,14 @@ import { MediaClock } from './media-clock.ts';
 import type { SimulatedPhone } from './phone.ts';
 import { OutboundSockets, jobHeaders } from './outbound-sockets.ts';
 import { parseApplication } from './application-text.ts';
-import type { Application } from './channel-applications.ts';
+import type { Application } from './application-text.ts';
 import { SimulatedChannel } from './simulated-channel.ts';
 import type { CallOptions, ChannelHost } from './channel-host.ts';
 import { runApi } from './switch-api.ts';
 import type { SwitchApiHost } from './switch-api-host.ts';
 import type { ModuleKind } from './module-stream.ts';
 import { SwitchDialer } from './switch-dialer.ts';
+import { logTime } from './switch-reports.ts';
 import { SwitchModule } from './switch-module.ts';
 import { SwitchRecorder } from './switch-record.ts';
 import type { UnicastRequest } from './unicast-media.ts';
@@ -66,7 +67,7 @@ export class SimulatedSwitch {
   readonly #server: EslServer;
   readonly #mediaClock: MediaClock;
   readonly #channels = new Map<string, SimulatedChannel>();
-  /** Hung up, but with unicast threads that still hold a port. */
+  /** Hung up, but not yet destroyed, or with unicast threads that still hold a port. */
   readonly #haunted = new Set<SimulatedChannel>();
   readonly #apiHost: SwitchApiHost;
   readonly #channelHost: ChannelHost<SimulatedChannel>;
@@ -143,10 +144,8 @@ export class SimulatedSwitch {
   createCall(options: CallOptions): SimulatedChannel {
     const uuid = options.uuid ?? randomUUID();
     if (this.#crashed !== null || this.#channels.has(uuid)) {
-      throw new TalkspurtError(
-        'ERR_TALKSPURT_CALL_GONE',
-        'the simulated switch cannot take this call: it has crashed, or has the UUID',
-      );
+      const message = 'the simulated switch cannot take this call: it has crashed, or has the UUID';
+      throw new TalkspurtError('ERR_TALKSPURT_CALL_GONE', message);
     }
     const channel = this.#add(uuid, options);
     const script: Application[] = [];
@@ -178,7 +177,7 @@ export class SimulatedSwitch {
     if (this.#crashed !== null) return;
     this.#crashed = reason;
     this.#closing.abort();
-    const channels = [...this.#channels.values()];
+    const channels = [...this.#channels.values(), ...this.#haunted];
     // Nobody is told anything any more.
     void this.#server.abort();
     this.#disposeMedia();
@@ -276,10 +275,8 @@ export class SimulatedSwitch {
   #log(level: number, source: EventSource, text: string): void {
     const name = LOG_LEVELS[level];
     if (name === undefined) return;
-    const now = new Date(this.#clock.wallTimeMs());
-    const micros = `${String(now.getMilliseconds()).padStart(3, '0')}000`;
-    const line = `${localDate(now)}.${micros} 0.00% [${name.toUpperCase()}] ${source.file}:${source.line} ${text}\n`;
-    this.#server.log({ level, ...source, text: line });
+    const line = `[${name.toUpperCase()}] ${source.file}:${source.line} ${text}\n`;
+    this.#server.log({ level, ...source, text: `${logTime(this.#clock.wallTimeMs())} 0.00% ${line}` });
   }
 
   #onUnicastFailure(request: UnicastRequest): void {
@@ -388,12 +385,14 @@ export class SimulatedSwitch {
       extension: (number) => this.#extension(number),
       crash: (reason) => this.crash(reason),
       onUnicastFailure: (request) => this.#onUnicastFailure(request),
-      onDestroyed: (channel) => {
+      onHungUp: (channel) => {
         this.#channels.delete(channel.uuid);
+        this.#haunted.add(channel);
+      },
+      onDestroyed: (channel) => {
         this.#outbound.onDestroyed(channel);
         this.#module?.hangUp(channel.uuid);
-        if (channel.haunted) this.#haunted.add(channel);
-        else channel.dispose();
+        if (!channel.haunted && this.#haunted.delete(channel)) channel.dispose();
       },
     };
   }

@@ -73,16 +73,18 @@ export class SipLeg {
       onAnswer: (sdp, kind) => this.#onAnswer(sdp, kind),
       onOffer: (sdp) => this.#onOffer(sdp),
       onFailed: (cause) => this.#onEnd(cause),
-      onBye: () => this.#onEnd(16),
+      onBye: () => {
+        this.#ended = true;
+        this.phone.hungUp = true;
+      },
     });
     this.#call.invite(this.#describe(this.#codecs, undefined, true));
   }
 
   /** The channel is gone: BYE or CANCEL. */
   end(cause: number): void {
-    if (this.#ended) return;
+    if (!this.#ended) this.#call?.end(cause);
     this.#ended = true;
-    this.#call?.end(cause);
     this.phone.close();
   }
 

@@ -71,7 +71,7 @@ export class SwitchDialer {
       phone,
       direction: 'outbound',
       variables: this.#variables(call),
-      to: target.split('/').at(-1) ?? target,
+      to: (target.split('/').at(-1) ?? target).split('@')[0]!,
       from: numberOf(call.dialling, call.variables),
       ...(target.startsWith('sofia/') ? { name: target } : {}),
     });

@@ -19,6 +19,7 @@ export function originate(argument: string, dialer: SwitchDialer): Promise<strin
     let made: SimulatedChannel | null = null;
     const go = (up: SimulatedChannel): void => {
       const app = /^&([^()]+)(?:\((.*)\))?$/s.exec(application);
+      up.flipCallerId();
       if (app === null) up.transfer(application, dialplan);
       else up.work({ name: app[1]!.trim(), data: app[2] ?? '' });
       resolve(`+OK ${up.uuid}\n`);

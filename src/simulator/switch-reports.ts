@@ -38,6 +38,12 @@ export function statusReport(host: ReportHost): string {
   ].join('\n');
 }
 
+/** The time in front of a line of the log; microseconds that nobody measures. */
+export function logTime(wallTimeMs: number): string {
+  const now = new Date(wallTimeMs);
+  return `${localDate(now)}.${String(now.getMilliseconds()).padStart(3, '0')}000`;
+}
+
 const SHOW_USAGE =
   '-USAGE: codec|endpoint|application|api|dialplan|file|timer|calls [count]|channels [count|like <match string>]|calls|detailed_calls|bridged_calls|detailed_bridged_calls|aliases|complete|chat|management|modules|nat_map|say|interfaces|interface_types|tasks|limits|status\n';
 
@@ -101,7 +107,12 @@ function row(channel: SimulatedChannel, host: ReportHost): Record<string, string
   const codec = description.codec?.name ?? '';
   const rate = description.codec === null ? '' : String(description.codec.sampleRateHz);
   const bits = description.codec === null ? '' : String(description.codec.sampleRateHz * (codec === 'L16' ? 16 : 8));
-  const caller = { cid_name: description.from, cid_num: description.from, ip_addr: '127.0.0.1', dest: description.to };
+  const caller = {
+    cid_name: description.callerName,
+    cid_num: description.from,
+    ip_addr: '127.0.0.1',
+    dest: description.to,
+  };
   return {
     uuid: channel.uuid,
     direction: description.direction,
@@ -132,11 +143,11 @@ function row(channel: SimulatedChannel, host: ReportHost): Record<string, string
     call_uuid: description.variables.get('call_uuid') ?? description.uuid,
     sent_callee_name: '',
     sent_callee_num: '',
-    initial_cid_name: caller.cid_name,
-    initial_cid_num: caller.cid_num,
+    initial_cid_name: description.calledFrom,
+    initial_cid_num: description.calledFrom,
     initial_ip_addr: caller.ip_addr,
     initial_dest: caller.dest,
-    initial_dialplan: 'XML',
+    initial_dialplan: description.direction === 'inbound' ? 'XML' : '',
     initial_context: 'default',
   };
 }

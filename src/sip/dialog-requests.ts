@@ -1,4 +1,5 @@
 /** What a far end may ask in a dialog, and what it is answered. */
+import { randomInt } from 'node:crypto';
 import { TalkspurtError } from '../core/errors.ts';
 import type { BlindTransfer } from './blind-transfer.ts';
 import { isDigitType, parseInfoDigit } from './info-digit.ts';
@@ -19,8 +20,10 @@ export interface DialogCall {
   readonly dialog: SipDialog;
   readonly state: 'offered' | 'accepting' | 'talking' | 'ended';
   readonly listener: SipCallListener | null;
-  /** Whether an offer of ours waits for its answer, or too many 200s for their ACK: 491. */
-  readonly pending: boolean;
+  /** An offer of ours waits for its answer: another one is 491 (RFC 3311 section 5.2, RFC 5407 section 3.1.4). */
+  readonly offering: boolean;
+  /** As many 200s wait for their ACK as may: another INVITE is to come later. */
+  readonly unacknowledged: boolean;
   readonly transfer: BlindTransfer | null;
   reply(incoming: IncomingRequest, transaction: ServerTransaction, reply: SipReply): void;
   /** 200 with SDP, repeated until the ACK; `ours`: that SDP is an offer. */
@@ -69,8 +72,9 @@ function onReinvite(
   onFault: OnFault,
 ): void {
   const reply = (answer: SipReply): void => call.reply(incoming, transaction, answer);
-  if (call.state === 'offered') return reply(laterReply(incoming));
-  if (call.pending || call.listener === null) return reply({ status: 491 });
+  if (call.state === 'offered') return reply(laterReply());
+  if (call.offering || call.listener === null) return reply({ status: 491 });
+  if (call.unacknowledged) return reply(laterReply());
   const fault = offerFault(incoming);
   if (fault !== null) return reply(fault);
   const plan = planSession(incoming);
@@ -87,8 +91,8 @@ function onReinvite(
 
 function updateReply(call: DialogCall, incoming: IncomingRequest, onFault: OnFault): SipReply {
   const offers = incoming.request.body.length > 0;
-  if (offers && call.state === 'offered') return laterReply(incoming);
-  if (offers && (call.pending || call.listener === null)) return { status: 491 };
+  if (offers && call.state === 'offered') return laterReply();
+  if (offers && (call.offering || call.listener === null)) return { status: 491 };
   const fault = offerFault(incoming);
   if (fault !== null) return fault;
   const plan = planSession(incoming);
@@ -102,9 +106,9 @@ function updateReply(call: DialogCall, incoming: IncomingRequest, onFault: OnFau
   return { status: 200, fields, ...(sdp === '' ? {} : { content: { contentType: 'application/sdp', body: sdp } }) };
 }
 
-/** A new offer before the first one was answered (RFC 3261 section 14.2, RFC 3311 section 5.2). */
-function laterReply(incoming: IncomingRequest): SipReply {
-  return { status: 500, fields: [['Retry-After', String(1 + (incoming.cseq % 10))]] };
+/** A new offer before the first one was answered: chosen at random, up to 10 s (RFC 3261 section 14.2, RFC 3311 section 5.2). */
+function laterReply(): SipReply {
+  return { status: 500, fields: [['Retry-After', String(randomInt(11))]] };
 }
 
 function answerOf(listener: SipCallListener, offer: string | null, onFault: OnFault): string | SipReply {

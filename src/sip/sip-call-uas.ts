@@ -105,9 +105,12 @@ export class SipCallUas implements SipCall, DialogCall {
     return this.#state;
   }
 
-  get pending(): boolean {
-    if (this.#unacknowledged.size >= UNACKNOWLEDGED) return true;
+  get offering(): boolean {
     return [...this.#unacknowledged.values()].some(({ ours }) => ours);
+  }
+
+  get unacknowledged(): boolean {
+    return this.#unacknowledged.size >= UNACKNOWLEDGED;
   }
 
   get transfer(): BlindTransfer | null {
@@ -213,6 +216,13 @@ export class SipCallUas implements SipCall, DialogCall {
     this.#end({ by, hangupCause: cause });
     if (by === 'timeout' && answered) void this.#sayBye(cause, false);
     else this.#forget();
+  }
+
+  /** The endpoint closes: nothing is said or waited for any more. */
+  abandon(): void {
+    if (this.#state !== 'ended') this.#end({ by: 'us', hangupCause: NORMAL_CLEARING });
+    this.#forget();
+    this.#byeWaits?.();
   }
 
   /** A response to the INVITE could not be sent: the far end is gone. */

@@ -75,9 +75,12 @@ export class SipDialog {
     return parseSipUri(this.#remoteTarget);
   }
 
-  /** Takes a request's number. False: an earlier one than the last (section 12.2.2). */
+  /**
+   * Takes a request's number. False: an earlier one than the last (section 12.2.2), or the same: every request but ACK and
+   * CANCEL has one of its own (section 12.2.1.1), and what is repeated belongs to its transaction.
+   */
   takeCseq(incoming: IncomingRequest): boolean {
-    if (incoming.cseq < this.#remoteCseq) return false;
+    if (incoming.cseq <= this.#remoteCseq) return false;
     this.#remoteCseq = incoming.cseq;
     this.#source = incoming.source;
     return true;

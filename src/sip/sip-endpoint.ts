@@ -38,6 +38,8 @@ export interface SipEndpointOptions {
   readonly allow: readonly string[];
   /** Who has to prove itself with every new call; absent: nobody. */
   readonly digest?: DigestAccount;
+  /** Whether a user is one that cannot be guessed, and whoever calls it has proved itself by that. */
+  readonly isSecretUser?: (user: string) => boolean;
   readonly userAgent: string;
   /** Calls at once; one more is 503. Default: `LIMITS.calls`. */
   readonly callLimit?: number;
@@ -122,6 +124,8 @@ export class SipEndpoint {
         resolve();
       });
     });
+    // A 200 without an ACK would be repeated for half a minute.
+    for (const call of [...this.#dialogs.values()]) call.abandon();
     this.#transactions.abandon();
     await this.#transport.close();
   }
@@ -269,6 +273,7 @@ export class SipEndpoint {
   #authenticate(incoming: IncomingRequest): SipReply | null {
     if (this.#digest === null) return null;
     const { method, headers } = incoming.request;
+    if (this.#options.isSecretUser?.(incoming.uri?.user ?? '') === true) return null;
     const verdict = this.#digest.check(method, headers.all('authorization'));
     if (verdict === 'right') return null;
     if (verdict === 'wrong') return { status: 403 };

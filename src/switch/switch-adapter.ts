@@ -20,6 +20,12 @@ export interface CallOutcome {
   readonly bargeIns: number;
 }
 
+/** Orders that are still to stand when another process takes a call up. */
+export interface RememberedOrders {
+  /** Neither backend nor events are given what the caller says and dials. */
+  readonly masked: boolean;
+}
+
 /** One channel of the switch. */
 export interface CallLeg {
   /** The switch's own identity of the channel (FreeSWITCH: its UUID). */
@@ -38,10 +44,21 @@ export interface CallLeg {
   /** @throws ERR_TALKSPURT_SWITCH_COMMAND */
   sendDtmf(digits: string): Promise<void>;
   transfer(destination: string): Promise<void>;
+  /**
+   * Has the switch call `destination`, written as for {@link transfer}, and joins the channel with whoever answers there; the
+   * audio path is the switch's from then on, without a word of its end. When it rejects nothing of it is left, and the audio
+   * path is as it was; `signal` calls it off. Absent: the switch cannot.
+   * @throws ERR_TALKSPURT_COMMAND_SYNTAX; ERR_TALKSPURT_SWITCH_COMMAND with `details.hangupCause` when nobody answers within
+   *   LIMITS.consultationMs; ERR_TALKSPURT_CALL_GONE, ERR_TALKSPURT_LINK_*, or the signal's reason
+   */
+  consult?(destination: string, signal: AbortSignal): Promise<void>;
   /** Of a tapped call: who hears what we send. Absent: there is only one. @throws ERR_TALKSPURT_NOT_SUPPORTED, _LINK_* */
   setWhisper?(whisper: 'none' | 'caller' | 'other' | 'both'): Promise<void>;
-  /** Has the switch remember what voice the call has, for a process that comes after this one. Absent: it cannot. */
-  remember?(profile: string): Promise<void>;
+  /**
+   * Has the switch remember what voice the call has and what stands of it, for a process that comes after this one, in place
+   * of what it was told before. Absent: it cannot. @throws ERR_TALKSPURT_SWITCH_COMMAND, ERR_TALKSPURT_LINK_*
+   */
+  remember?(profile: string, standing: RememberedOrders): Promise<void>;
   /** What is to be left with the channel; said once, right before `hangup` or `release`. Absent: nothing is left. */
   conclude?(outcome: CallOutcome): void;
   /** Ends the channel with a Q.850 cause; a channel that is already gone is not an error. */
@@ -58,11 +75,29 @@ export interface AttachRequest {
   readonly sampleRateHz: number | null;
 }
 
+/** Whom to call, and with which voice. */
+export interface OriginateRequest {
+  /** As the switch names it. Asterisk: `PJSIP/alice`, `Local/100@office`; FreeSWITCH: `user/1000`, `sofia/gateway/carrier/100`. */
+  readonly endpoint: string;
+  readonly profile: string;
+  /** `"Name" <number>` or a number. */
+  readonly callerId?: string;
+  /** Channel variables; the session sees them as well. */
+  readonly variables?: Readonly<Record<string, string>>;
+  /** Codecs that the call may have, as the switch names them. Default: ulaw on Asterisk, the switch's own on FreeSWITCH. */
+  readonly formats?: readonly string[];
+  /** How long it may ring, s. Default 30. */
+  readonly timeoutSeconds?: number;
+}
+
 /** What an adapter tells the gateway. */
 export interface SwitchSink {
   /** Attach a session to this leg with the named profile, because the switch (not a command) asked for it. */
-  /** `adopted`: a call that an earlier process had; refused, it would be left in silence for ever, and is hung up. */
-  onCall(leg: CallLeg, profile: string, adopted?: boolean): void;
+  /**
+   * `adopted`: a call that an earlier process had, with what was remembered of it (`true`: nothing); refused, it would be
+   * left in silence for ever, and is hung up.
+   */
+  onCall(leg: CallLeg, profile: string, adopted?: boolean | RememberedOrders): void;
   /** The link was lost: legs of it cannot be controlled until it is back. */
   onLinkDown(switchName: string): void;
   onLinkUp(switchName: string): void;
@@ -76,6 +111,13 @@ export interface SwitchAdapter {
   start(sink: SwitchSink): Promise<void>;
   /** A live channel as a leg. @throws ERR_TALKSPURT_UNKNOWN_CALL, ERR_TALKSPURT_LINK_* */
   attach(channelId: string, signal: AbortSignal, request?: AttachRequest): Promise<CallLeg>;
+  /**
+   * Dials, and hands whoever answers to the sink with the voice of a profile. Resolves to the channel's id when it is answered.
+   * Absent: the switch dials nobody for us.
+   * @throws ERR_TALKSPURT_COMMAND_SYNTAX; ERR_TALKSPURT_SWITCH_COMMAND when it is not answered, with `details.hangupCause`;
+   *   ERR_TALKSPURT_COMMAND_LIMIT, ERR_TALKSPURT_LINK_*
+   */
+  originate?(request: OriginateRequest, signal?: AbortSignal): Promise<string>;
   /** Passes an operator's command on to the switch and returns its reply. @throws ERR_TALKSPURT_LINK_* */
   command(line: string): Promise<string>;
   stop(): Promise<void>;

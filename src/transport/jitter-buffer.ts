@@ -59,6 +59,7 @@ export class JitterBuffer {
   #late = 0;
   #duplicate = 0;
   #dropped = 0;
+  #overflow = 0;
   #refused = 0;
 
   constructor(options: JitterBufferOptions) {
@@ -111,6 +112,11 @@ export class JitterBuffer {
     return this.#dropped;
   }
 
+  /** Of those, the ones that were thrown away because more came at once than there is room for. */
+  get overflowFrames(): number {
+    return this.#overflow;
+  }
+
   /** Of another size than `frameBytes`. */
   get refusedFrames(): number {
     return this.#refused;
@@ -134,7 +140,9 @@ export class JitterBuffer {
     }
     this.#behind = 0;
     if (number - this.#next >= this.#capacity) {
-      this.#dropped += this.#held();
+      const held = this.#held();
+      this.#dropped += held;
+      this.#overflow += held;
       this.#clear();
       this.#start(sequenceNumber & 0xffff);
       this.#store(payload, this.#next);

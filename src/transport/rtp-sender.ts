@@ -46,8 +46,13 @@ export class RtpSender {
   packets = 0;
   octets = 0;
 
-  /** `transmit` gets a packet to be sent at once. */
-  constructor(media: RtpMedia, format: RtpWireFormat, transmit: (packet: Uint8Array) => void) {
+  /** `transmit` gets a packet to be sent at once. Without `firstSequenceNumber` (0..65535) it is random. */
+  constructor(
+    media: RtpMedia,
+    format: RtpWireFormat,
+    transmit: (packet: Uint8Array) => void,
+    firstSequenceNumber?: number,
+  ) {
     this.#format = format;
     this.#transmit = transmit;
     this.#payloadType = media.payloadType;
@@ -56,9 +61,9 @@ export class RtpSender {
     this.#audio = packets(format.wireBytes);
     this.#events = packets(TELEPHONE_EVENT_BYTES);
     const seed = randomBytes(6);
-    // RFC 3550 §5.1: both begin at random.
+    // RFC 3550 §5.1: both begin at random, unless the far end needs it otherwise.
     this.timestamp = uint32(seed, 0);
-    this.#sequenceNumber = (seed[4]! << 8) | seed[5]!;
+    this.#sequenceNumber = firstSequenceNumber ?? (seed[4]! << 8) | seed[5]!;
   }
 
   /** Other payload types from the next packet on. */

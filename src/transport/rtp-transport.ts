@@ -37,10 +37,14 @@ export interface RtpTransportOptions {
   readonly sources: readonly string[] | BlockList;
   /** A digit of the far end has ended. Must not throw. */
   readonly onDigit: DigitHandler;
+  /** The one port that packets of `sources` may come from, where it is known; absent: any. */
+  readonly sourcePort?: number;
   /** Send to where packets come from, and bind the source to it; default true. */
   readonly symmetric?: boolean;
   /** Codec of this call, when G.722 was agreed on. */
   readonly g722?: WireCodec;
+  /** Sequence number of our first packet, 0..65535; default: random. */
+  readonly firstSequenceNumber?: number;
 }
 
 interface Counters {
@@ -57,13 +61,15 @@ const LATCH_REST_MS = 500;
 export class RtpTransport implements MediaTransport {
   readonly kind = 'rtp';
   /** FreeSWITCH 1.11.2 drops the first 40 to 60 ms of a leg that it has just bridged. */
-  readonly leadInFrames = 3;
+  readonly leadInFrames: number = 3;
   /** Live. */
   readonly rtpStats: RtpStats;
   readonly #clock: Clock;
   readonly #ports: RtpPortPair;
   readonly #format: RtpWireFormat;
   readonly #symmetric: boolean;
+  /** 0: any. */
+  readonly #sourcePort: number;
   readonly #allowed: BlockList;
   readonly #counters: Counters = { receivedFrames: 0, sentFrames: 0, rejectedPackets: 0, unsentFrames: 0 };
   readonly #receiver: RtpReceiver;
@@ -91,11 +97,13 @@ export class RtpTransport implements MediaTransport {
     this.#ports = ports;
     this.#media = media;
     this.#symmetric = options.symmetric ?? true;
+    this.#sourcePort = options.sourcePort ?? 0;
     this.#allowed = options.sources instanceof BlockList ? options.sources : allowList(options.sources);
     this.#format = new RtpWireFormat(media, options.g722);
-    this.#sender = new RtpSender(media, this.#format, (packet) => {
+    const transmit = (packet: Uint8Array): void => {
       this.#ports.rtp.send(packet, 0, packet.length, this.#port, this.#host, this.#onSent);
-    });
+    };
+    this.#sender = new RtpSender(media, this.#format, transmit, options.firstSequenceNumber);
     this.#receiver = new RtpReceiver({
       media,
       format: this.#format,
@@ -247,7 +255,8 @@ export class RtpTransport implements MediaTransport {
     }
     const nowMs = this.#clock.nowMs();
     const { address, port } = from;
-    if (datagram.length > LIMITS.rtpDatagramBytes || !this.#allows(address) || port === 0) {
+    const stranger = port === 0 || (this.#sourcePort !== 0 && port !== this.#sourcePort) || !this.#allows(address);
+    if (stranger || datagram.length > LIMITS.rtpDatagramBytes) {
       this.#counters.rejectedPackets += 1;
       return;
     }

@@ -26,6 +26,7 @@ function fakeTarget(): Fake {
     order: async (command) => (note('order', [command]), command.verb === 'record' ? '/r/u1.wav' : null),
     drain: (seconds) => (note('drain', [seconds]), 3),
     reload: async () => (note('reload', []), '2 profiles'),
+    originate: async (...args) => (note('originate', args), 'u9'),
   };
   function note(name: string, args: unknown[]): void {
     calls.push([name, ...args]);
@@ -65,6 +66,12 @@ test('orders reach the call; what they have to say goes behind +OK', async () =>
     ['order', { verb: 'mute', uuid: 'u1', who: 'agent' }],
     ['order', { verb: 'record', uuid: 'u1', on: true }],
   ]);
+});
+
+test('originate: the channel is told', async () => {
+  const target = fakeTarget();
+  assert.is((await dispatch('originate pbx PJSIP/alice support', target)).reply, '+OK u9\n');
+  assert.equal(target.calls, [['originate', 'pbx', { endpoint: 'PJSIP/alice', profile: 'support' }]]);
 });
 
 test('drain and reload', async () => {

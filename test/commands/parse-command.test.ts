@@ -102,6 +102,41 @@ test('verbs for all', () => {
   assert.match(refusal(`${UUID} health now`).reason, /no argument/);
 });
 
+test('originate: a switch, one endpoint, a profile, and nothing that a switch could take for more', () => {
+  assert.equal(commandOf('uuid_audio_stream originate pbx PJSIP/alice support'), {
+    verb: 'originate',
+    switchName: 'pbx',
+    endpoint: 'PJSIP/alice',
+    profile: 'support',
+  });
+  for (const endpoint of [
+    'Local/100@office',
+    'sofia/gateway/carrier/+49301',
+    'sofia/internal/a@h:5060;transport=tcp',
+  ]) {
+    const command = commandOf(`originate fs ${endpoint} p`);
+    assert.is(command.verb === 'originate' && command.endpoint, endpoint);
+  }
+  for (const line of ['originate', 'originate fs', 'originate fs user/1000']) assert.is(refusal(line).usage, true);
+  for (const endpoint of [
+    '{a=b}user/1',
+    '[a=b]user/1',
+    'user/1,user/2',
+    'user/1|user/2',
+    'user/${x}',
+    'user/1&park',
+    "user/'1'",
+    'user',
+    '/1',
+    'user/1;;status',
+    `user/${'1'.repeat(201)}`,
+  ]) {
+    refusal(`originate fs ${endpoint} p`);
+  }
+  refusal('originate fs user/1 p more');
+  refusal('originate a/b user/1 p');
+});
+
 test('channel identities of other makes', () => {
   for (const id of ['1700000000.12', 'my-call_7', 'PJSIP-100:1@x', 'a'.repeat(128)]) {
     assert.equal(commandOf(`${id} health`), { verb: 'health', uuid: id });

@@ -30,8 +30,24 @@ for (const [line, command] of [
   ['mask on', { verb: 'mask', uuid: 'u1', on: true }],
   ['mask off', { verb: 'mask', uuid: 'u1', on: false }],
   ['switch gemini-1', { verb: 'switch', uuid: 'u1', backend: 'gemini-1' }],
-  ['transfer 1000', { verb: 'transfer', uuid: 'u1', destination: '1000' }],
-  ['transfer +4930123 XML public', { verb: 'transfer', uuid: 'u1', destination: '+4930123 XML public' }],
+  ['transfer 1000', { verb: 'transfer', uuid: 'u1', destination: '1000', attended: false }],
+  [
+    'transfer +4930123 XML public',
+    { verb: 'transfer', uuid: 'u1', destination: '+4930123 XML public', attended: false },
+  ],
+  ['transfer 1000 attended', { verb: 'transfer', uuid: 'u1', destination: '1000', attended: true }],
+  ['transfer 1000@office attended', { verb: 'transfer', uuid: 'u1', destination: '1000@office', attended: true }],
+  [
+    'transfer 1000 XML default attended',
+    { verb: 'transfer', uuid: 'u1', destination: '1000 XML default', attended: true },
+  ],
+  ['transfer attended', { verb: 'transfer', uuid: 'u1', destination: 'attended', attended: false }],
+  ['transfer 1000 XML attended', { verb: 'transfer', uuid: 'u1', destination: '1000 XML attended', attended: false }],
+  ['hold on', { verb: 'hold', uuid: 'u1', on: true }],
+  ['hold off', { verb: 'hold', uuid: 'u1', on: false }],
+  ['hangup', { verb: 'hangup', uuid: 'u1', cause: 16 }],
+  ['hangup 17', { verb: 'hangup', uuid: 'u1', cause: 17 }],
+  ['hangup call_rejected', { verb: 'hangup', uuid: 'u1', cause: 21 }],
   ['whisper other', { verb: 'whisper', uuid: 'u1', to: 'other' }],
   ['record start', { verb: 'record', uuid: 'u1', on: true }],
   ['record stop', { verb: 'record', uuid: 'u1', on: false }],
@@ -39,7 +55,18 @@ for (const [line, command] of [
   test(line, () => assert.equal(taken(line), command));
 }
 
-for (const line of ['send_text', "say ''", 'send_json', 'play', 'dtmf', 'mask', 'switch', 'transfer', 'record']) {
+for (const line of [
+  'send_text',
+  "say ''",
+  'send_json',
+  'play',
+  'dtmf',
+  'mask',
+  'hold',
+  'switch',
+  'transfer',
+  'record',
+]) {
   test(`${line}: more has to be said`, () => assert.is(taken(line), 'usage'));
 }
 
@@ -47,6 +74,13 @@ for (const line of [
   'pause now',
   'mute everybody',
   'mask perhaps',
+  'hold music',
+  'hangup 0',
+  'hangup 128',
+  'hangup 16 17',
+  'hangup BUSYISH',
+  'transfer 1000 attended attended',
+  'transfer a/b attended',
   'whisper loudly',
   'record pause',
   'dtmf 12;34',

@@ -69,7 +69,7 @@ test('faults name line, column, path and fix', () => {
     'test.yaml:1:16  status.port must be a whole number of 0 to 65535; it is 70000',
   ]);
   assert.equal(faults('switches:\n  - name: a\n    kind: freeswitc\n'), [
-    'test.yaml:3:11  switches[0].kind must be freeswitch; it is freeswitc, did you mean freeswitch?',
+    'test.yaml:3:11  switches[0].kind must be one of freeswitch, asterisk; it is freeswitc, did you mean freeswitch?',
   ]);
   assert.equal(faults('profiles:\n  p: {greeting: hello}\n'), [
     'test.yaml:2:6  profiles.p.backend is missing: give text',
@@ -256,6 +256,18 @@ test('what it would do is said in lines, warnings included', () => {
   const idle = describeConfig(load('backends: {a: {kind: embedded}}'));
   assert.ok(idle.includes('warning: backend a is used by no profile'));
   assert.ok(idle.some((line) => /no switch to attach to/.test(line)));
+});
+
+test('hosts that commands may name: any by default; what is no host is a fault with its place and the way to write one', () => {
+  const { targets, sounds, recordings } = load('');
+  assert.equal([targets.allow, sounds.allow, recordings.maxSeconds], [['*'], ['*'], 14_400]);
+  const { targets: given } = load('targets: {allow: ["*.example.com", 10.0.0.0/8]}');
+  assert.equal(given.allow, ['*.example.com', '10.0.0.0/8']);
+  const [fault] = faults('targets:\n  allow: ["http://a"]\n');
+  assert.match(fault ?? '', /test\.yaml:2:11 {2}targets\.allow\[0\] is no host: write \*, agents\.example\.com/);
+  assert.match(faults('sounds: {allow: [10.0.0.0/33]}')[0] ?? '', /sounds\.allow\[0\] is no host/);
+  assert.match(faults('sounds: {hold: a.wav}')[0] ?? '', /sounds\.hold is a file of sounds\.directory/);
+  assert.is(load('sounds: {hold: a.wav, directory: /srv}').sounds.hold, 'a.wav');
 });
 
 test.run();

@@ -41,6 +41,7 @@ export function everyEvent(personal = 'x', callId = 'u-1', atMs = 1_000): Talksp
     'backend.message': { type: 'backend.message', backend: 'stream', text: personal },
     'variable.clamped': { type: 'variable.clamped', variable: 'STREAM_BUFFER_SIZE', value: '7', result: '20' },
     order: { type: 'order', order: 'mask', on: true },
+    transfer: { type: 'transfer', stage: 'failed', error },
     recording: { type: 'recording', running: false, durationMs: 12_000, droppedFrames: 0 },
     'call.ended': { type: 'call.ended', reason: 'hangup', hangupCause: 16, durationMs: 30_000 },
     'link.up': { type: 'link.up', link: 'local', switchVersion: '1.10' },

@@ -170,4 +170,10 @@ test('both fit their published schema, which refuses a field more or less', () =
   assert.ok(sessionHealthSchema.safeParse(one).success && globalHealthSchema.safeParse(all).success);
 });
 
+test('the share of texts that had not to be made; none, and there is no share', () => {
+  const shown = (spokenTexts: number, cachedTexts: number): number | null =>
+    sessionHealth(session({ spokenTexts, cachedTexts })).ai.tts_cache_hit_pct;
+  assert.equal([shown(0, 0), shown(4, 1), shown(3, 3)], [null, 25, 100]);
+});
+
 test.run();

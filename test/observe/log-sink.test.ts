@@ -101,6 +101,17 @@ test('a secret never appears, wherever it came from', () => {
   for (const line of lines) assert.not.throws(() => JSON.parse(line));
 });
 
+test('secrets may be added; of too many the ones that were not named for longest are forgotten', () => {
+  const { log, lines } = sink({ secrets: ['first-secret'] });
+  log.addSecrets(Array.from({ length: LIMITS.logSecrets - 1 }, (_, n) => `secret-${n}-`));
+  log.note('info', 'note', { text: 'first-secret secret-0- secret-9-' });
+  assert.is(lines.join('').split('[secret]').length - 1, 3);
+  log.addSecrets(['first-secret', 'one-more']);
+  log.note('info', 'note', { text: 'first-secret one-more' });
+  assert.is((lines.at(-1) ?? '').split('[secret]').length - 1, 2);
+  assert.not.match(lines.at(-1) ?? '', 'first-secret');
+});
+
 test('a defect of ours is logged with its stack, a peer’s error without', () => {
   const { log, lines } = sink();
   const error = new TalkspurtError('ERR_TALKSPURT_INTERNAL', 'broken', { cause: new RangeError('x') });

@@ -116,4 +116,12 @@ test('two sinks do not share a registry, and the process metrics can be had', as
   assert.match(contentType, /^text\/plain; version=0\.0\.4/);
 });
 
+test('frames that a backend did not take are counted once, under its name', async () => {
+  const sink = new MetricsSink({ processMetrics: false });
+  const dropped = 'talkspurt_backend_dropped_frames_total{backend="slow"}';
+  sink.recordSession(session({ callId: 'a', backend: 'slow', droppedToBackend: 4 }));
+  sink.recordSession(session({ callId: 'a', backend: 'slow', droppedToBackend: 9 }));
+  assert.is(await valueOf(sink, dropped), 9);
+});
+
 test.run();

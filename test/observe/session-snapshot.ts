@@ -16,6 +16,7 @@ const GOOD: SessionSnapshot = {
   backend: 'openai',
   backendConnected: true,
   capturedFrames: 600,
+  expectsFrames: true,
   lastFrameAgeMs: 12.3456,
   lostFrames: 2,
   jitterMs: 1.234,

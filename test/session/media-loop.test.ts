@@ -17,6 +17,8 @@ interface Rig extends MediaPath {
   readonly transport: FakeTransport;
   readonly told: string[];
   stream: FakeStream | null;
+  held: boolean;
+  holdSound: MediaPath['holdSound'];
 }
 
 function rig(): Rig {
@@ -31,6 +33,8 @@ function rig(): Rig {
     ledger: new PlayedLedger(8),
     transport: new FakeTransport(),
     announcement: new Playout({ format: PCMU_LEG, ptimeMs: 20, prebufferMs: 0 }),
+    holdSound: null,
+    held: false,
     other: null,
     recorder: null,
     silence: new Uint8Array(160).fill(0xff),

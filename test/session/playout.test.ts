@@ -173,4 +173,18 @@ test('a lead-in hands nothing out, loses nothing, and is over once', () => {
   ]);
 });
 
+test('what waits can be read without being taken, wherever it lies in the ring', () => {
+  const player = new Playout({ format: { codec: 'pcmu', sampleRateHz: 8000 }, ptimeMs: 20, prebufferMs: 0 });
+  const bytes = Uint8Array.from({ length: 40_000 }, (_, n) => n % 251);
+  let read = 0;
+  for (let pushed = 0; pushed < bytes.length; pushed += 8_000) {
+    player.push(bytes.subarray(pushed, pushed + 8_000));
+    for (let pops = 0; pops < 45; pops += 1) read += player.pop()?.length ?? 0;
+    const waiting = bytes.subarray(read, pushed + 8_000);
+    assert.equal(player.read(0, player.waitingBytes), waiting);
+    assert.equal(player.read(160, 500), waiting.slice(160, 500));
+    assert.equal(player.read(0, 1_000_000), waiting, 'no more than there is');
+  }
+});
+
 test.run();

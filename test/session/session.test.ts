@@ -319,6 +319,23 @@ test('a call ends when it has lasted too long, and is hung up', async () => {
   assert.equal(rig.leg.hangups, [16]);
 });
 
+test('a call on which nobody is heard and nothing is said is ended; whoever speaks keeps it', async () => {
+  const rig = await CallRig.talking({ options: { staleMs: 2_000 } });
+  rig.leg.transport.expectsFrames = false;
+  await rig.run(3_000);
+  assert.is(rig.end, null, 'frames come');
+  rig.callerSends = false;
+  rig.say('a', 2_500);
+  rig.backend.sink?.onAudioDone('a');
+  await rig.run(2_400);
+  assert.is(rig.end, null, 'the agent speaks');
+  await rig.run(1_800);
+  assert.is(rig.end, null);
+  await rig.run(500);
+  assert.is(rig.end?.reason, 'expired');
+  assert.equal(rig.leg.hangups, [16]);
+});
+
 test('an agent that runs dry in the middle of a phrase is reported with what was missing', async () => {
   const rig = await CallRig.talking();
   rig.say('a', 100);

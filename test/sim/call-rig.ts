@@ -29,6 +29,7 @@ export class CallRig {
       poolSize?: number;
       leg?: MediaFormat;
       format?: AudioFormat;
+      masked?: boolean;
     } = {},
   ) {
     this.leg = new FakeLeg(given.leg);
@@ -45,6 +46,7 @@ export class CallRig {
       clock: this.clock,
       events: this.events,
       ...(given.options === undefined ? {} : { options: given.options }),
+      masked: given.masked ?? false,
     });
     void this.session.ended.then((end) => (this.end = end));
   }

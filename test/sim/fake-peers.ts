@@ -46,6 +46,8 @@ export class FakeTransport implements MediaTransport {
   flushes = 0;
   /** Frames that wait in the switch, or null: it does not say. */
   heldFrames: number | null = null;
+  /** The far end need not send: on hold. */
+  expectsFrames = true;
   onClose: () => Promise<void> = () => Promise.resolve();
   #sequenceNumber = 65_530;
 

@@ -252,6 +252,36 @@ test('originate rings whom the switch knows', async () => {
   );
 });
 
+// As a FreeSWITCH 1.11.2 told of `originate {origination_uuid=A}sofia/internal/agent@… &park`, event by event.
+test('an originated call: who was called is the caller once it is at work, and it has no dialplan before a transfer', async () => {
+  const phone = new TestPhone();
+  await withSwitch({ phoneAt: () => phone }, async ({ client, ticks }) => {
+    const esl = await client();
+    await esl.ask(ALL, /enabled json\n\n$/);
+    await api(esl, 'originate {origination_uuid=A}sofia/internal/agent@127.0.0.1 &park');
+    await ticks(3);
+    const told = (name: string): (string | undefined)[] =>
+      ['Caller-Caller-ID-Number', 'Caller-Destination-Number', 'Caller-Dialplan', 'Caller-Context'].map(
+        (header) => lastEvent(esl, name)[header],
+      );
+    assert.equal(told('CHANNEL_CREATE'), ['0000000000', 'agent', undefined, 'default']);
+    assert.equal(told('CHANNEL_ANSWER'), ['0000000000', 'agent', undefined, 'default']);
+    assert.equal(told('CHANNEL_PARK'), ['agent', 'agent', undefined, 'default']);
+    assert.is(lastEvent(esl, 'CHANNEL_PARK')['Caller-Caller-ID-Name'], 'Outbound Call');
+    assert.is(lastEvent(esl, 'CHANNEL_PARK')['Caller-Orig-Caller-ID-Number'], '0000000000');
+    await api(esl, 'uuid_transfer A park inline');
+    await ticks(2);
+    assert.equal(told('CHANNEL_PARK'), ['agent', 'agent', 'inline', 'default']);
+    const { rows } = JSON.parse(await api(esl, 'show channels as json')) as { rows: Record<string, string>[] };
+    const [row] = rows;
+    assert.equal(
+      [row!['cid_name'], row!['cid_num'], row!['initial_cid_num']],
+      ['Outbound Call', 'agent', '0000000000'],
+    );
+    assert.is(row!['initial_dialplan'], '');
+  });
+});
+
 test('variables and reports', () =>
   withSwitch({}, async ({ call, client, simulated }) => {
     const esl = await client();

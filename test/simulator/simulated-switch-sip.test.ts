@@ -146,7 +146,7 @@ test('both parties hear each other; digits pass as telephone-events', () =>
     await ticks(3);
     assert.is([...esl.received.matchAll(/"DTMF-Digit":"#"/g)].length, 1, 'once for all copies');
     assert.is(lastEvent(esl, 'DTMF')['DTMF-Source'], 'RTP');
-    assert.is(channel.sentDigits, '#', 'passed on to the caller');
+    assert.is(channel.keypad.sent, '#', 'passed on to the caller');
   }));
 
 test('BYE from the agent ends the caller; with park_after_bridge it is parked', () =>

@@ -236,7 +236,7 @@ test('set, sleep, send_dtmf and answer leave it alone', () =>
     const before = far.received.length;
     await ticks(5);
     assert.is(far.received.length, before + 5);
-    assert.is(channel.sentDigits, '12');
+    assert.is(channel.keypad.sent, '12');
     assert.is(channel.variables.get('a'), 'b');
   }));
 

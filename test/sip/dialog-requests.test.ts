@@ -68,6 +68,50 @@ test('re-INVITE without an offer: ours in the 200, theirs in the ACK; another on
   assert.equal(notes.offers, [null, SDP_OFFER]);
 });
 
+test('a re-INVITE with the number of one that waits for its ACK is 500, and takes nothing of that one (section 12.2.2)', async () => {
+  const { notes, toTag } = await talk(bench, peer);
+  peer.send(request(peer, 'INVITE', { branch: 'q1', cseq: 2, toTag, body: SDP_OFFER }));
+  const ok = await peer.next();
+  assert.is(statusOf(ok), 200);
+  peer.send(request(peer, 'INVITE', { branch: 'q2', cseq: 2, toTag, body: SDP_OFFER }));
+  const refused = await peer.next();
+  assert.is(statusOf(refused), 500);
+  assert.is(fieldOf(refused, 'Via').includes('q2'), true);
+  peer.send(request(peer, 'ACK', { branch: 'q2', cseq: 2, toTag }));
+  peer.send(request(peer, 'INFO', { branch: 'q3', cseq: 2, toTag }));
+  assert.is(statusOf(await peer.next()), 500, 'nor may any other request have it');
+  peer.send(request(peer, 'INVITE', { branch: 'q1', cseq: 2, toTag, body: SDP_OFFER }));
+  peer.send(request(peer, 'ACK', { branch: 'q4', cseq: 2, toTag }));
+  peer.send(request(peer, 'OPTIONS', { branch: 'q5', cseq: 3, toTag }));
+  assert.is(statusOf(await peer.next()), 200, 'the same one once more is not another one');
+  bench.clock.advance(60_000);
+  assert.equal(notes.ends, []);
+  assert.equal(notes.offers, [SDP_OFFER]);
+});
+
+test('re-INVITEs without an ACK: one is taken before the first ACK, more are to come later (section 14.2, RFC 5407)', async () => {
+  peer.send(request(peer, 'INVITE', { branch: 'o1', body: SDP_OFFER }));
+  await peer.next();
+  void bench.calls[0]!.accept(SDP_ANSWER);
+  const toTag = toTagOf(await peer.next());
+  peer.send(request(peer, 'INVITE', { branch: 'o2', cseq: 2, toTag, body: SDP_OFFER }));
+  assert.is(statusOf(await peer.next()), 200);
+  peer.send(request(peer, 'INVITE', { branch: 'o3', cseq: 3, toTag, body: SDP_OFFER }));
+  const later = await peer.next();
+  assert.is(statusOf(later), 500);
+  assert.ok(Number(fieldOf(later, 'Retry-After')) <= 10);
+  peer.send(request(peer, 'ACK', { branch: 'o3', cseq: 3, toTag }));
+  peer.send(request(peer, 'ACK', { branch: 'o4', cseq: 1, toTag }));
+  peer.send(request(peer, 'INVITE', { branch: 'o5', cseq: 4, toTag, body: SDP_OFFER }));
+  assert.is(statusOf(await peer.next()), 200);
+  peer.send(request(peer, 'ACK', { branch: 'o6', cseq: 2, toTag }));
+  peer.send(request(peer, 'ACK', { branch: 'o7', cseq: 4, toTag }));
+  peer.send(request(peer, 'OPTIONS', { branch: 'o8', cseq: 5, toTag }));
+  assert.is(statusOf(await peer.next()), 200);
+  bench.clock.advance(60_000);
+  assert.equal(bench.notes[0]!.ends, []);
+});
+
 test('a re-INVITE that the listener refuses is 488, and the call goes on', async () => {
   const { notes, toTag } = await talk(bench, peer);
   notes.answer = () => {
@@ -117,13 +161,15 @@ test('a request with an earlier number is out of order; one that asks for what w
   const refused = await peer.next();
   assert.is(statusOf(refused), 420);
   assert.is(fieldOf(refused, 'Unsupported'), '100rel');
+  let cseq = 19;
   for (const [method, status] of [
     ['MESSAGE', 405],
     ['REFER', 405],
     ['PRACK', 405],
     ['OPTIONS', 200],
   ] as const) {
-    peer.send(request(peer, method, { branch: `w-${method}`, cseq: 20, toTag }));
+    cseq += 1;
+    peer.send(request(peer, method, { branch: `w-${method}`, cseq, toTag }));
     const answer = await peer.next();
     assert.is(statusOf(answer), status, method);
     assert.match(fieldOf(answer, 'Allow'), /INVITE, ACK, CANCEL, BYE/);

@@ -2,6 +2,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { hasCode } from '../../src/core/errors.ts';
+import { LIMITS } from '../../src/limits.ts';
 import type { Bench, Peer } from './scripted-peer.ts';
 import {
   SDP_ANSWER,
@@ -152,6 +153,18 @@ test('no ACK within 64*T1: BYE, and the call is over', async () => {
     peer.send(response(text, '200 OK'));
     break;
   }
+});
+
+test('an endpoint that closes waits for no ACK: every timer of its calls goes', async () => {
+  peer.send(request(peer, 'INVITE', { branch: 'p1', body: SDP_OFFER }));
+  await peer.next();
+  const acked = bench.calls[0]!.accept(SDP_ANSWER).catch((error: unknown) => error);
+  await peer.next();
+  const closed = bench.endpoint.close();
+  bench.clock.advance(LIMITS.sipCloseMs);
+  await closed;
+  assert.ok(hasCode(await acked, 'ERR_TALKSPURT_CALL_GONE'));
+  assert.is(bench.clock.pending, 0);
 });
 
 test('an INVITE without an offer: the 200 offers, the ACK answers', async () => {

@@ -93,6 +93,21 @@ test('a late frame is waited for and heard: the buffer is one deeper then, and s
   assert.is(jitter.lostFrames, 0);
 });
 
+test('what is thrown away because too much came at once is an overflow; what is given up to be quicker is none', () => {
+  const jitter = buffer(16, 2);
+  for (let number = 1; number <= 17; number += 1) push(jitter, number);
+  assert.is(jitter.overflowFrames, 16);
+  assert.is(jitter.droppedFrames, 16);
+  const slow = buffer(16, 1);
+  for (let number = 1; number <= 3; number += 1) push(slow, number);
+  for (let number = 4; number < 600; number += 1) {
+    pop(slow, false);
+    push(slow, number);
+  }
+  assert.ok(slow.droppedFrames > 0);
+  assert.is(slow.overflowFrames, 0);
+});
+
 test('a duplicate, also of what was handed out, is not heard twice', () => {
   const jitter = buffer(16, 2);
   push(jitter, 1);

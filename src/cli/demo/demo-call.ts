@@ -1,6 +1,6 @@
 /**
- * Runs the demo's call over real sockets: simulated switch and caller on one side, a backend on the other, and between them
- * the gateway as `talkspurt serve` would run it, told to start by a command at its front door.
+ * Runs the demo's call over real sockets: a switch and a caller on one side, a backend on the other, and between them the
+ * gateway as `talkspurt serve` would run it.
  */
 import { randomBytes } from 'node:crypto';
 import { loadConfig } from '../../config.ts';
@@ -13,9 +13,11 @@ import { SimulatedCaller } from '../../simulator/caller.ts';
 import type { CallerRecording, CallerStep } from '../../simulator/caller.ts';
 import type { Hearing } from '../../simulator/hearing.ts';
 import { RealtimeServer } from '../../simulator/realtime-server.ts';
-import { SimulatedSwitch } from '../../simulator/simulated-switch.ts';
 import type { SpeechSynthesizer } from '../../simulator/speech.ts';
-import { askFrontDoor } from '../ctl.ts';
+import { openAsteriskSwitch } from './asterisk-switch.ts';
+import type { DemoMedia } from './asterisk-switch.ts';
+import type { DemoSwitch } from './demo-switch.ts';
+import { openEmbeddedSwitch } from './embedded-switch.ts';
 
 /** What the call is made of, and who is shown what happens in it. */
 export interface DemoCallOptions {
@@ -23,6 +25,9 @@ export interface DemoCallOptions {
   readonly speech: SpeechSynthesizer;
   readonly hearing: Hearing | null;
   readonly script: readonly CallerStep[];
+  readonly switch: 'embedded' | 'asterisk';
+  /** How the audio comes from Asterisk. */
+  readonly media: DemoMedia;
   /** `embedded`, or `openai` with the key of the environment. */
   readonly backend: 'embedded' | 'openai';
   readonly model: string;
@@ -35,6 +40,7 @@ export interface DemoCallOptions {
 
 /** What is left of the call. */
 export interface DemoCallResult {
+  readonly switchKind: string;
   readonly events: readonly TalkspurtEvent[];
   /** The clock's time of the recording's first sample, ms. */
   readonly originMs: number;
@@ -50,16 +56,17 @@ const TICK_MS = 100;
 /** The whole call; a script that hangs ends here. */
 const CALL_LIMIT_MS = 180_000;
 
+/** Until the link to the switch is up. */
+const LINK_LIMIT_MS = 15_000;
+
 /** Runs one call to its end and frees everything. @throws what setting it up throws; ERR_TALKSPURT_SWITCH_COMMAND when it cannot be started */
 export async function runDemoCall(options: DemoCallOptions): Promise<DemoCallResult> {
   const { clock, speech, hearing } = options;
   const password = randomBytes(12).toString('hex');
   const closers: (() => Promise<void>)[] = [];
   try {
-    const phoneSwitch = new SimulatedSwitch({ clock, password });
-    await phoneSwitch.listen();
-    closers.push(() => phoneSwitch.close());
-    options.onStep(`a FreeSWITCH-style switch listens on 127.0.0.1:${phoneSwitch.port}`);
+    const demoSwitch = await openSwitch(options, password);
+    closers.push(() => demoSwitch.close());
 
     let baseUrl: string | null = null;
     if (options.backend === 'embedded') {
@@ -71,54 +78,44 @@ export async function runDemoCall(options: DemoCallOptions): Promise<DemoCallRes
       options.onStep(`an OpenAI-Realtime-style backend listens on ${server.url} and ${ears}`);
     }
 
-    const events: TalkspurtEvent[] = [];
-    const sink = {
-      emit(event: TalkspurtEvent): void {
-        events.push(event);
-        options.onEvent(event);
-      },
-    };
+    const watch = new EventWatch(options);
     const config = loadConfig({
-      text: configText(options, phoneSwitch.port, baseUrl),
+      text: configText(options, demoSwitch, baseUrl),
       env: demoEnvironment(options, password),
     });
-    const runtime = await startRuntime(config, { clock, sinks: [sink], quiet: true });
+    const runtime = await startRuntime(config, { clock, sinks: [watch], quiet: true });
     closers.push(() => runtime.close());
-    options.onStep(`talkspurt is attached; its front door is 127.0.0.1:${runtime.frontDoorPort ?? 0}`);
+    await watch.within(watch.linked, LINK_LIMIT_MS, `talkspurt could not attach to ${demoSwitch.label}`);
+    const frontDoorPort = runtime.frontDoorPort ?? 0;
+    options.onStep(`talkspurt is attached; its front door is 127.0.0.1:${frontDoorPort}`);
 
     const caller = new SimulatedCaller({ script: options.script });
     const phone = new FirstFrame(caller, clock);
-    const channel = phoneSwitch.createCall({ phone, codec: 'PCMU', from: '1001', to: '5000' });
-    const line = `uuid_audio_stream ${channel.uuid} start demo`;
-    options.onStep(`fs_cli> ${line.replace(channel.uuid, `${channel.uuid.slice(0, 8)}…`)}`);
     const cpuBefore = process.cpuUsage();
-    const reply = await askFrontDoor({ host: '127.0.0.1', port: runtime.frontDoorPort ?? 0, password, line });
-    options.onStep(reply.trim());
-    if (!reply.startsWith('+OK'))
-      throw new TalkspurtError('ERR_TALKSPURT_SWITCH_COMMAND', `the call could not be started: ${reply.trim()}`);
-
-    const session = runtime.gateway.session(channel.uuid);
+    const call = await demoSwitch.call(phone, { frontDoorPort, talking: watch.talking });
+    const session = runtime.gateway.session(call.channelId);
     if (session === undefined)
       throw new TalkspurtError('ERR_TALKSPURT_NOT_RUNNING', 'the call ended as soon as it had begun');
     let snapshot = session.snapshot();
-    const watch = clock.every(TICK_MS, () => {
+    const ticks = clock.every(TICK_MS, () => {
       snapshot = session.snapshot();
       options.onTick(snapshot);
     });
     let limit: Timer | undefined;
     const tooLong = new Promise<void>((resolve) => {
       limit = clock.after(CALL_LIMIT_MS, () => {
-        channel.hangup(16);
+        call.hangup();
         resolve();
       });
     });
     await Promise.race([session.ended, tooLong]);
     await session.ended;
-    watch.cancel();
+    ticks.cancel();
     limit?.cancel();
     const cpu = process.cpuUsage(cpuBefore);
     return {
-      events,
+      switchKind: demoSwitch.label,
+      events: watch.events,
       originMs: phone.firstMs,
       recording: caller.recording(),
       snapshot: session.snapshot(),
@@ -126,6 +123,48 @@ export async function runDemoCall(options: DemoCallOptions): Promise<DemoCallRes
     };
   } finally {
     for (let close = closers.pop(); close !== undefined; close = closers.pop()) await close();
+  }
+}
+
+function openSwitch(options: DemoCallOptions, password: string): Promise<DemoSwitch> {
+  const { clock, media } = options;
+  const onStep = (line: string): void => options.onStep(line);
+  return options.switch === 'asterisk'
+    ? openAsteriskSwitch(clock, password, media, onStep)
+    : openEmbeddedSwitch(clock, password, onStep);
+}
+
+/** All that happened, and the two things that are waited for. */
+class EventWatch {
+  readonly events: TalkspurtEvent[] = [];
+  readonly #options: DemoCallOptions;
+  #onLinked: () => void = () => undefined;
+  #onTalking: (channelId: string) => void = () => undefined;
+  /** The switch is attached. */
+  readonly linked = new Promise<void>((resolve) => (this.#onLinked = resolve));
+  /** A call talks: which. */
+  readonly talking = new Promise<string>((resolve) => (this.#onTalking = resolve));
+
+  constructor(options: DemoCallOptions) {
+    this.#options = options;
+  }
+
+  emit(event: TalkspurtEvent): void {
+    this.events.push(event);
+    if (event.type === 'link.up') this.#onLinked();
+    if (event.type === 'call.state' && event.state === 'talking') this.#onTalking(event.callId);
+    this.#options.onEvent(event);
+  }
+
+  /** @throws ERR_TALKSPURT_DEMO_SWITCH once `limitMs` are over */
+  async within(promise: Promise<void>, limitMs: number, what: string): Promise<void> {
+    let limit: Timer | undefined;
+    const late = new Promise<never>((_resolve, reject) => {
+      const give = (): void =>
+        reject(new TalkspurtError('ERR_TALKSPURT_DEMO_SWITCH', `${what} within ${limitMs / 1000} s`));
+      limit = this.#options.clock.after(limitMs, give);
+    });
+    await Promise.race([promise, late]).finally(() => limit?.cancel());
   }
 }
 
@@ -163,7 +202,7 @@ class FirstFrame {
 }
 
 /** The same file that an operator would write. */
-function configText(options: DemoCallOptions, switchPort: number, baseUrl: string | null): string {
+function configText(options: DemoCallOptions, demoSwitch: DemoSwitch, baseUrl: string | null): string {
   const backend = {
     kind: 'openai',
     model: options.model,
@@ -175,8 +214,7 @@ function configText(options: DemoCallOptions, switchPort: number, baseUrl: strin
   return JSON.stringify({
     status: false,
     frontDoor: { host: '127.0.0.1', port: 0 },
-    sip: { port: 0 },
-    switches: [{ name: 'demo', kind: 'freeswitch', host: '127.0.0.1', port: switchPort }],
+    ...demoSwitch.config,
     backends: { demo: backend },
     profiles: { demo: { backend: 'demo', greeting: GREETING } },
     limits: { calls: 2 },

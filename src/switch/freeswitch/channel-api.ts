@@ -42,6 +42,12 @@ export class ChannelApi {
     return new TalkspurtError('ERR_TALKSPURT_LINK_TIMEOUT', `${this.#parts.switchName} did not ${what} in time`);
   }
 
+  /** The switch has dialled the channel, and it rings: `uuid_answer` says `+OK` to that, and does nothing. */
+  ringingError(): TalkspurtError {
+    const message = `the call was dialled by ${this.#parts.switchName} and is not answered yet: start when whoever is called has answered`;
+    return new TalkspurtError('ERR_TALKSPURT_SWITCH_COMMAND', message);
+  }
+
   goneError(): TalkspurtError {
     const message = `the channel is no longer on ${this.#parts.switchName}`;
     return new TalkspurtError('ERR_TALKSPURT_CALL_GONE', message);

@@ -13,6 +13,8 @@ export type ChannelHappening =
   | { readonly kind: 'disturbed'; readonly reason: string; readonly mark: string | null }
   /** The channel's thread has taken a unicast message. */
   | { readonly kind: 'unicast-done' }
+  /** The caller was put on hold, by the switch or by their own telephone, or is not any more. */
+  | { readonly kind: 'held'; readonly held: boolean }
   | { readonly kind: 'digit'; readonly digit: string; readonly durationMs: number }
   | { readonly kind: 'hangup'; readonly hangupCause: number };
 
@@ -44,6 +46,9 @@ export function channelHappening(event: EslEvent): ChannelHappening | null {
     }
     case 'PRIVATE_COMMAND':
       return headers['call-command']?.toLowerCase() === 'unicast' ? { kind: 'unicast-done' } : null;
+    case 'CHANNEL_HOLD':
+    case 'CHANNEL_UNHOLD':
+      return { kind: 'held', held: event.name === 'CHANNEL_HOLD' };
     case 'DTMF':
       return digit(headers['DTMF-Digit'] ?? '', Number(headers['DTMF-Duration']));
     case 'CHANNEL_HANGUP':

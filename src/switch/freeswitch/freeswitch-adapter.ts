@@ -2,20 +2,26 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import type { Clock } from '../../core/clock.ts';
+import { delay } from '../../core/clock.ts';
 import { TalkspurtError, asTalkspurtError } from '../../core/errors.ts';
 import type { EventSink } from '../../core/events.ts';
-import type { AttachRequest, CallLeg, SwitchAdapter, SwitchSink } from '../switch-adapter.ts';
+import { LIMITS } from '../../limits.ts';
+import type { AttachRequest, CallLeg, OriginateRequest, SwitchAdapter, SwitchSink } from '../switch-adapter.ts';
 import { PARK_MARK } from './channel-event.ts';
 import { isChannelId, operatorLine } from './esl-command-text.ts';
 import { parseJsonHeaders } from './esl-event.ts';
 import { EslNativeLink } from './esl-native-link.ts';
 import type { EslEvent, EslLink } from './esl-link.ts';
+import { originateWords } from './freeswitch-originate.ts';
 import { FreeswitchLeg } from './freeswitch-leg.ts';
 import type { LegMediaOptions } from './freeswitch-leg.ts';
-import { leftBehind } from './left-behind.ts';
+import { ownerMark } from './left-behind-marks.ts';
+import { channelVariables, leftBehind } from './left-behind.ts';
+import type { VoicelessCall } from './left-behind.ts';
 import { ModuleLeg } from './module-leg.ts';
 import type { ModuleLegOptions } from './module-leg.ts';
 import { detectModules } from './module/module-detection.ts';
+import { killParked, originateParked } from './parked-originate.ts';
 import type { SipLegOptions } from './sip-leg-opening.ts';
 import type { FifoOptions } from './tap-fifo.ts';
 import { TapLeg } from './tap-leg.ts';
@@ -68,8 +74,10 @@ type Headers = Readonly<Record<string, string | undefined>>;
 /** What is wanted where nothing is said. */
 const ALONE: AttachRequest = { mix: 'mono', sampleRateHz: null };
 
+const LETTING_GO_POLL_MS = 20;
 /** Events of a channel between the moment it is watched and the moment it is a leg; later ones would be a flood. */
 const EARLY_EVENTS = 64;
+const NEVER = new AbortController().signal;
 
 /** Holds legs of one FreeSWITCH. */
 export class FreeswitchAdapter implements SwitchAdapter {
@@ -125,6 +133,7 @@ export class FreeswitchAdapter implements SwitchAdapter {
     if (!isChannelId(channelId)) {
       throw new TalkspurtError('ERR_TALKSPURT_UNKNOWN_CALL', 'this is not the UUID of a channel: see show channels');
     }
+    await this.#letGo(channelId, signal);
     if (this.#legs.has(channelId) || this.#attaching.has(channelId)) {
       throw new TalkspurtError('ERR_TALKSPURT_ALREADY_RUNNING', 'this channel is already held: stop it first');
     }
@@ -143,6 +152,36 @@ export class FreeswitchAdapter implements SwitchAdapter {
       throw asTalkspurtError(error, 'ERR_TALKSPURT_LINK_DOWN');
     } finally {
       this.#attaching.delete(channelId);
+    }
+  }
+
+  /** A channel that is being let go of is free in a moment. @throws ERR_TALKSPURT_LINK_DOWN while the switch cannot be told */
+  async #letGo(channelId: string, signal?: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    const untilMs = clock.nowMs() + LIMITS.bridgeEndMs;
+    while (this.#legs.get(channelId)?.lettingGo === true && clock.nowMs() < untilMs) {
+      if (!this.#link.up) {
+        const message = `the channel is let go of as soon as the link to ${this.name} is back: try again then`;
+        throw new TalkspurtError('ERR_TALKSPURT_LINK_DOWN', message);
+      }
+      await delay(clock, LETTING_GO_POLL_MS, signal);
+    }
+  }
+
+  /** As `SwitchAdapter.originate`; the call waits in a park until it is ours. */
+  async originate(request: OriginateRequest, signal?: AbortSignal): Promise<string> {
+    const link = this.#link;
+    const { clock } = this.#options;
+    const uuid = await originateParked({ link, clock, ...originateWords(request) }, signal ?? NEVER);
+    try {
+      const leg = await this.attach(uuid, signal);
+      // Left to the switch one day, it is to stay.
+      await link.api(`uuid_setvar ${uuid} park_timeout`);
+      this.#sink?.onCall(leg, request.profile);
+      return uuid;
+    } catch (error) {
+      await killParked(link, clock, uuid);
+      throw asTalkspurtError(error);
     }
   }
 
@@ -166,7 +205,9 @@ export class FreeswitchAdapter implements SwitchAdapter {
       switchName: this.name,
       from: channel['Caller-Caller-ID-Number'] ?? '',
       to: calledNumber(channel),
-      variables: variablesOf(channel),
+      variables: channelVariables(channel),
+      dialled: channel['Call-Direction'] === 'outbound',
+      owner: ownerMark(this.name),
       link: this.#link,
       clock: this.#options.clock,
       onReleased: async () => {
@@ -307,11 +348,12 @@ export class FreeswitchAdapter implements SwitchAdapter {
 
   /** The first time that the link is up: an earlier process may have been killed with calls on this switch. */
   async #recover(): Promise<void> {
-    const address = this.#options.media?.sip?.hub.address;
-    if (address === undefined) return;
-    const { clock } = this.#options;
+    const { clock, media } = this.#options;
+    const address = media?.sip?.hub.address ?? null;
+    const held = (uuid: string): boolean => this.#legs.has(uuid) || this.#attaching.has(uuid) || this.#beside.has(uuid);
     try {
-      for await (const { uuid, profile } of leftBehind(this.#link, address, clock)) await this.#adopt(uuid, profile);
+      const left = leftBehind({ link: this.#link, clock, address, owner: ownerMark(this.name), held });
+      for await (const call of left) await this.#adopt(call);
       this.#recovered = true;
     } catch (error) {
       // Down again: the next time it is up the rest is looked for.
@@ -319,10 +361,10 @@ export class FreeswitchAdapter implements SwitchAdapter {
     }
   }
 
-  async #adopt(uuid: string, profile: string): Promise<void> {
+  async #adopt({ uuid, profile, standing }: VoicelessCall): Promise<void> {
     try {
       const leg = await this.attach(uuid);
-      this.#sink?.onCall(leg, profile, true);
+      this.#sink?.onCall(leg, profile, standing);
     } catch (error) {
       // Hung up meanwhile, or somebody has started it already.
       if (!(error instanceof TalkspurtError)) throw error;
@@ -345,15 +387,4 @@ function calledNumber(channel: Headers): string {
   const destination = channel['Caller-Destination-Number'] ?? '';
   if (!destination.includes(PARK_MARK)) return destination;
   return channel['variable_sip_req_user'] ?? channel['variable_sip_to_user'] ?? '';
-}
-
-const VARIABLE_PREFIX = 'variable_';
-
-function variablesOf(channel: Headers): ReadonlyMap<string, string> {
-  const variables = new Map<string, string>();
-  for (const [name, value] of Object.entries(channel)) {
-    if (name.startsWith(VARIABLE_PREFIX) && typeof value === 'string')
-      variables.set(name.slice(VARIABLE_PREFIX.length), value);
-  }
-  return variables;
 }

@@ -1,46 +1,30 @@
 /** One FreeSWITCH channel as a leg: answered, with its audio on unicast behind the guard, or bridged to our own SIP. */
-import type { Clock } from '../../core/clock.ts';
 import { TalkspurtError, hasCode } from '../../core/errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { MediaTransport } from '../../transport/media-transport.ts';
-import type { CallLeg, LegListener } from '../switch-adapter.ts';
+import type { CallLeg, LegListener, RememberedOrders } from '../switch-adapter.ts';
 import { ChannelActivity } from './channel-activity.ts';
 import { ChannelApi } from './channel-api.ts';
+import { ChannelEnding } from './channel-ending.ts';
 import { channelHappening } from './channel-event.ts';
 import type { ChannelHappening } from './channel-event.ts';
 import { ChannelWaits } from './channel-waits.ts';
-import type { EslEvent, EslLink } from './esl-link.ts';
+import { checkedDestination, checkedDigits } from './channel-words.ts';
+import { Consultation } from './consultation.ts';
+import type { EslEvent } from './esl-link.ts';
+import type { FreeswitchLegParts } from './freeswitch-leg-parts.ts';
 import { hangupCauseName, hangupCauseNumber } from './hangup-cause.ts';
-import { VOICE_VARIABLE } from './left-behind.ts';
 import type { SipMedia } from '../sip/sip-media.ts';
 import { BridgeSettings } from './bridge-settings.ts';
 import { openSipLeg } from './sip-leg-opening.ts';
 import type { SipLegOptions } from './sip-leg-opening.ts';
 import { UnicastGuard } from './unicast-guard.ts';
-import { openUnicast, parkCommand } from './unicast-opening.ts';
+import { isInPark, openUnicast, parkCommand } from './unicast-opening.ts';
 import type { UnicastMediaOptions } from './unicast-opening.ts';
+import { carriedOut } from './unicast-settling.ts';
 import { UnicastRearming } from './unicast-rearming.ts';
 
-export type { UnicastMediaOptions } from './unicast-opening.ts';
-
-/** How a leg's audio is to be had. */
-export type LegMediaOptions =
-  ({ readonly kind: 'unicast' } & UnicastMediaOptions) | ({ readonly kind: 'sip' } & SipLegOptions);
-
-/** What a leg is made of. */
-export interface FreeswitchLegParts {
-  readonly uuid: string;
-  readonly switchName: string;
-  readonly from: string;
-  readonly to: string;
-  readonly variables: ReadonlyMap<string, string>;
-  readonly answered: boolean;
-  readonly link: EslLink;
-  readonly clock: Clock;
-  readonly media: LegMediaOptions;
-  /** The leg is let go, and nothing of ours is left in the switch: no more events, please. */
-  onReleased(): Promise<void>;
-}
+export type { FreeswitchLegParts, LegMediaOptions } from './freeswitch-leg-parts.ts';
 
 /** A channel about which so many events come at once is looked at by them. */
 const SIGHTINGS = 3;
@@ -59,7 +43,7 @@ export class FreeswitchLeg implements CallLeg {
   readonly #activity = new ChannelActivity();
   #listener: LegListener | null = null;
   #gone = false;
-  #ending: Promise<void> | null = null;
+  readonly #ending: ChannelEnding;
   /** What happened before anybody listened: told at once when somebody does. */
   #unheardHangup: number | null = null;
   #transport: MediaTransport | null = null;
@@ -70,7 +54,11 @@ export class FreeswitchLeg implements CallLeg {
   /** We have sent the channel on: it is not ours to park any more. */
   #departed = false;
   #sip: SipMedia | null = null;
+  #sipOver = false;
+  readonly #consultation: Consultation;
   readonly #bridge: BridgeSettings;
+  /** The mark of a park whose unicast could not be ended for want of a link. */
+  #unended: string | null = null;
 
   constructor(parts: FreeswitchLegParts) {
     this.#parts = parts;
@@ -79,13 +67,21 @@ export class FreeswitchLeg implements CallLeg {
     this.from = parts.from;
     this.to = parts.to;
     this.variables = parts.variables;
-    const { uuid, switchName, link } = parts;
+    const { uuid, switchName, link, variables, owner } = parts;
     this.#api = new ChannelApi({ uuid, switchName, link, gone: () => this.#gone });
     this.#waits = new ChannelWaits(parts.clock);
     const command = async (line: string): Promise<string> => await this.#api.command(line);
-    this.#bridge = new BridgeSettings({ uuid, own: parts.variables, waits: this.#waits, command });
+    this.#bridge = new BridgeSettings({ uuid, variables, owner, waits: this.#waits, command });
+    this.#ending = new ChannelEnding({ linkUp: () => link.up, onReleased: () => this.#letGo() });
+    const hooks = { leave: () => this.#leave(), comeBack: () => this.#comeBack() };
+    this.#consultation = new Consultation({ ...parts, ...hooks, api: this.#api, waits: this.#waits });
     this.#guard = new UnicastGuard(parts.uuid);
     if (parts.answered) this.#guard.answered();
+  }
+
+  /** Somebody lets go of it, or has. */
+  get lettingGo(): boolean {
+    return this.#ending.begun;
   }
 
   listen(listener: LegListener): void {
@@ -97,6 +93,7 @@ export class FreeswitchLeg implements CallLeg {
   async answer(signal: AbortSignal): Promise<void> {
     if (this.#gone) throw this.#api.goneError();
     if (this.#guard.state !== 'unanswered') return;
+    if (this.#parts.dialled === true) throw this.#api.ringingError();
     await this.#api.command(`uuid_answer ${this.id}`);
     await this.#waits.wait({
       condition: () => this.#guard.state !== 'unanswered',
@@ -114,36 +111,33 @@ export class FreeswitchLeg implements CallLeg {
     return await opening;
   }
 
-  async remember(profile: string): Promise<void> {
-    if (this.#sip !== null) await this.#api.command(`uuid_setvar ${this.id} ${VOICE_VARIABLE} ${profile}`);
+  async remember(profile: string, standing: RememberedOrders): Promise<void> {
+    // What is let go has no voice any more.
+    if (this.#gone || this.#departed || this.#ending.begun) return;
+    await this.#bridge.remember(profile, standing);
   }
 
   async sendDtmf(digits: string): Promise<void> {
-    if (!/^[0-9*#A-Da-dwW]{1,64}$/.test(digits)) {
-      const message = 'digits are 0-9, A-D, * and #, with w for a pause; at most 64';
-      throw new TalkspurtError('ERR_TALKSPURT_COMMAND_SYNTAX', message);
-    }
-    await this.#api.command(`uuid_send_dtmf ${this.id} ${digits}`);
+    await this.#api.command(`uuid_send_dtmf ${this.id} ${checkedDigits(digits)}`);
   }
 
   async transfer(destination: string): Promise<void> {
-    // Any other dialplan than XML could run applications of the switch.
-    if (!/^[A-Za-z0-9_+*#.@][A-Za-z0-9_+*#.@-]{0,127}( XML( [A-Za-z0-9][A-Za-z0-9._-]{0,63})?)?$/.test(destination)) {
-      const message =
-        'a destination is one word of letters, digits and _ + * # . @ -, which may be followed by XML and a context';
-      throw new TalkspurtError('ERR_TALKSPURT_COMMAND_SYNTAX', message);
-    }
-    this.#departed = true;
+    const checked = checkedDestination(destination);
     try {
-      await this.#unicast?.settled();
-      await this.#settled();
-      await this.#bridge.takeBack();
-      await this.#api.command(`uuid_transfer ${this.id} ${destination}`);
+      await this.#leave();
+      await this.#api.command(`uuid_transfer ${this.id} ${checked}`);
     } catch (error) {
       this.#departed = false;
       throw error;
     }
     this.#guard.disturbed();
+  }
+
+  async consult(destination: string, signal: AbortSignal): Promise<void> {
+    const consulting = this.#consultation.run(destination, AbortSignal.any([signal, this.#lifeline.signal]));
+    // Nobody lets go of the channel before it is known whose it is.
+    this.#opening = consulting.catch(() => undefined);
+    await consulting;
   }
 
   async hangup(hangupCause: number): Promise<void> {
@@ -156,17 +150,24 @@ export class FreeswitchLeg implements CallLeg {
   async release(): Promise<void> {
     await this.#end(async () => {
       await this.#stopUnicast();
-      if (this.#sip !== null && !this.#gone) await this.#leaveSip(this.#sip);
+      if (this.#gone) return;
+      // Our end hangs up, and the channel parks.
+      await this.#sip?.close();
+      await (this.#sip === null ? this.#bridge.takeBack() : this.#bridge.takeBackWhenLeft());
+      if (this.#parts.link.up || (this.#unended === null && !this.#bridge.owed)) return;
+      throw this.#api.late('be given back its channel');
     });
   }
 
   /** An event of this channel. */
   onEvent(event: EslEvent): void {
     this.#activity.onEvent(event);
+    this.#bridge.onEvent(event);
+    this.#consultation.onEvent(event);
     const happening = channelHappening(event);
     if (happening !== null) this.#happen(happening);
     this.#unicast?.changed();
-    if (happening !== null) this.#waits.changed();
+    this.#waits.changed();
   }
 
   /** After a reconnect: the switch does not know this channel any more. */
@@ -178,18 +179,21 @@ export class FreeswitchLeg implements CallLeg {
   onBlind(): void {
     if (this.#guard.state !== 'active') this.#guard.disturbed();
     this.#activity.onBlind();
+    this.#bridge.onBlind();
+    this.#waits.changed();
   }
 
   /** The link is back, and the channel still there: what it is at has to be asked. @throws ERR_TALKSPURT_LINK_* */
   async onSighted(): Promise<void> {
-    if (this.#unicast === null || this.#gone) return;
+    if (this.#gone || (this.#transport === null && !this.#ending.owed)) return;
     try {
       await this.#sight();
     } catch (error) {
       // Hung up meanwhile: its own event says so.
       if (!hasCode(error, 'ERR_TALKSPURT_CALL_GONE')) throw error;
     }
-    this.#unicast.sighted();
+    if (this.#ending.owed) await this.#ending.pay();
+    else this.#unicast?.sighted();
   }
 
   async #sight(): Promise<void> {
@@ -199,6 +203,10 @@ export class FreeswitchLeg implements CallLeg {
       // An event that came with the answer is newer than it.
       if (this.#activity.events !== events) continue;
       this.#activity.onDump(dump);
+      this.#bridge.onSighted(dump);
+      this.#onHeld(dump['Channel-Call-State'] === 'HELD');
+      // Whoever has taken the channel from its park has ended what ran there.
+      if (this.#unended !== null && !isInPark(dump, this.#unended)) this.#unended = null;
       return;
     }
   }
@@ -209,7 +217,6 @@ export class FreeswitchLeg implements CallLeg {
         this.#guard.answered();
         break;
       case 'parked':
-        this.#bridge.onParked();
         this.#guard.parked(happening.mark);
         break;
       case 'unicast-done':
@@ -219,8 +226,11 @@ export class FreeswitchLeg implements CallLeg {
         // Events of an earlier park may still be on their way.
         if (happening.mark === null || happening.mark === this.#guard.parkToken) this.#disturbed(happening.reason);
         break;
+      case 'held':
+        this.#onHeld(happening.held);
+        break;
       case 'digit':
-        if (this.#ending === null) this.#listener?.onDigit(happening.digit, happening.durationMs);
+        if (!this.#ending.begun) this.#listener?.onDigit(happening.digit, happening.durationMs);
         break;
       case 'hangup':
         this.#hungUp(happening.hangupCause);
@@ -228,79 +238,72 @@ export class FreeswitchLeg implements CallLeg {
     }
   }
 
+  /** Somebody has put the caller on hold, or has ended that. */
+  #onHeld(held: boolean): void {
+    this.#sip?.onCallerHeld(held);
+    this.#unicast?.transport.onCallerHeld(held);
+  }
+
   #disturbed(reason: string): void {
     const wasActive = this.#guard.state === 'active';
     this.#guard.disturbed();
-    if (!wasActive || this.#ending !== null) return;
-    if (this.#departed) this.#listener?.onMediaEnded(reason);
-    else this.#unicast?.disturbed(reason);
+    if (wasActive && !this.#ending.begun && !this.#departed) this.#unicast?.disturbed(reason);
   }
 
   #hungUp(hangupCause: number): void {
     if (this.#gone) return;
     this.#gone = true;
+    this.#lifeline.abort(this.#api.goneError());
     this.#guard.hungUp();
     this.#waits.end(this.#api.goneError());
-    if (this.#ending !== null) return;
+    void this.#ending.forgive();
+    if (this.#ending.begun) return;
     if (this.#listener === null) this.#unheardHangup = hangupCause;
     else this.#listener.onHangup(hangupCause);
   }
 
   /** Our last words to the channel, once; then the socket is freed, whatever became of them. */
   async #end(lastWords: () => Promise<void>): Promise<void> {
-    this.#ending ??= this.#runEnd(lastWords);
-    await this.#ending;
+    await this.#ending.run({
+      prepare: async () => {
+        this.#lifeline.abort(this.#api.goneError());
+        await this.#opening;
+        await this.#unicast?.stop();
+      },
+      lastWords,
+      free: async () => {
+        await this.#transport?.close();
+        await this.#sip?.close();
+      },
+    });
   }
 
-  async #runEnd(lastWords: () => Promise<void>): Promise<void> {
-    this.#lifeline.abort(this.#api.goneError());
-    await this.#opening;
-    await this.#unicast?.stop();
-    try {
-      await lastWords();
-    } catch (error) {
-      if (!hasCode(error, 'ERR_TALKSPURT_CALL_GONE')) throw error;
-    } finally {
-      await this.#transport?.close();
-      await this.#sip?.close();
-      // A unicast that may still wait in the switch would meet the next one: the channel stays ours until it is known.
-      if (!this.#guard.pending) await this.#parts.onReleased();
-      else void this.#lingering();
-    }
-  }
-
-  async #lingering(): Promise<void> {
-    const never = (): TalkspurtError => this.#api.late('carry unicast out');
-    try {
-      await this.#waits.wait({
-        condition: () => !this.#guard.pending,
-        limitMs: LIMITS.unicastLingerMs,
-        onTimeout: never,
-      });
-    } catch (error) {
-      if (!(error instanceof TalkspurtError)) throw error;
-      // Gone, or not known even now: the channel cannot be held for ever.
-    }
-    await this.#parts.onReleased();
+  /** A unicast that may still wait in the switch would meet the next one: the channel stays ours until it is known. */
+  async #letGo(): Promise<void> {
+    if (!this.#guard.pending) await this.#parts.onReleased();
+    // Not known even then: the channel cannot be held for ever.
+    else void carriedOut(this.#guard, this.#waits, LIMITS.unicastLingerMs).then(() => this.#parts.onReleased());
   }
 
   /** Parking anew is the one way to end unicast on purpose; it leaves the channel to be used by others. */
   async #stopUnicast(): Promise<void> {
     await this.#settled();
     const { state } = this.#guard;
-    if (this.#departed || (state !== 'activated' && state !== 'active')) return;
+    if (this.#departed || (this.#unended === null && state !== 'activated' && state !== 'active')) return;
+    const mark = this.#unended ?? this.#guard.parkToken;
     try {
       await this.#api.command(parkCommand(this.id, this.#guard.repark()));
+      this.#unended = null;
     } catch (error) {
-      // The channel or the link has gone by itself: there is nothing left that we could stop.
       if (!(error instanceof TalkspurtError)) throw error;
+      // Gone by itself; or it will be, once the link is back.
+      this.#unended = this.#parts.link.up ? null : mark;
     }
   }
 
   async #armUnicast(media: UnicastMediaOptions, signal: AbortSignal): Promise<MediaTransport> {
     try {
-      const first = await this.#openUnicast(media, signal);
-      this.#unicast = this.#rearming(media, first);
+      this.#unicast = this.#rearming(media, await this.#openUnicast(media, signal));
       this.#transport = this.#unicast.transport;
       return this.#transport;
     } catch (error) {
@@ -311,13 +314,12 @@ export class FreeswitchLeg implements CallLeg {
   }
 
   async #openUnicast(media: UnicastMediaOptions, signal: AbortSignal): Promise<MediaTransport> {
-    const { link, clock } = this.#parts;
     return await openUnicast({
       guard: this.#guard,
       waits: this.#waits,
       command: (line) => this.#api.command(line),
-      link,
-      clock,
+      link: this.#parts.link,
+      clock: this.#parts.clock,
       media,
       signal,
       late: (what) => this.#api.late(what),
@@ -333,22 +335,19 @@ export class FreeswitchLeg implements CallLeg {
         mayArm: () => this.#parts.link.up && !this.#departed,
         open: (signal) => this.#openUnicast(media, signal),
         sight: () => this.#sight(),
-        onEnded: (reason) => {
-          if (this.#ending === null && !this.#gone) this.#listener?.onMediaEnded(reason);
-        },
+        onEnded: (reason) => this.#mediaEnded(reason),
       },
       first,
     );
   }
 
   async #openSip(media: SipLegOptions, signal: AbortSignal): Promise<MediaTransport> {
-    const { clock } = this.#parts;
     // The channel leaves whatever park it was in.
     this.#guard.disturbed();
     const opening = openSipLeg({
       ...media,
       uuid: this.id,
-      clock,
+      clock: this.#parts.clock,
       waits: this.#waits,
       settings: this.#bridge,
       command: (line) => this.#api.command(line),
@@ -356,7 +355,7 @@ export class FreeswitchLeg implements CallLeg {
       onEnded: () => this.#sipEnded(),
     });
     const sip = await opening.catch(async (error: unknown) => {
-      await this.#bridge.takeBackWhenParked();
+      await this.#bridge.takeBackWhenLeft();
       throw error;
     });
     this.#sip = sip;
@@ -364,29 +363,38 @@ export class FreeswitchLeg implements CallLeg {
     return sip.transport;
   }
 
-  /** Our end hangs up, and the channel parks. */
-  async #leaveSip(sip: SipMedia): Promise<void> {
-    await sip.close();
-    await this.#bridge.takeBackWhenParked();
-  }
-
   /** The switch ended our leg: because the caller hung up, which is about to be told, or because it was sent elsewhere. */
   #sipEnded(): void {
-    if (this.#ending !== null || this.#gone) return;
+    if (this.#ending.begun || this.#gone) return;
+    this.#sipOver = true;
+    void this.#bridge.takeBackWhenLeft();
     this.#parts.clock.after(LIMITS.hangupEventMs, () => {
-      if (this.#ending === null && !this.#gone) this.#listener?.onMediaEnded('the switch ended the SIP leg');
+      if (!this.#departed) this.#mediaEnded('the switch ended the SIP leg');
     });
+  }
+
+  #mediaEnded(reason: string): void {
+    if (!this.#ending.begun && !this.#gone) this.#listener?.onMediaEnded(reason);
+  }
+
+  /** The channel is about to be sent on. */
+  async #leave(): Promise<void> {
+    this.#departed = true;
+    await this.#unicast?.settled();
+    await this.#settled();
+    await this.#bridge.takeBack();
+  }
+
+  /** …and was not: what it lost of our audio meanwhile comes again, or its end is told. */
+  #comeBack(): void {
+    this.#departed = false;
+    if (this.#sipOver) this.#mediaEnded('the switch ended the SIP leg');
+    else if (this.#sip !== null) void Promise.allSettled([this.#bridge.make()]);
+    else if (this.#guard.state !== 'active') this.#unicast?.disturbed('the channel was taken elsewhere');
   }
 
   /** Waits until a unicast that was written is carried out: nothing may overtake it. */
   async #settled(): Promise<void> {
-    if (!this.#guard.pending || !this.#parts.link.up) return;
-    const onTimeout = (): TalkspurtError => this.#api.late('carry unicast out');
-    const condition = (): boolean => !this.#guard.pending;
-    try {
-      await this.#waits.wait({ condition, limitMs: LIMITS.unicastFirstDatagramMs, onTimeout });
-    } catch (error) {
-      if (!hasCode(error, 'ERR_TALKSPURT_LINK_TIMEOUT') && !hasCode(error, 'ERR_TALKSPURT_CALL_GONE')) throw error;
-    }
+    if (this.#parts.link.up) await carriedOut(this.#guard, this.#waits, LIMITS.unicastFirstDatagramMs);
   }
 }

@@ -7,19 +7,23 @@ import type { Clock } from '../../core/clock.ts';
 import { TalkspurtError, hasCode } from '../../core/errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { MediaTransport } from '../../transport/media-transport.ts';
-import type { AttachRequest, CallLeg, LegListener } from '../switch-adapter.ts';
+import type { AttachRequest, CallLeg, LegListener, RememberedOrders } from '../switch-adapter.ts';
 import { ChannelApi } from './channel-api.ts';
 import { PARK_MARK, channelHappening } from './channel-event.ts';
+import { ChannelEnding } from './channel-ending.ts';
 import { ChannelWaits } from './channel-waits.ts';
 import { checkedDestination, checkedDigits } from './channel-words.ts';
+import { Consultation } from './consultation.ts';
 import type { EslEvent, EslLink } from './esl-link.ts';
 import { hangupCauseName, hangupCauseNumber } from './hangup-cause.ts';
+import { MARKS, OWNER_VARIABLE, isPlain, voiceMarks } from './left-behind-marks.ts';
+import { stopCommand } from './module/module-dialect.ts';
 import { detectModules } from './module/module-detection.ts';
 import type { ModuleDetection } from './module/module-detection.ts';
 import { ModuleMedia } from './module/module-opening.ts';
 import type { ModuleServer } from './module/module-server.ts';
 import type { ModuleTransport } from './module/module-transport.ts';
-import type { Whisper } from './tap-whisper.ts';
+import type { Whisper } from '../whisper.ts';
 
 /** How calls are had through a module. */
 export interface ModuleLegOptions {
@@ -41,6 +45,10 @@ export interface ModuleLegParts {
   readonly to: string;
   readonly variables: ReadonlyMap<string, string>;
   readonly answered: boolean;
+  /** Names our process to those after it; see left-behind-marks.ts. */
+  readonly owner: string;
+  /** The switch has dialled it: only whoever is called can answer it. */
+  readonly dialled?: boolean;
   /** Two people are talking: the channel is left where it is. */
   readonly bridged: boolean;
   readonly link: EslLink;
@@ -57,6 +65,12 @@ export interface ModuleLegParts {
  * A park that speaks silence all the time: what is played has no gaps then, and what mixes has something to mix into. Otherwise
  * as in unicast-opening.ts.
  */
+/** What is set on a channel for a module, and is the channel's own otherwise. */
+const SETTINGS = [
+  ...['park_timeout', 'send_silence_when_idle', 'STREAM_BUFFER_SIZE', 'STREAM_HEART_BEAT', 'STREAM_SUPPRESS_LOG'],
+  ...['STREAM_PLAYBACK', 'STREAM_SAMPLE_RATE', 'STREAM_EXTRA_HEADERS'],
+  ...['MOD_AUDIO_BASIC_AUTH_USERNAME', 'MOD_AUDIO_BASIC_AUTH_PASSWORD'],
+];
 const SPEAKING_PARK = 'unset:park_timeout,set:send_silence_when_idle=-1,set:max_forwards=70';
 
 /** A leg on a channel; made by the adapter. */
@@ -75,11 +89,16 @@ export class ModuleLeg implements CallLeg {
   #parked = false;
   #media: ModuleMedia | null = null;
   #transport: ModuleTransport | null = null;
+  readonly #consultation: Consultation;
+  /** We have sent the channel on. */
+  #departed = false;
   #speaks = false;
   #opening: Promise<unknown> = Promise.resolve();
   #listener: LegListener | null = null;
   #gone = false;
-  #ending: Promise<void> | null = null;
+  readonly #ending: ChannelEnding;
+  /** Something of ours is set on the channel. */
+  #marked = false;
   /** What happened before anybody listened: told at once when somebody does. */
   #unheardHangup: number | null = null;
 
@@ -94,6 +113,17 @@ export class ModuleLeg implements CallLeg {
     const { uuid, switchName, link } = parts;
     this.#api = new ChannelApi({ uuid, switchName, link, gone: () => this.#gone });
     this.#waits = new ChannelWaits(parts.clock);
+    this.#ending = new ChannelEnding({ linkUp: () => link.up, onReleased: () => parts.onReleased() });
+    this.#consultation = new Consultation({
+      ...parts,
+      api: this.#api,
+      waits: this.#waits,
+      leave: () => {
+        this.#departed = true;
+        return Promise.resolve();
+      },
+      comeBack: () => this.#comeBack(),
+    });
   }
 
   listen(listener: LegListener): void {
@@ -106,6 +136,7 @@ export class ModuleLeg implements CallLeg {
   async answer(signal: AbortSignal): Promise<void> {
     if (this.#gone) throw this.#api.goneError();
     if (this.#answered || this.#parts.bridged) return;
+    if (this.#parts.dialled === true) throw this.#api.ringingError();
     await this.#api.command(`uuid_answer ${this.id}`);
     await this.#waits.wait({
       condition: () => this.#answered,
@@ -134,25 +165,49 @@ export class ModuleLeg implements CallLeg {
   }
 
   async transfer(destination: string): Promise<void> {
-    await this.#api.command(`uuid_transfer ${this.id} ${checkedDestination(destination)}`);
+    const checked = checkedDestination(destination);
+    await this.#media?.stop();
+    await this.#clear();
+    await this.#api.command(`uuid_transfer ${this.id} ${checked}`);
+  }
+
+  async consult(destination: string, signal: AbortSignal): Promise<void> {
+    if (this.#parts.bridged) {
+      const message = 'two people are talking already: transfer without attended';
+      throw new TalkspurtError('ERR_TALKSPURT_NOT_SUPPORTED', message);
+    }
+    const consulting = this.#consultation.run(destination, AbortSignal.any([signal, this.#over.signal]));
+    // Nobody lets go of the channel before it is known whose it is.
+    this.#opening = consulting.catch(() => undefined);
+    await consulting;
   }
 
   /** Two people who are talking go on, whatever becomes of us. */
   async hangup(hangupCause: number): Promise<void> {
     await this.#end(async () => {
-      if (!this.#gone && !this.#parts.bridged) {
-        await this.#api.command(`uuid_kill ${this.id} ${hangupCauseName(hangupCause)}`);
-      }
+      if (this.#parts.bridged) await this.#clear();
+      else await this.#api.command(`uuid_kill ${this.id} ${hangupCauseName(hangupCause)}`);
     });
   }
 
   async release(): Promise<void> {
-    await this.#end(() => Promise.resolve());
+    await this.#end(() => this.#clear());
+  }
+
+  /** Somebody lets go of it, or has. */
+  get lettingGo(): boolean {
+    return this.#ending.begun;
+  }
+
+  async remember(profile: string, standing: RememberedOrders): Promise<void> {
+    if (this.#gone || this.#departed || this.#ending.begun || this.#parts.bridged) return;
+    await this.#setMarks(voiceMarks(profile, standing, this.#parts.owner));
   }
 
   /** An event of this channel, CUSTOM ones of the module among them. */
   onEvent(event: EslEvent): void {
     this.#media?.onEvent(event);
+    this.#consultation.onEvent(event);
     const happening = channelHappening(event);
     switch (happening?.kind) {
       case 'answered':
@@ -165,7 +220,7 @@ export class ModuleLeg implements CallLeg {
         this.#disturbed(event, happening.reason);
         break;
       case 'digit':
-        if (this.#ending === null) this.#listener?.onDigit(happening.digit, happening.durationMs);
+        if (!this.#ending.begun) this.#listener?.onDigit(happening.digit, happening.durationMs);
         break;
       case 'hangup':
         this.#hungUp(happening.hangupCause);
@@ -188,11 +243,18 @@ export class ModuleLeg implements CallLeg {
 
   /** The link is back, and the channel still there. What it was taken to meanwhile has to be asked. @throws ERR_TALKSPURT_LINK_* */
   async onSighted(): Promise<void> {
-    if (this.#transport === null || this.#parts.bridged || this.#gone) return;
+    if (this.#gone) return;
+    if (this.#ending.owed) {
+      await this.#ending.pay();
+      return;
+    }
+    if (this.#transport === null || this.#parts.bridged) return;
     try {
       const dump = await this.#api.dump();
-      const here = (dump['Caller-Destination-Number'] ?? '').includes(this.#mark);
-      if (!here || dump['variable_bridge_to'] !== undefined) this.#lost('the channel was taken out of park');
+      // Our own playback is executed in the park.
+      const here = /^(park|playback)$/.test(dump['variable_current_application'] ?? '');
+      const ours = here && dump[`variable_${PARK_MARK}`] === this.#mark && dump['variable_bridge_to'] === undefined;
+      if (!ours) this.#lost('the channel was taken out of park');
     } catch (error) {
       // Hung up meanwhile: its own event says so.
       if (!hasCode(error, 'ERR_TALKSPURT_CALL_GONE')) throw error;
@@ -208,6 +270,9 @@ export class ModuleLeg implements CallLeg {
       play: !bridged || (detection.edition === 'jambonz' && request.mix === 'mono'),
       written: true,
     } as const;
+    // A stream that a process of ours has left behind refuses to be started again.
+    if (this.variables.has(OWNER_VARIABLE)) await link.api(stopCommand(detection, this.id));
+    await this.#setMarks([`${OWNER_VARIABLE}=${this.#parts.owner}`]);
     if (!bridged) await this.#park(signal);
     signal.throwIfAborted();
     const { advertiseHost } = media;
@@ -263,11 +328,17 @@ export class ModuleLeg implements CallLeg {
     if (this.#parts.bridged || !this.#parked) return;
     if (event.name !== 'CHANNEL_UNPARK' && event.name !== 'CHANNEL_BRIDGE') return;
     this.#parked = false;
-    this.#lost(reason);
+    if (!this.#departed) this.#lost(reason);
+  }
+
+  /** Its park is not entered anew: what was lost stays lost. */
+  #comeBack(): void {
+    this.#departed = false;
+    if (!this.#parked) this.#lost('the channel was taken elsewhere');
   }
 
   #lost(reason: string): void {
-    if (this.#transport !== null && this.#ending === null && !this.#gone) this.#listener?.onMediaEnded(reason);
+    if (this.#transport !== null && !this.#ending.begun && !this.#gone) this.#listener?.onMediaEnded(reason);
   }
 
   #hungUp(hangupCause: number): void {
@@ -275,27 +346,41 @@ export class ModuleLeg implements CallLeg {
     this.#gone = true;
     this.#waits.end(this.#api.goneError());
     this.#over.abort(this.#api.goneError());
-    if (this.#ending !== null) return;
+    void this.#ending.forgive();
+    if (this.#ending.begun) return;
     if (this.#listener === null) this.#unheardHangup = hangupCause;
     else this.#listener.onHangup(hangupCause);
   }
 
   /** The module is stopped first; then our last words to the channel, once. */
   async #end(lastWords: () => Promise<void>): Promise<void> {
-    this.#ending ??= this.#runEnd(lastWords);
-    await this.#ending;
+    await this.#ending.run({
+      prepare: async () => {
+        this.#over.abort(this.#api.goneError());
+        await this.#opening;
+        await this.#transport?.close();
+      },
+      lastWords: async () => {
+        if (this.#gone) return;
+        await this.#media?.stop();
+        await lastWords();
+      },
+      free: () => Promise.resolve(),
+    });
   }
 
-  async #runEnd(lastWords: () => Promise<void>): Promise<void> {
-    this.#over.abort(this.#api.goneError());
-    await this.#opening;
-    try {
-      await this.#transport?.close();
-      await lastWords();
-    } catch (error) {
-      if (!hasCode(error, 'ERR_TALKSPURT_CALL_GONE')) throw error;
-    } finally {
-      await this.#parts.onReleased();
+  async #setMarks(list: readonly string[]): Promise<void> {
+    this.#marked = true;
+    await this.#api.command(`uuid_setvar_multi ${this.id} ${list.join(';')}`);
+  }
+
+  /** Gives the channel what was its own, and takes off what is ours. */
+  async #clear(): Promise<void> {
+    if (this.#gone || !this.#marked) return;
+    for (const name of [...SETTINGS, ...MARKS]) {
+      const own = MARKS.includes(name) ? '' : (this.variables.get(name) ?? '');
+      await this.#api.command(`uuid_setvar ${this.id} ${name}${isPlain(own) ? ` ${own}` : ''}`);
     }
+    this.#marked = false;
   }
 }

@@ -74,6 +74,7 @@ export class RearmingTransport implements MediaTransport {
   #timestamp = 0;
   /** When the last frame came; NaN: none yet. */
   #frameMs = Number.NaN;
+  #held = false;
   /** When this piece began, while no frame of it has come; NaN afterwards. */
   #rearmedMs = Number.NaN;
 
@@ -95,15 +96,21 @@ export class RearmingTransport implements MediaTransport {
     return this.#current !== null;
   }
 
-  /** False while disarmed, and for a moment after: the age of the last frame says nothing then. */
+  /** False while disarmed or on hold, and for a moment after: the age of the last frame says nothing then. */
   get expectsFrames(): boolean {
-    if (this.#current === null) return false;
+    if (this.#current === null || this.#held) return false;
     return Number.isNaN(this.#rearmedMs) || this.#clock.nowMs() - this.#rearmedMs > LIMITS.mediaStalledMs;
   }
 
   /** How long no frame has come, ms; 0 before the first. */
   get silentMs(): number {
     return Number.isNaN(this.#frameMs) ? 0 : this.#clock.nowMs() - this.#frameMs;
+  }
+
+  /** The switch says that the caller is on hold, or is no more: meanwhile it need not send. */
+  onCallerHeld(held: boolean): void {
+    if (this.#held && !held) this.#rearmedMs = this.#clock.nowMs();
+    this.#held = held;
   }
 
   /** The switch has ended this piece. */

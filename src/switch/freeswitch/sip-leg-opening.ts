@@ -24,6 +24,8 @@ export interface SipMediaHub {
 /** How one call is to be answered. */
 export interface SipMediaWanted {
   readonly codecs: readonly RtpCodec[];
+  /** The call is not wanted any more: it is let go at once. */
+  readonly signal: AbortSignal;
   onDigit(digit: string, durationMs: number): void;
   onEnded(end: SipEnd): void;
 }
@@ -68,12 +70,13 @@ export async function openSipLeg(opening: SipLegOpening): Promise<SipMedia> {
     await settings.make();
     const variables = `absolute_codec_string=${name},originate_timeout=${RING_SECONDS}`;
     const dial = `{${variables}}sofia/${profile}/${expected.user}@${hub.address}`;
-    settings.leading();
+    settings.leading(expected.user);
     // With a separator of its own: a comma would split the variables too.
-    await command(`uuid_transfer ${uuid} 'm:^:bridge:${dial}^park' inline`);
+    // Each transfer takes one off `max_forwards`, and at zero FreeSWITCH hangs up.
+    await command(`uuid_transfer ${uuid} 'm:^:set:max_forwards=70^bridge:${dial}^park' inline`);
     const call = await expected.call;
     // Digits come as events of the channel, which the switch fires for every way that they can be sent.
-    return await hub.open(call, { codecs, onDigit: () => undefined, onEnded: (end) => opening.onEnded(end) });
+    return await hub.open(call, { codecs, signal, onDigit: () => undefined, onEnded: (end) => opening.onEnded(end) });
   } finally {
     arrived = true;
     waits.changed();

@@ -38,8 +38,13 @@ const aiState = z.discriminatedUnion('scope', [
   }),
   z.strictObject({
     scope: z.literal('order'),
-    order: z.enum(['pause', 'mute-user', 'mute-agent', 'mask']).describe("Operator's order"),
+    order: z.enum(['pause', 'mute-user', 'mute-agent', 'mask', 'hold']).describe("Operator's order"),
     on: z.boolean(),
+  }),
+  z.strictObject({
+    scope: z.literal('transfer'),
+    stage: z.enum(['dialling', 'joined', 'failed']).describe('What becomes of an attended transfer'),
+    error: errorCode.optional(),
   }),
 ]);
 

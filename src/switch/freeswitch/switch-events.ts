@@ -130,6 +130,10 @@ export class SwitchEventSink implements EventSink {
         });
       case 'order':
         return this.#own(call, 'ai_state', { scope: 'order', order: event.order, on: event.on });
+      case 'transfer': {
+        const failed = event.error === undefined ? {} : { error: event.error.code };
+        return this.#own(call, 'ai_state', { scope: 'transfer', stage: event.stage, ...failed });
+      }
       case 'barge-in': {
         const body = { stop_ms: event.stopMs, played_ms: event.playedMs, dropped_ms: event.droppedMs };
         return this.#own(call, 'barge_in', body);

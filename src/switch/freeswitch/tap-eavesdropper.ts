@@ -7,11 +7,12 @@ import type { Clock } from '../../core/clock.ts';
 import { TalkspurtError, asTalkspurtError } from '../../core/errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { MediaTransport } from '../../transport/media-transport.ts';
+import type { Whisper } from '../whisper.ts';
 import { channelHappening } from './channel-event.ts';
 import type { EslEvent, EslLink } from './esl-link.ts';
 import type { EavesdropPath, TapChannels, TapTarget } from './tap-path.ts';
 import { whisperDigit, whisperPart, whisperVariables } from './tap-whisper.ts';
-import type { Hears, Whisper } from './tap-whisper.ts';
+import type { Hears } from './tap-whisper.ts';
 
 /** What a tap does, whichever way it is had. */
 export interface Tap {

@@ -8,6 +8,9 @@ import { TalkspurtError, asTalkspurtError, hasCode } from '../../core/errors.ts'
 import { LIMITS } from '../../limits.ts';
 import type { MediaTransport } from '../../transport/media-transport.ts';
 import type { AttachRequest, CallLeg, LegListener } from '../switch-adapter.ts';
+import { hearApart, hearCaller } from '../tap-pair.ts';
+import type { TapTransport } from '../tap-pair.ts';
+import type { Whisper } from '../whisper.ts';
 import { channelHappening } from './channel-event.ts';
 import type { EslEvent, EslLink } from './esl-link.ts';
 import type { LegMediaOptions } from './freeswitch-leg.ts';
@@ -17,12 +20,10 @@ import type { Tap } from './tap-eavesdropper.ts';
 import { FifoTap } from './tap-fifo.ts';
 import type { FifoOptions } from './tap-fifo.ts';
 import { LoopbackPath, checkLoopbackRate } from './tap-loopback-path.ts';
-import { hearApart, hearCaller } from './tap-pair.ts';
-import type { TapTransport } from './tap-pair.ts';
 import type { EavesdropPath, TapChannels, TapTarget } from './tap-path.ts';
 import { SipPath } from './tap-sip-path.ts';
 import { whisperPart } from './tap-whisper.ts';
-import type { Hears, Whisper } from './tap-whisper.ts';
+import type { Hears } from './tap-whisper.ts';
 
 /** How a tap's audio is to be had: as that of legs (`unicast` goes by a loopback), or from a recording on this host. */
 export type TapMediaOptions = LegMediaOptions | ({ readonly kind: 'record-fifo' } & FifoOptions);
@@ -38,6 +39,8 @@ export interface TapLegParts {
   readonly clock: Clock;
   readonly media: TapMediaOptions;
   readonly request: AttachRequest;
+  /** Names our process on eavesdroppers to those after it; see left-behind-marks.ts. */
+  readonly owner: string;
   /** Whom the agent speaks to at first; default: the caller. */
   readonly whisper?: Whisper;
   /** Has the events of our own eavesdroppers delivered. Those of the call itself come by {@link TapLeg.onEvent}. */
@@ -83,6 +86,11 @@ export class TapLeg implements CallLeg {
     this.to = parts.to;
     this.variables = parts.variables;
     this.#whisper = parts.whisper ?? 'caller';
+  }
+
+  /** Somebody lets go of it, or has. */
+  get lettingGo(): boolean {
+    return this.#ending !== null;
   }
 
   /** Whom the agent speaks to. */
@@ -220,8 +228,8 @@ export class TapLeg implements CallLeg {
 
   #makePath(media: LegMediaOptions, target: TapTarget, onEnded: (reason: string) => void): EavesdropPath {
     if (media.kind === 'sip') return new SipPath({ sip: media, target, onEnded });
-    const { switchName, link, clock, channels } = this.#parts;
-    return new LoopbackPath({ switchName, link, clock, media, channels, target, onEnded });
+    const { switchName, link, clock, channels, owner } = this.#parts;
+    return new LoopbackPath({ switchName, link, clock, media, channels, target, owner, onEnded });
   }
 
   /** @throws ERR_TALKSPURT_MEDIA_FORMAT when the parties came in different formats, which one switch does not do */

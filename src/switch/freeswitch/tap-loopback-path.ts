@@ -8,6 +8,7 @@ import type { MediaTransport } from '../../transport/media-transport.ts';
 import type { EslLink } from './esl-link.ts';
 import { isChannelId } from './esl-command-text.ts';
 import { FreeswitchLeg } from './freeswitch-leg.ts';
+import { OWNER_VARIABLE, TAP_NAME } from './left-behind-marks.ts';
 import { orAborted } from './tap-path.ts';
 import type { EavesdropPath, TapChannels, TapTarget } from './tap-path.ts';
 import type { UnicastMediaOptions } from './unicast-opening.ts';
@@ -20,6 +21,8 @@ export interface LoopbackPathParts {
   readonly media: UnicastMediaOptions;
   readonly channels: TapChannels;
   readonly target: TapTarget;
+  /** Names our process on the eavesdropper to those after it. */
+  readonly owner: string;
   /** The path ended, and not by `close`. May be called more than once. */
   onEnded(reason: string): void;
 }
@@ -31,12 +34,13 @@ const USUAL_RATE_HZ = 8000;
 export class LoopbackPath implements EavesdropPath {
   /** An application needs no dialplan. */
   readonly dial = 'loopback/app=park';
-  readonly variables: readonly string[] = [];
+  readonly variables: readonly string[];
   readonly #parts: LoopbackPathParts;
   #leg: FreeswitchLeg | null = null;
 
   constructor(parts: LoopbackPathParts) {
     this.#parts = parts;
+    this.variables = [`origination_caller_id_name=${TAP_NAME}`, `${OWNER_VARIABLE}=${parts.owner}`];
   }
 
   async open(uuid: string, originated: Promise<void>, signal: AbortSignal): Promise<MediaTransport> {
@@ -76,7 +80,7 @@ export class LoopbackPath implements EavesdropPath {
   }
 
   #makeLeg(uuid: string): FreeswitchLeg {
-    const { switchName, link, clock, media } = this.#parts;
+    const { switchName, link, clock, media, owner } = this.#parts;
     const leg = new FreeswitchLeg({
       uuid,
       switchName,
@@ -85,6 +89,7 @@ export class LoopbackPath implements EavesdropPath {
       variables: new Map(),
       // It is parked in early media, as every loopback that runs an application.
       answered: false,
+      owner,
       link,
       clock,
       media: { kind: 'unicast', ...media },

@@ -44,6 +44,7 @@ export class SipPath implements EavesdropPath {
       const call = await this.#expected.call;
       const media = await this.#parts.sip.hub.open(call, {
         codecs: this.#codec.codecs,
+        signal,
         onDigit: () => undefined,
         onEnded: () => {
           if (!this.#closed) this.#parts.onEnded('the switch ended the SIP call of the eavesdropper');

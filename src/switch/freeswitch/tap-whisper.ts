@@ -1,17 +1,15 @@
 /** Whom an eavesdropper whispers to, in FreeSWITCH's words. */
 
-/** Whose ear: `caller` is the party of the tapped channel itself, `other` whoever it is bridged to. */
-export type Whisper = 'none' | 'caller' | 'other' | 'both';
+import type { Whisper } from '../whisper.ts';
 
-/** Every {@link Whisper}. */
-export const WHISPERS: readonly Whisper[] = ['none', 'other', 'caller', 'both'];
+const DIGITS: Readonly<Record<Whisper, string>> = { none: '0', other: '1', caller: '2', both: '3' };
 
 /**
  * The key that an eavesdropper is sent for it. To `eavesdrop` the A leg is what the tapped channel says, into which it mixes
  * what the other party hears.
  */
 export function whisperDigit(whisper: Whisper): string {
-  return String(WHISPERS.indexOf(whisper));
+  return DIGITS[whisper];
 }
 
 /** Variables of an eavesdropper that begins so, as `name=value`. */

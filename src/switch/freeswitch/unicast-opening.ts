@@ -49,6 +49,12 @@ export function parkCommand(uuid: string, mark: string): string {
   return `uuid_transfer ${uuid} ${QUIET_PARK},set:${PARK_MARK}=${mark},park inline`;
 }
 
+/** Whether a channel, of which the switch says `channel`, is in the park that {@link parkCommand} sent it to with `mark`. */
+export function isInPark(channel: Readonly<Record<string, string | undefined>>, mark: string): boolean {
+  const { [`variable_${PARK_MARK}`]: own, variable_current_application: application } = channel;
+  return own === mark && application === 'park' && channel['Channel-State'] === 'CS_EXECUTE';
+}
+
 /**
  * Opens the audio of an answered channel. When it rejects, its socket is freed; what the switch was told is for the
  * caller to take back.

@@ -10,7 +10,7 @@ import { openSipMedia } from './sip-media.ts';
 import type { SipMedia, SipMediaOptions } from './sip-media.ts';
 
 /** How the calls of an adapter are answered. */
-export type SipAnswering = Omit<SipMediaOptions, 'onDigit' | 'onEnded'>;
+export type SipAnswering = Omit<SipMediaOptions, 'onDigit' | 'onEnded' | 'signal'>;
 
 /** What a leg is made of. */
 export interface SipLegParts {
@@ -39,6 +39,7 @@ export class SipLeg implements CallLeg {
   #media: SipMedia | null = null;
   /** Somebody let go of it: nothing more is told. */
   #letGo = false;
+  readonly #lifeline = new AbortController();
   #ending: Promise<void> | null = null;
   #gone = false;
   #over = false;
@@ -140,6 +141,7 @@ export class SipLeg implements CallLeg {
     try {
       this.#media = await openSipMedia(call, {
         ...media,
+        signal: this.#lifeline.signal,
         onDigit: (digit, durationMs) => this.#onDigit(digit, durationMs),
         onEnded: (end) => this.#onEnded(end),
       });
@@ -182,7 +184,11 @@ export class SipLeg implements CallLeg {
 
   async #runEnd(hangupCause: number, giveUp: () => Promise<void>): Promise<void> {
     this.#left();
-    if (this.#media === null) await giveUp();
+    if (this.#media === null) {
+      // Answered, and not acknowledged: a goodbye may have to wait for half a minute, and we do not.
+      void giveUp();
+      this.#lifeline.abort(this.#goneError());
+    }
     try {
       const media = await this.#opening;
       await media?.close(hangupCause);

@@ -3,11 +3,13 @@ import type { Clock } from '../../core/clock.ts';
 import { TalkspurtError, asTalkspurtError } from '../../core/errors.ts';
 import type { ErrorCode } from '../../core/errors.ts';
 import type { PtimeMs } from '../../core/media.ts';
+import { LIMITS } from '../../limits.ts';
 import type { SipCall, SipEnd } from '../../sip/sip-call.ts';
 import type { MediaTransport } from '../../transport/media-transport.ts';
 import type { RtpCodec, RtpMedia } from '../../transport/rtp-media.ts';
 import type { RtpPortPair, RtpPortPool } from '../../transport/rtp-port-pool.ts';
 import { RtpTransport } from '../../transport/rtp-transport.ts';
+import type { RtpTransportOptions } from '../../transport/rtp-transport.ts';
 import type { WireCodec } from '../../transport/rtp-wire-format.ts';
 import { acceptAnswer, answerOffer, makeOffer } from '../../transport/sdp-answer.ts';
 import type { SdpHistory, SdpLocal, SdpOffer } from '../../transport/sdp-answer.ts';
@@ -27,6 +29,8 @@ export interface SipMediaOptions {
   readonly g722?: () => CallCodec;
   /** IP address that the far end is to send to; absent: the one that the ports are bound to. */
   readonly advertiseHost?: string;
+  /** Whoever wants the call gives it up while it is being answered: it is let go at once, and told so in its own time. */
+  readonly signal?: AbortSignal;
   onDigit(digit: string, durationMs: number): void;
   /** The dialog is over, and not by {@link SipMedia.close}. Called once at most. */
   onEnded(end: SipEnd): void;
@@ -39,21 +43,30 @@ export interface SipMedia {
   readonly held: boolean;
   /** RFC 4733, between our frames. */
   sendDigits(digits: string): Promise<void>;
+  /** The switch itself says that its caller is on hold, or is no more: until then no audio is expected. */
+  onCallerHeld(held: boolean): void;
   /** Says goodbye and frees the ports. Twice is harmless. */
   close(hangupCause?: number): Promise<void>;
 }
 
 /**
  * Answers `call`; resolves when the far end knows. When it rejects, the call was refused and nothing is left.
- * @throws ERR_TALKSPURT_MEDIA_FORMAT (the far end is told 488), ERR_TALKSPURT_PORTS_EXHAUSTED (503), ERR_TALKSPURT_CALL_GONE
+ * @throws ERR_TALKSPURT_MEDIA_FORMAT (the far end is told 488), ERR_TALKSPURT_PORTS_EXHAUSTED (503), ERR_TALKSPURT_CALL_GONE,
+ *   or the signal's reason
  */
 export async function openSipMedia(call: SipCall, options: SipMediaOptions): Promise<SipMedia> {
   const media = new OpenSipMedia(call, options);
+  const { signal } = options;
+  const onAbort = (): void => media.abandon();
+  signal?.addEventListener('abort', onAbort, { once: true });
   try {
+    if (signal?.aborted === true) onAbort();
     await media.open();
   } catch (error) {
     await media.discard(asTalkspurtError(error));
-    throw asTalkspurtError(error);
+    throw asTalkspurtError(signal?.aborted === true ? signal.reason : error);
+  } finally {
+    signal?.removeEventListener('abort', onAbort);
   }
   return media;
 }
@@ -78,7 +91,7 @@ class OpenSipMedia implements SipMedia {
   readonly #call: SipCall;
   readonly #options: SipMediaOptions;
   #ports: RtpPortPair | null = null;
-  #transport: RtpTransport | null = null;
+  #transport: CallTransport | null = null;
   #codec: CallCodec | null = null;
   #history: SdpHistory | null = null;
   /** Our offer in a re-INVITE that came without one. */
@@ -130,6 +143,15 @@ class OpenSipMedia implements SipMedia {
     if (this.#ended) throw gone();
   }
 
+  /**
+   * Whoever wanted it has gone. An answer that is not acknowledged allows no goodbye for half a minute (RFC 3261 section 15):
+   * that is left to the dialog.
+   */
+  abandon(): void {
+    this.#closing = true;
+    void this.#call.hangup();
+  }
+
   /** What was begun is undone, and the far end learns why. */
   async discard(error: TalkspurtError): Promise<void> {
     this.#closing = true;
@@ -141,6 +163,10 @@ class OpenSipMedia implements SipMedia {
   async sendDigits(digits: string): Promise<void> {
     if (this.#transport === null || this.#ended) throw gone();
     await this.#transport.sendDigits(digits);
+  }
+
+  onCallerHeld(held: boolean): void {
+    this.#transport?.onCallerHeld(held);
   }
 
   close(hangupCause?: number): Promise<void> {
@@ -168,7 +194,7 @@ class OpenSipMedia implements SipMedia {
     const { clock, sources, g722 } = this.#options;
     if (media.codec === 'g722') this.#codec = g722?.() ?? null;
     this.#history = history;
-    this.#transport = new RtpTransport({
+    this.#transport = new CallTransport({
       clock,
       ports,
       media,
@@ -227,6 +253,29 @@ class OpenSipMedia implements SipMedia {
     if (this.#ended) return;
     this.#ended = true;
     if (!this.#closing) this.#options.onEnded(end);
+  }
+}
+
+/** Audio of a call whose switch tells of hold by other ways than SIP. */
+class CallTransport extends RtpTransport {
+  readonly #clock: Clock;
+  #held = false;
+  /** When the hold ended: the first frame takes its time. */
+  #resumedMs = Number.NaN;
+
+  constructor(options: RtpTransportOptions) {
+    super(options);
+    this.#clock = options.clock;
+  }
+
+  override get expectsFrames(): boolean {
+    if (this.#held || !super.expectsFrames) return false;
+    return Number.isNaN(this.#resumedMs) || this.#clock.nowMs() - this.#resumedMs > LIMITS.mediaStalledMs;
+  }
+
+  onCallerHeld(held: boolean): void {
+    if (this.#held && !held) this.#resumedMs = this.#clock.nowMs();
+    this.#held = held;
   }
 }
 

@@ -41,6 +41,11 @@ export class SipRendezvous {
     return this.#waiting.size;
   }
 
+  /** Whether a call to this user is waited for: only whom we have told of it can know it. */
+  expects(user: string): boolean {
+    return this.#waiting.has(user);
+  }
+
   /** A call that a switch is about to be asked for; given up after `withinMs`. */
   expect(withinMs: number = LIMITS.mediaOpenMs): ExpectedCall {
     const user = `${TOKEN_PREFIX}${randomBytes(16).toString('hex')}`;

@@ -39,15 +39,22 @@ export interface RunningAsterisk {
   stop(): Promise<void>;
 }
 
-/** Boots one with chan_pjsip, and listens to the events of the ARI application `test`. */
-export async function startAsterisk(): Promise<RunningAsterisk> {
+/** Boots one with chan_pjsip, and listens to the events of the ARI application `test`. `settings`: see start-asterisk.sh. */
+export async function startAsterisk(settings: Readonly<Record<string, string>> = {}): Promise<RunningAsterisk> {
   const folder = mkdtempSync(join(tmpdir(), 'talkspurt-asterisk-'));
-  const [httpPort, sipPort] = [await freePort(), await freePort()];
+  const httpPort = Number(settings['AST_HTTP'] ?? (await freePort()));
+  const sipPort = await freePort();
   const rtp = 24_000 + (process.pid % 500) * 20;
   const { status, stdout, stderr } = spawnSync('bash', [script, folder, distribution], {
     encoding: 'utf8',
     timeout: 60_000,
-    env: { ...process.env, AST_HTTP: String(httpPort), AST_SIP: String(sipPort), AST_RTP: `${rtp}-${rtp + 99}` },
+    env: {
+      ...process.env,
+      AST_HTTP: String(httpPort),
+      AST_SIP: String(sipPort),
+      AST_RTP: `${rtp}-${rtp + 99}`,
+      ...settings,
+    },
   });
   const pid = existsSync(join(folder, 'pid')) ? Number(readFileSync(join(folder, 'pid'), 'utf8')) : 0;
   let socket: WebSocket | null = null;

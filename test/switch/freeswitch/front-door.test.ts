@@ -281,7 +281,7 @@ test('Tab: our words, the switch’s, and both', async () => {
       );
       assert.is(
         await api(operator, 'console_complete uuid_audio_stream ', false),
-        '\n\n[               abc-1]\t[               drain]\t[       global_health]\t[                help]\t\n[                list]\t[              reload]\t[             version]\t\n\n',
+        '\n\n[               abc-1]\t[               drain]\t[       global_health]\t[                help]\t\n[                list]\t[           originate]\t[              reload]\t[             version]\t\n\n\n',
       );
       assert.is(
         await api(operator, 'console_complete c=19;uuid_audio_stream lixyz', false),

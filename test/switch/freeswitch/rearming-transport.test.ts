@@ -187,4 +187,22 @@ test('close waits for every piece, and takes none any more', async () => {
   await path.close();
 });
 
+test('a caller on hold need not be heard, nor in the first moment after', () => {
+  const one = new FakeTransport();
+  const { clock, path } = bench(one);
+  deliver(one, clock, 3);
+  assert.is(path.expectsFrames, true);
+  path.onCallerHeld(true);
+  clock.advance(60_000);
+  assert.is(path.expectsFrames, false);
+  path.onCallerHeld(false);
+  assert.is(path.expectsFrames, false, 'the last frame is a minute old');
+  clock.advance(LIMITS.mediaStalledMs + 1);
+  assert.is(path.expectsFrames, true);
+  path.onCallerHeld(true);
+  path.onCallerHeld(false);
+  deliver(one, clock, 1, 4);
+  assert.is(path.expectsFrames, true, 'it is heard again');
+});
+
 test.run();

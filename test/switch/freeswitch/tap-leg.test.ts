@@ -2,7 +2,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { TalkspurtError } from '../../../src/core/errors.ts';
-import { WHISPERS } from '../../../src/switch/freeswitch/tap-whisper.ts';
+import { WHISPERS } from '../../../src/switch/whisper.ts';
 import {
   AGENT_HZ,
   CALLER_HZ,

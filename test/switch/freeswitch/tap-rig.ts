@@ -131,6 +131,7 @@ export async function withBridgedCall(run: (rig: TapRig) => Promise<void>, rateH
         media: LOOPBACK,
         request: { mix: 'mixed', sampleRateHz: null },
         channels,
+        owner: 'host/fs/1/run',
         onReleased: async () => {
           told.push('released');
           await channels.unwatch(caller.uuid);

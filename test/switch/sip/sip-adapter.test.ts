@@ -7,7 +7,7 @@ import { Gateway } from '../../../src/gateway.ts';
 import { SipAdapter } from '../../../src/switch/sip/sip-adapter.ts';
 import type { CallLeg, SwitchSink } from '../../../src/switch/switch-adapter.ts';
 import { FakeBackend, FakeDspPool, RecordingEvents } from '../../sim/fake-peers.ts';
-import { fieldOf, request, response, statusOf } from '../../sip/scripted-peer.ts';
+import { fieldOf, request, response, statusOf, toTagOf } from '../../sip/scripted-peer.ts';
 import { packet, read, event } from '../../transport/rtp-rig.ts';
 import { SipRig, audioPort, bodyOf, sdp, until } from './sip-rig.ts';
 import type { Dialog } from './sip-rig.ts';
@@ -196,6 +196,21 @@ test('hangup says why, once; nothing is told of our own doing', async () => {
   const hungUp = Promise.all([leg.hangup(41), leg.hangup(16), leg.release()]);
   assert.is(await rig.answer('BYE'), 'BYE Q.850;cause=41');
   await hungUp;
+  assert.equal(told, []);
+});
+
+test('let go of before the ACK: not waited for, and the far end is told when it may be, with the cause', async () => {
+  const { callId } = await rig.invite();
+  listenTo(legs[0]!);
+  const answered = codeOf(legs[0]!.answer(never));
+  const ok = await rig.peer.next();
+  assert.is(statusOf(ok), 200);
+  await legs[0]!.hangup(41);
+  assert.is(await answered, 'ERR_TALKSPURT_CALL_GONE');
+  assert.is(rig.ports.inUse, 0);
+  assert.is(adapter.legCount, 0);
+  rig.peer.send(request(rig.peer, 'ACK', { branch: 'late', callId, toTag: toTagOf(ok) }));
+  assert.is(await rig.answer('BYE'), 'BYE Q.850;cause=41');
   assert.equal(told, []);
 });
 

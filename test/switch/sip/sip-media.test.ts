@@ -1,11 +1,12 @@
 /** One call's media, from INVITE to BYE, with a far end that is scripted byte for byte. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { hasCode } from '../../../src/core/errors.ts';
+import { TalkspurtError, hasCode } from '../../../src/core/errors.ts';
 import type { ErrorCode } from '../../../src/core/errors.ts';
+import { LIMITS } from '../../../src/limits.ts';
 import { openSipMedia } from '../../../src/switch/sip/sip-media.ts';
 import type { SipMedia, SipMediaOptions } from '../../../src/switch/sip/sip-media.ts';
-import { bodyOf, fieldOf, statusOf } from '../../sip/scripted-peer.ts';
+import { bodyOf, fieldOf, request, statusOf, toTagOf } from '../../sip/scripted-peer.ts';
 import { event, packet, read } from '../../transport/rtp-rig.ts';
 import { SipRig, audioPort, sdp, until } from './sip-rig.ts';
 import type { Dialog } from './sip-rig.ts';
@@ -283,6 +284,49 @@ test('no ACK: the call is over, and nothing is left', async () => {
   assert.equal(rig.ends, [{ by: 'timeout', hangupCause: 102 }]);
 });
 
+test('given up before the ACK: let go at once, and the far end is told when it may be (section 15)', async () => {
+  const { call, callId } = await rig.invite();
+  const given = new AbortController();
+  const opening = openSipMedia(call!, { ...rig.media, signal: given.signal }).catch((error: unknown) => error);
+  const ok = await rig.peer.next();
+  assert.is(statusOf(ok), 200);
+  const reason = new TalkspurtError('ERR_TALKSPURT_CALL_GONE', 'stopped');
+  given.abort(reason);
+  assert.is(await opening, reason);
+  assert.is(rig.ports.inUse, 0);
+  assert.equal(rig.ends, []);
+  rig.bench.clock.advance(500);
+  assert.is(statusOf(await rig.peer.next()), 200, 'no BYE may come before the ACK');
+  rig.peer.send(request(rig.peer, 'ACK', { branch: 'late', callId, toTag: toTagOf(ok) }));
+  assert.match(await rig.answer('BYE'), /^BYE/);
+});
+
+test('given up before the answer: refused, and no port is bound', async () => {
+  const { call } = await rig.invite();
+  const signal = AbortSignal.abort(new TalkspurtError('ERR_TALKSPURT_CALL_GONE', 'stopped'));
+  assert.is(await failure(openSipMedia(call!, { ...rig.media, signal })), 'ERR_TALKSPURT_CALL_GONE');
+  assert.ok(statusOf(await rig.peer.next()) >= 400);
+  assert.is(rig.ports.inUse, 0);
+});
+
+test('a switch that says by itself that its caller is on hold: nothing is expected, nor in the first moment after', async () => {
+  const { media, dialog } = await open();
+  const expected = (): boolean | undefined => media.transport.expectsFrames;
+  assert.is(expected(), true);
+  media.onCallerHeld(true);
+  rig.bench.clock.advance(60_000);
+  assert.is(expected(), false);
+  media.onCallerHeld(false);
+  assert.is(expected(), false, 'the last frame is a minute old');
+  rig.bench.clock.advance(LIMITS.mediaStalledMs + 1);
+  assert.is(expected(), true);
+  media.onCallerHeld(false);
+  assert.is(expected(), true, 'said twice');
+  dialog.send('BYE');
+  await rig.peer.next();
+  await media.close();
+});
+
 test('G.722 has a codec of its own, given back once', async () => {
   let codecs = 0;
   let released = 0;
@@ -312,7 +356,6 @@ test('G.722 has a codec of its own, given back once', async () => {
 });
 
 test('no codec is left for a call that wants one: 503', async () => {
-  const { TalkspurtError } = await import('../../../src/core/errors.ts');
   const g722 = (): never => {
     throw new TalkspurtError('ERR_TALKSPURT_DSP_POOL_EMPTY', 'none is left');
   };

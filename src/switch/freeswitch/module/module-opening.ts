@@ -208,11 +208,24 @@ export class ModuleMedia {
     }
   }
 
-  /** `-ERR` when it has ended already, which is what was wanted. */
-  async #stop(): Promise<void> {
+  /**
+   * Stops what runs on the channel, if anything of ours does; what could not be said for want of a link is said then.
+   * @throws ERR_TALKSPURT_LINK_*
+   */
+  async stop(): Promise<void> {
     if (!this.#started) return;
+    const { link, detection, uuid } = this.#options;
+    // `-ERR` when it has ended already, which is what was wanted.
+    await link.api(stopCommand(detection, uuid));
     this.#started = false;
-    await this.#quietly(stopCommand(this.#options.detection, this.#options.uuid));
+  }
+
+  async #stop(): Promise<void> {
+    try {
+      await this.stop();
+    } catch (error) {
+      this.#fault(error);
+    }
   }
 }
 

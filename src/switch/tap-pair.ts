@@ -1,14 +1,14 @@
 /**
  * Both parties of a tapped call, apart: two paths that began at different moments, as one that begins once.
  *
- * How does it work? Frames are dropped until both paths flow; then both are numbered from one, so that frames of one number
- *   arrived within half a ptime of each other. From there on each path's own numbers go on: what is lost of one is a gap of
+ * How does it work? Frames are dropped until both paths flow, a ptime after a ptime: what comes in a heap has waited somewhere, and
+ *   is old. Then both are numbered from one, so that frames of one number arrived within half a ptime of each other. From there on each path's own numbers go on: what is lost of one is a gap of
  *   that one, and moves nothing.
  */
-import type { MediaFormat } from '../../core/media.ts';
-import { frameSamples } from '../../core/media.ts';
-import { LIMITS } from '../../limits.ts';
-import type { MediaSink, MediaTransport, MediaTransportStats, PathQuality } from '../../transport/media-transport.ts';
+import type { MediaFormat } from '../core/media.ts';
+import { frameSamples } from '../core/media.ts';
+import { LIMITS } from '../limits.ts';
+import type { MediaSink, MediaTransport, MediaTransportStats, PathQuality } from '../transport/media-transport.ts';
 
 /** Both parties, apart: the caller's path, with the other party's as its `other`. It owns both. */
 export function hearApart(caller: MediaTransport, other: MediaTransport): TapTransport {
@@ -42,8 +42,9 @@ class PairGate {
     const [first, second] = this.sides;
     const other = first === side ? second : first;
     if (other === undefined) return (this.open = true);
+    side.note(nowMs);
     const age = nowMs - other.frameMs;
-    if (age < 2 * this.#ptimeMs) {
+    if (side.flows && other.flows && age < 2 * this.#ptimeMs) {
       this.open = true;
       // The other's frame of a moment ago was the pair of this one: the next two are the first pair.
       return age > this.#ptimeMs / 2;
@@ -63,8 +64,10 @@ class GatedTransport implements MediaTransport {
   readonly #frameSamples: number;
   #offset: number | null = null;
   #timestampOffset = 0;
-  /** When the last frame came that was held back; NaN: none. */
+  /** When the last frame came before the gate opened; NaN: none. */
   frameMs = Number.NaN;
+  /** It came about a ptime after the one before it. */
+  flows = false;
   /** Frames before the gate opened. */
   heldBack = 0;
 
@@ -92,7 +95,6 @@ class GatedTransport implements MediaTransport {
     this.#inner.start({
       onFrame: (payload, sequenceNumber, timestamp, nowMs) => {
         if (!this.#gate.passes(this, nowMs)) {
-          this.frameMs = nowMs;
           this.heldBack += 1;
           return;
         }
@@ -105,6 +107,14 @@ class GatedTransport implements MediaTransport {
       },
       onLost: (error) => sink.onLost(error),
     });
+  }
+
+  /** A frame has come while the gate is shut. Hot path. */
+  note(nowMs: number): void {
+    const gapMs = nowMs - this.frameMs;
+    const { ptimeMs } = this.format;
+    this.flows = gapMs > ptimeMs / 2 && gapMs < 1.5 * ptimeMs;
+    this.frameMs = nowMs;
   }
 
   send(payload: Uint8Array, startsTalkspurt: boolean): void {

@@ -1,9 +1,9 @@
 /** Two paths that begin at different moments become one beginning. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { MediaSink, MediaTransport } from '../../../src/transport/media-transport.ts';
-import { hearApart, hearCaller } from '../../../src/switch/freeswitch/tap-pair.ts';
-import { LIMITS } from '../../../src/limits.ts';
+import type { MediaSink, MediaTransport } from '../../src/transport/media-transport.ts';
+import { hearApart, hearCaller } from '../../src/switch/tap-pair.ts';
+import { LIMITS } from '../../src/limits.ts';
 
 /** A path in the hands of a test. */
 class HandPath implements MediaTransport {
@@ -74,12 +74,31 @@ for (const phaseMs of [0, 1, 5, 9, 10, 11, 15, 19]) {
 test('what is lost of one path is a gap of that path, across the wrap of its numbers', () => {
   const { caller, other, heard, otherHeard } = pair();
   for (let tick = 0; tick < 10; tick += 1) {
-    if (tick !== 6) caller.frame(65_533 + tick, 1000 + tick * 20);
+    if (tick !== 7) caller.frame(65_533 + tick, 1000 + tick * 20);
     other.frame(5 + tick, 1008 + tick * 20);
   }
   assert.equal(heard.map(({ number }) => number).slice(0, 7), [1, 2, 3, 4, 5, 7, 8]);
   assert.equal(otherHeard.map(({ number }) => number).slice(0, 7), [1, 2, 3, 4, 5, 6, 7]);
 });
+
+for (const waiting of [1, 2, 5]) {
+  test(`what has waited is old, and is nobody's pair: ${waiting + 1} frames in one heap`, () => {
+    const { caller, other, heard, otherHeard } = pair();
+    // The other's clock: its frame 40 + n is of the moment 1000 + 20 n.
+    for (let tick = 0; tick < waiting; tick += 1) caller.frame(tick, 1000 + waiting * 20 + tick * 0.1);
+    for (let tick = 0; tick < 30; tick += 1) {
+      if (tick >= waiting) caller.frame(tick, 1001 + tick * 20);
+      other.frame(tick, 1000 + tick * 20 + 4);
+    }
+    const first = [heard[0]!, otherHeard[0]!];
+    assert.equal(
+      first.map(({ number }) => number),
+      [1, 1],
+    );
+    assert.ok(Math.abs(first[0]!.atMs - first[1]!.atMs) <= 10);
+    assert.ok(heard.length > 20);
+  });
+}
 
 test('a party that does not come does not keep the caller from being heard', () => {
   const { caller, other, heard, otherHeard } = pair();

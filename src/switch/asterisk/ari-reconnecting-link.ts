@@ -1,0 +1,172 @@
+/** The life of an ARI link: dialled, proven, and dialled again, whoever speaks the wire. */
+import { randomUUID } from 'node:crypto';
+import { Backoff } from '../../core/backoff.ts';
+import type { Clock, Timer } from '../../core/clock.ts';
+import { asTalkspurtError, hasCode } from '../../core/errors.ts';
+import type { TalkspurtError } from '../../core/errors.ts';
+import { LIMITS } from '../../limits.ts';
+import type { AriConnection, AriDial } from './ari-connection.ts';
+import type { AriEvent, AriLink, AriLinkListener, AriRequest } from './ari-link.ts';
+import { NOT_INSTALLED, REPLACED, down, protocolError, readOnly } from './ari-link-error.ts';
+
+/** The port over any {@link AriDial}. */
+export class AriReconnectingLink implements AriLink {
+  readonly name: string;
+  readonly app: string;
+  readonly #clock: Clock;
+  readonly #dial: AriDial;
+  readonly #backoff: Backoff;
+  readonly #closing = new AbortController();
+  #listener: AriLinkListener | null = null;
+  #connection: AriConnection | null = null;
+  #attempt: Promise<void> = Promise.resolve();
+  #timer: Timer | null = null;
+
+  constructor(options: { readonly name: string; readonly app: string; readonly clock: Clock }, dial: AriDial) {
+    this.name = options.name;
+    this.app = options.app;
+    this.#clock = options.clock;
+    this.#dial = dial;
+    const baseMs = LIMITS.linkBackoffBaseMs;
+    const capMs = LIMITS.linkBackoffCapMs;
+    this.#backoff = new Backoff({ baseMs, capMs, random: () => options.clock.random() });
+  }
+
+  get up(): boolean {
+    return this.#connection !== null;
+  }
+
+  async start(listener: AriLinkListener): Promise<void> {
+    this.#listener = listener;
+    this.#attempt = this.#connect();
+    await this.#attempt;
+  }
+
+  async request(request: AriRequest): Promise<unknown> {
+    if (this.#connection === null) throw down(`the link to ${this.name} is down: see its log lines for why`);
+    return await this.#connection.request(request);
+  }
+
+  async close(): Promise<void> {
+    const closed = down(`the link to ${this.name} was closed`);
+    this.#closing.abort(closed);
+    this.#timer?.cancel();
+    this.#timer = null;
+    this.#drop(closed);
+    await this.#attempt;
+  }
+
+  /** One attempt; never rejects. */
+  async #connect(): Promise<void> {
+    const { signal } = this.#closing;
+    const attempt = new Attempt();
+    let connection: AriConnection | null = null;
+    try {
+      connection = await this.#dial(
+        {
+          onEvent: (event) => {
+            if (attempt.isUp) this.#deliver(event);
+            else attempt.keep(event);
+          },
+          onFault: (error) => this.#fault(error),
+          onClosed: (error) => {
+            attempt.ended ??= error;
+            if (connection !== null && this.#connection === connection) this.#onLost(error);
+          },
+        },
+        this.#clock,
+        signal,
+      );
+      await checkWriting(connection);
+      if (attempt.ended !== null) throw attempt.ended;
+      signal.throwIfAborted();
+    } catch (error) {
+      const failure = attempt.ended ?? asTalkspurtError(error, 'ERR_TALKSPURT_LINK_PROTOCOL');
+      connection?.close(failure);
+      this.#retry(failure);
+      return;
+    }
+    this.#connection = connection;
+    this.#backoff.reset();
+    this.#listener?.onUp(connection.info);
+    // A call that came while the link was being proven is a call all the same.
+    attempt.release((event) => {
+      if (this.#connection === connection) this.#deliver(event);
+    });
+  }
+
+  #deliver(event: AriEvent): void {
+    try {
+      this.#listener?.onEvent(event);
+    } catch (error) {
+      this.#fault(asTalkspurtError(error));
+    }
+  }
+
+  #fault(error: TalkspurtError): void {
+    this.#listener?.onFault?.(error);
+  }
+
+  #onLost(error: TalkspurtError): void {
+    this.#drop(error);
+    this.#retry(error);
+  }
+
+  #drop(error: TalkspurtError): void {
+    const connection = this.#connection;
+    this.#connection = null;
+    connection?.close(error);
+  }
+
+  #retry(error: TalkspurtError): void {
+    if (this.#closing.signal.aborted) return;
+    const retryInMs = this.#backoff.nextMs() + (isLasting(error) ? LIMITS.linkRefusedRetryMs : 0);
+    this.#timer = this.#clock.after(retryInMs, () => {
+      this.#timer = null;
+      this.#attempt = this.#connect();
+    });
+    this.#listener?.onDown(error, retryInMs);
+  }
+}
+
+/**
+ * Nothing changes by itself about a refused password, and who takes an application from another that wants it too is
+ * answered in kind: asking often would only fill the switch's log, or tear at both.
+ */
+function isLasting(error: TalkspurtError): boolean {
+  const { code, details } = error;
+  if (code === 'ERR_TALKSPURT_LINK_AUTH' || code === 'ERR_TALKSPURT_LINK_DENIED') return true;
+  return details['reason'] === REPLACED || details['reason'] === NOT_INSTALLED;
+}
+
+/**
+ * A user who may only read is let in like any other. Nothing is changed by hanging up a channel that is not there.
+ * @throws ERR_TALKSPURT_LINK_DENIED, or as `AriLink.request`
+ */
+async function checkWriting(connection: AriConnection): Promise<void> {
+  try {
+    await connection.request({ method: 'DELETE', path: `channels/talkspurt-${randomUUID()}` });
+  } catch (error) {
+    if (!hasCode(error, 'ERR_TALKSPURT_ARI_REFUSED')) throw error;
+    if (error.details['status'] === 403) throw readOnly();
+  }
+}
+
+/** What comes before a connection is up. */
+class Attempt {
+  isUp = false;
+  ended: TalkspurtError | null = null;
+  readonly #early: AriEvent[] = [];
+
+  keep(event: AriEvent): void {
+    if (this.#early.length < LIMITS.ariEarlyEvents) this.#early.push(event);
+    else this.ended ??= protocolError(`more than ${LIMITS.ariEarlyEvents} events before its first answer`);
+  }
+
+  /** Hands on what came, in order, and what comes from within. */
+  release(deliver: (event: AriEvent) => void): void {
+    for (const event of this.#early) deliver(event);
+    this.#early.length = 0;
+    this.isUp = true;
+  }
+}

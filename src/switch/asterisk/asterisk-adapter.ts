@@ -1,0 +1,389 @@
+/** One Asterisk: its link, the calls that its dialplan sends into our Stasis application, and those that we dial. */
+import type { Clock, Timer } from '../../core/clock.ts';
+import { TalkspurtError, asTalkspurtError } from '../../core/errors.ts';
+import type { EventSink } from '../../core/events.ts';
+import { LIMITS } from '../../limits.ts';
+import type { AttachRequest, CallLeg, OriginateRequest, SwitchAdapter, SwitchSink } from '../switch-adapter.ts';
+import type { AriEvent, AriInfo, AriLink } from './ari-link.ts';
+import { AsteriskLeg } from './asterisk-leg.ts';
+import type { AsteriskLegShared } from './asterisk-leg.ts';
+import { AsteriskOriginates } from './asterisk-originate.ts';
+import { ChannelRequests } from './asterisk-requests.ts';
+import { AsteriskTapLeg } from './asterisk-tap-leg.ts';
+import { Consultations } from './consultation.ts';
+import type { AsteriskMediaPath } from './media-path.ts';
+import { survey, sweep } from './reconcile.ts';
+import type { Survey } from './reconcile.ts';
+import { forgetTaps } from './snoop-left-behind.ts';
+import { readStasisArguments } from './stasis-arguments.ts';
+import { readChannel } from './stasis-channel.ts';
+import type { StasisChannel } from './stasis-channel.ts';
+import { StasisIds, isHelperId } from './stasis-ids.ts';
+
+import type { StasisVoice } from './stasis-result.ts';
+import { StasisRoutes } from './stasis-routes.ts';
+
+/** Which Asterisk, and how its audio is taken. */
+export interface AsteriskAdapterOptions {
+  readonly name: string;
+  /** Owned by the adapter from now on: started and closed by it. */
+  readonly link: AriLink;
+  readonly clock: Clock;
+  readonly events: EventSink;
+  /** How calls are heard. Owned by the adapter. */
+  readonly media: AsteriskMediaPath;
+  /** Asterisk's name of the media's format. Default `auto`: by the call and the path. */
+  readonly format?: string;
+  /** Profile of calls whose Stasis arguments name none; absent: they are refused. */
+  readonly profile?: string;
+  /** Channel variables and functions that are asked for when a call comes; each costs a request. */
+  readonly variables?: readonly string[];
+  /** Is shown every event of the link, before the adapter does anything about it. Must not throw. */
+  onEvent?(event: AriEvent): void;
+}
+
+/** Holds the calls of one Asterisk. */
+export class AsteriskAdapter implements SwitchAdapter {
+  readonly kind = 'asterisk';
+  readonly name: string;
+  readonly #options: AsteriskAdapterOptions;
+  readonly #link: AriLink;
+  readonly #shared: AsteriskLegShared;
+  readonly #routes = new StasisRoutes();
+  readonly #ids: StasisIds;
+  readonly #legs = new Map<string, AsteriskLeg | AsteriskTapLeg>();
+  readonly #originates: AsteriskOriginates;
+  readonly #consultations: Consultations;
+  #sink: SwitchSink | null = null;
+  #startupTime: string | null = null;
+  /** A process of ours that came before this one has been cleared up after. */
+  #recovered = false;
+  #reconciling: Promise<void> | null = null;
+  #again = false;
+  #retry: Timer | null = null;
+  /** Channels that came while Asterisk was being looked at: what was seen of them is old. */
+  #arrivals: Set<string> | null = null;
+
+  constructor(options: AsteriskAdapterOptions) {
+    const { name, link, clock, media, format = 'auto' } = options;
+    this.name = name;
+    this.#options = options;
+    this.#link = link;
+    this.#ids = new StasisIds(link.app);
+    this.#originates = new AsteriskOriginates({ switchName: name, link, clock, ids: this.#ids, routes: this.#routes });
+    const onLeftover = (): void => this.#reconcileLater();
+    this.#consultations = new Consultations({
+      switchName: name,
+      link,
+      clock,
+      ids: this.#ids,
+      routes: this.#routes,
+      onLeftover,
+    });
+    this.#shared = {
+      switchName: name,
+      link,
+      clock,
+      ids: this.#ids,
+      routes: this.#routes,
+      path: media,
+      format,
+      onLeftover,
+    };
+  }
+
+  /** For those who ask Asterisk something else. The adapter starts and closes it. */
+  get link(): AriLink {
+    return this.#link;
+  }
+
+  get linkUp(): boolean {
+    return this.#link.up;
+  }
+
+  /** Calls that are held, those that are still to be given back among them. */
+  get legCount(): number {
+    return this.#legs.size;
+  }
+
+  async start(sink: SwitchSink): Promise<void> {
+    this.#sink = sink;
+    await this.#link.start({
+      onUp: (info) => this.#up(info),
+      onDown: (error, retryInMs) => {
+        this.#emit({ type: 'link.down', link: this.name, error, retryInMs });
+        this.#sink?.onLinkDown(this.name);
+      },
+      onEvent: (event) => this.#onEvent(event),
+      onFault: (error) => this.#emit({ type: 'peer.malformed', peer: this.name, error }),
+    });
+  }
+
+  /**
+   * A channel that is in our application and that nobody holds. One that the dialplan has cannot be taken from it by ARI: it is
+   * listened to, and spoken into, where it is.
+   * @throws ERR_TALKSPURT_UNKNOWN_CALL, ERR_TALKSPURT_ALREADY_RUNNING, ERR_TALKSPURT_LINK_*
+   */
+  async attach(channelId: string, signal?: AbortSignal, request?: AttachRequest): Promise<CallLeg> {
+    if (!/^[\x21-\x7e]{1,149}$/.test(channelId) || isHelperId(channelId)) throw this.#unknown();
+    if (this.#legs.has(channelId)) {
+      throw new TalkspurtError('ERR_TALKSPURT_ALREADY_RUNNING', 'this channel is already held: stop it first');
+    }
+    const seen = await this.#lookAt(channelId);
+    signal?.throwIfAborted();
+    if (this.#legs.has(channelId)) {
+      throw new TalkspurtError('ERR_TALKSPURT_ALREADY_RUNNING', 'this channel came in meanwhile: stop it first');
+    }
+    if (!seen.inApplication) {
+      return await this.#tap(seen.channel, request ?? { mix: 'mono', sampleRateHz: null }, signal);
+    }
+    const variables = new Map<string, string>();
+    const leg = this.#hold(seen.channel, variables);
+    try {
+      await this.#prepare(leg, variables);
+      signal?.throwIfAborted();
+      return leg;
+    } catch (error) {
+      // It stays where it was; whoever looks next finds it there.
+      leg.forget();
+      throw asTalkspurtError(error);
+    }
+  }
+
+  /**
+   * Dials, and gives whoever answers the voice of a profile. Resolves to the channel's id when it is answered.
+   * @throws ERR_TALKSPURT_COMMAND_SYNTAX; ERR_TALKSPURT_SWITCH_COMMAND when it is not answered, with `details.hangupCause`;
+   *   ERR_TALKSPURT_LINK_*, ERR_TALKSPURT_ARI_REFUSED
+   */
+  async originate(request: OriginateRequest, signal?: AbortSignal): Promise<string> {
+    return await this.#originates.originate(request, signal);
+  }
+
+  /** @throws ERR_TALKSPURT_NOT_SUPPORTED */
+  command(): Promise<string> {
+    const message = `${this.name} is reached by ARI, which takes no commands of the console: ask the PBX itself (asterisk -rx)`;
+    return Promise.reject(new TalkspurtError('ERR_TALKSPURT_NOT_SUPPORTED', message));
+  }
+
+  /** Gives every call back, and ends the link. */
+  async stop(): Promise<void> {
+    this.#sink = null;
+    this.#retry?.cancel();
+    this.#retry = null;
+    await Promise.allSettled([this.#originates.close(), ...[...this.#legs.values()].map((leg) => leg.release())]);
+    await this.#link.close();
+    await this.#options.media.close();
+    for (const leg of this.#legs.values()) leg.forget();
+    this.#legs.clear();
+  }
+
+  #onEvent(event: AriEvent): void {
+    this.#options.onEvent?.(event);
+    this.#routes.route(event);
+    if (event.type !== 'StasisStart') return;
+    const channel = readChannel(event['channel']);
+    if (channel === null) {
+      const message = `${this.name} told of a call without saying which channel`;
+      this.#emit({ type: 'peer.malformed', peer: this.name, error: protocol(message) });
+      return;
+    }
+    this.#arrivals?.add(channel.id);
+    // What helps a call is awaited by whoever made it.
+    if (!isHelperId(channel.id)) void this.#arrive(channel, event['args']);
+  }
+
+  /** A call comes in. Never rejects. */
+  async #arrive(channel: StasisChannel, args: unknown): Promise<void> {
+    if (this.#legs.has(channel.id)) return;
+    const wanted = this.#originates.answered(channel.id) ?? readStasisArguments(args, this.#options.profile ?? null);
+    const variables = new Map<string, string>(wanted.profile === null ? [] : wanted.variables);
+    const leg = this.#hold(channel, variables);
+    try {
+      if (wanted.profile === null) {
+        this.#refuse(wanted.refusal);
+        await leg.dismiss('refused', wanted.refusal);
+        return;
+      }
+      await this.#prepare(leg, variables);
+      const sink = this.#sink;
+      // Hung up meanwhile, or we are closing.
+      if (leg.gone || sink === null) await leg.release();
+      else sink.onCall(leg, wanted.profile);
+    } catch (error) {
+      // It is held until the link is back, and then given back.
+      this.#emit({ type: 'call.refused', switch: this.name, error: asTalkspurtError(error) });
+    }
+  }
+
+  async #tap(channel: StasisChannel, request: AttachRequest, signal?: AbortSignal): Promise<CallLeg> {
+    const { variables: variableNames } = this.#options;
+    const leg: AsteriskTapLeg = new AsteriskTapLeg({
+      ...this.#shared,
+      channel,
+      request,
+      ...(variableNames === undefined ? {} : { variableNames }),
+      onOver: () => {
+        if (this.#legs.get(channel.id) === leg) this.#legs.delete(channel.id);
+      },
+    });
+    // Before it is prepared: the reconcile must not take the channel in.
+    this.#legs.set(channel.id, leg);
+    await leg.prepare(signal);
+    return leg;
+  }
+
+  #hold(channel: StasisChannel, variables: ReadonlyMap<string, string>): AsteriskLeg {
+    const leg: AsteriskLeg = new AsteriskLeg({
+      ...this.#shared,
+      consultations: this.#consultations,
+      channel,
+      variables,
+      onOver: () => {
+        if (this.#legs.get(channel.id) === leg) this.#legs.delete(channel.id);
+      },
+    });
+    this.#legs.set(channel.id, leg);
+    return leg;
+  }
+
+  /** Asks for its variables, and to be told of its end: by itself Asterisk falls silent when a channel leaves the application. */
+  async #prepare(leg: AsteriskLeg, variables: Map<string, string>): Promise<void> {
+    const requests = new ChannelRequests(this.#link, this.name, leg.id);
+    const names = [...new Set(this.#options.variables)].filter((name) => !variables.has(name));
+    const ask = async (): Promise<void> => {
+      for (let name = names.pop(); name !== undefined; name = names.pop()) {
+        const value = await requests.variable(name);
+        if (value !== null) variables.set(name, value);
+      }
+    };
+    try {
+      const lanes = Array.from({ length: LIMITS.ariVariableRequests }, ask);
+      await Promise.all([leg.subscribe(), ...lanes]);
+    } catch (error) {
+      // The channel has gone, which it tells by itself; or the link has, and the call will fail on that.
+      if (!(error instanceof TalkspurtError)) throw error;
+    }
+  }
+
+  #up({ version, startupTime }: AriInfo): void {
+    if (this.#startupTime !== null && this.#startupTime !== startupTime) {
+      for (const leg of this.#legs.values()) leg.onRestart();
+    }
+    this.#startupTime = startupTime;
+    this.#emit({ type: 'link.up', link: this.name, switchVersion: version });
+    this.#sink?.onLinkUp(this.name);
+    void this.#reconcile();
+  }
+
+  /** Something may be left that could not be deleted; where the link is down its return sees to it. */
+  #reconcileLater(): void {
+    if (this.#sink === null || this.#retry !== null) return;
+    this.#retry = this.#options.clock.after(LIMITS.ariSweepRetryMs, () => {
+      this.#retry = null;
+      if (this.#link.up) void this.#reconcile();
+    });
+  }
+
+  /** One at a time; one more is wanted only once. Never rejects. */
+  async #reconcile(): Promise<void> {
+    if (this.#reconciling !== null) {
+      this.#again = true;
+      return;
+    }
+    do {
+      this.#again = false;
+      this.#reconciling = this.#runReconcile();
+      await this.#reconciling;
+      this.#reconciling = null;
+    } while (this.#again && this.#sink !== null);
+  }
+
+  async #runReconcile(): Promise<void> {
+    const arrivals = new Set<string>();
+    this.#arrivals = arrivals;
+    try {
+      const before = [...this.#legs.values()];
+      let seen = await survey(this.#link);
+      if (await forgetTaps(this.#link, seen, this.#ids, (id) => this.#routes.has(id))) seen = await survey(this.#link);
+      for (const leg of before) {
+        if (arrivals.has(leg.id)) continue;
+        await leg.onSighted(seen.channels.has(leg.id) ? seen.inApplication.has(leg.id) : null);
+      }
+      await this.#consultations.reconcile(seen);
+      await sweep(this.#link, seen, this.#ids, (id) => this.#routes.has(id) || this.#consultations.has(id));
+      await this.#takeIn(seen, arrivals, !this.#recovered);
+      this.#recovered = true;
+    } catch (error) {
+      if (!(error instanceof TalkspurtError)) throw error;
+      // Down again, and asked anew when it is up; or slow, and asked anew after a while.
+      this.#reconcileLater();
+    } finally {
+      this.#arrivals = null;
+    }
+  }
+
+  /** Callers in our application that nobody speaks to. */
+  async #takeIn(seen: Survey, arrivals: ReadonlySet<string>, adopts: boolean): Promise<void> {
+    for (const id of seen.inApplication) {
+      const channel = seen.channels.get(id);
+      const known = isHelperId(id) || this.#legs.has(id) || arrivals.has(id) || this.#consultations.has(id);
+      if (channel === undefined || known) continue;
+      if (this.#sink === null) return;
+      const variables = new Map<string, string>();
+      const leg = this.#hold(channel, variables);
+      // Only an earlier process's: what this one has let go of does not get its voice again.
+      const voice = adopts ? await this.#recall(leg) : null;
+      if (voice === null) {
+        await leg.dismiss('orphaned', 'nobody spoke to it any more');
+        continue;
+      }
+      await this.#prepare(leg, variables);
+      this.#sink?.onCall(leg, voice.profile, voice.standing);
+    }
+  }
+
+  /** @throws ERR_TALKSPURT_LINK_*; then it is nobody's again */
+  async #recall(leg: AsteriskLeg): Promise<StasisVoice | null> {
+    try {
+      return await leg.recall();
+    } catch (error) {
+      leg.forget();
+      throw error;
+    }
+  }
+
+  /** @throws ERR_TALKSPURT_UNKNOWN_CALL, ERR_TALKSPURT_LINK_* */
+  async #lookAt(channelId: string): Promise<{ channel: StasisChannel; inApplication: boolean }> {
+    const channel = readChannel(await new ChannelRequests(this.#link, this.name, channelId).look());
+    if (channel === null) throw this.#unknown();
+    const { inApplication } = await survey(this.#link);
+    return { channel, inApplication: inApplication.has(channelId) };
+  }
+
+  #unknown(): TalkspurtError {
+    const message = `there is no such channel on ${this.name}: see core show channels concise`;
+    return new TalkspurtError('ERR_TALKSPURT_UNKNOWN_CALL', message);
+  }
+
+  #refuse(refusal: string): void {
+    const error = new TalkspurtError(
+      'ERR_TALKSPURT_COMMAND_SYNTAX',
+      `the arguments of Stasis were not taken: ${refusal}`,
+    );
+    this.#emit({ type: 'call.refused', switch: this.name, error });
+  }
+
+  #emit(
+    event:
+      | { type: 'link.up'; link: string; switchVersion: string }
+      | { type: 'link.down'; link: string; error: TalkspurtError; retryInMs: number }
+      | { type: 'call.refused'; switch: string; error: TalkspurtError }
+      | { type: 'peer.malformed'; peer: string; error: TalkspurtError },
+  ): void {
+    this.#options.events.emit({ ...event, atMs: this.#options.clock.nowMs() });
+  }
+}
+
+function protocol(message: string): TalkspurtError {
+  return new TalkspurtError('ERR_TALKSPURT_LINK_PROTOCOL', message);
+}

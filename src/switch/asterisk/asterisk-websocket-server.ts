@@ -1,0 +1,238 @@
+/**
+ * The WebSocket server that Asterisk's chan_websocket dials (`connection_type=client`).
+ *
+ * What does it do? Lets in who comes from an allowed address, for the one path, with the password. Which call a connection is,
+ *   it says itself: by `channel_id` of its MEDIA_START, never by its URL, where Asterisk 22 may repeat another call's
+ *   parameters. Each expected id lets in one connection; a connection of any other id is closed.
+ */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { STATUS_CODES, createServer } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { AddressInfo, BlockList, Socket } from 'node:net';
+import { isIP } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { WebSocketServer } from 'ws';
+import type { Clock, Timer } from '../../core/clock.ts';
+import { TalkspurtError } from '../../core/errors.ts';
+import { LIMITS } from '../../limits.ts';
+import { allowList } from '../../sip/sip-peers.ts';
+import { ChanWebSocketConnection } from '../../transport/chan-websocket-connection.ts';
+import type { ChanWebSocketStart } from '../../transport/chan-websocket-message.ts';
+import { WebSocketPlace } from './asterisk-websocket-place.ts';
+import type { ExpectedChanWebSocket } from './asterisk-websocket-place.ts';
+
+/** Where it listens and who may come in. */
+export interface AsteriskWebSocketServerOptions {
+  readonly clock: Clock;
+  readonly host: string;
+  /** 0: any free port; see {@link AsteriskWebSocketServer.port}. */
+  readonly port: number;
+  /** Default `/media`. */
+  readonly path?: string;
+  /** PEM; absent: plain `ws:`. */
+  readonly tls?: { readonly cert: string; readonly key: string };
+  /** Source addresses and CIDR blocks of Asterisk. Default: the loopback ones. */
+  readonly allow?: readonly string[];
+  /** What `username` and `password` of websocket_client.conf are. Absent: nothing is asked. */
+  readonly basicAuth?: { readonly username: string; readonly password: string };
+  /** Somebody was turned away: an HTTP status, or 1008 for a channel that nobody expects. */
+  onRefused?(status: number, remoteAddress: string): void;
+}
+
+const PROTOCOL = 'media';
+/** Close code of RFC 6455 §7.4.1: the message breaks our policy. */
+const POLICY_VIOLATION = 1008;
+
+/** Listens between {@link AsteriskWebSocketServer.listen} and {@link AsteriskWebSocketServer.close}. */
+export class AsteriskWebSocketServer {
+  readonly #options: AsteriskWebSocketServerOptions;
+  readonly #path: string;
+  readonly #http: Server;
+  readonly #allow: BlockList;
+  readonly #authorization: Buffer | null;
+  readonly #sockets: WebSocketServer;
+  readonly #expected = new Map<string, WebSocketPlace>();
+  /** TCP connections that have not been upgraded yet. */
+  readonly #strangers = new Map<Duplex, Timer>();
+  /** Turned away, whatever for. */
+  refused = 0;
+
+  /** @throws ERR_TALKSPURT_CONFIG_INVALID for an address in `allow` that is none */
+  constructor(options: AsteriskWebSocketServerOptions) {
+    const { tls, basicAuth } = options;
+    this.#options = options;
+    this.#path = options.path ?? '/media';
+    this.#allow = allowList(options.allow ?? ['127.0.0.0/8', '::1']);
+    this.#authorization = basicAuth === undefined ? null : digest(basicOf(basicAuth));
+    this.#sockets = new WebSocketServer({
+      noServer: true,
+      clientTracking: true,
+      perMessageDeflate: false,
+      maxPayload: LIMITS.chanWebSocketMessageBytes,
+      handleProtocols: (offered) => (offered.has(PROTOCOL) ? PROTOCOL : false),
+    });
+    const http = { maxHeaderSize: LIMITS.chanWebSocketHeaderBytes };
+    this.#http =
+      tls === undefined
+        ? createServer(http)
+        : createTlsServer({ ...http, ...tls, handshakeTimeout: LIMITS.chanWebSocketHandshakeMs });
+    this.#http.maxConnections = LIMITS.chanWebSocketConnections * 2;
+    this.#http.on(tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => this.#greet(socket));
+    this.#http.on('tlsClientError', (_error, socket: Socket) => socket.destroy());
+    this.#http.on('clientError', (_error, socket) => this.#refuse(socket, 400));
+    this.#http.on('request', (request) => this.#refuse(request.socket, 426));
+    this.#http.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) =>
+      this.#upgrade(request, socket, head),
+    );
+  }
+
+  /** The port it listens on, or 0. */
+  get port(): number {
+    return (this.#http.address() as AddressInfo | null)?.port ?? 0;
+  }
+
+  /** Connections that are open. */
+  get connections(): number {
+    return this.#sockets.clients.size;
+  }
+
+  /** Channels that have not come yet. */
+  get expected(): number {
+    return this.#expected.size;
+  }
+
+  /** @throws ERR_TALKSPURT_LISTEN */
+  async listen(): Promise<{ port: number }> {
+    const { host, port } = this.#options;
+    await new Promise<void>((resolve, reject) => {
+      const onError = (cause: Error): void => {
+        const message = `cannot listen for Asterisk's WebSockets on ${host}:${port}: ${cause.message}: choose another port`;
+        reject(new TalkspurtError('ERR_TALKSPURT_LISTEN', message, { cause }));
+      };
+      this.#http.once('error', onError);
+      this.#http.listen(port, host, () => {
+        this.#http.off('error', onError);
+        // A failed accept (no descriptors left) concerns one stranger only.
+        this.#http.on('error', () => (this.refused += 1));
+        resolve();
+      });
+    });
+    return { port: this.port };
+  }
+
+  /**
+   * Keeps a place for the channel `channelId`, until it came or was abandoned: before Asterisk is told to make it.
+   * @throws ERR_TALKSPURT_MEDIA_CONNECTION when the id is expected already, or the server does not listen
+   */
+  expect(channelId: string): ExpectedChanWebSocket {
+    if (!this.#http.listening || this.#expected.has(channelId)) {
+      const message = this.#http.listening
+        ? 'the channel is expected already: give each its own id'
+        : "the server for Asterisk's WebSockets does not listen";
+      throw new TalkspurtError('ERR_TALKSPURT_MEDIA_CONNECTION', message);
+    }
+    const place = new WebSocketPlace(this.#options.clock, () => this.#expected.delete(channelId));
+    this.#expected.set(channelId, place);
+    return place;
+  }
+
+  /** Cuts everyone off and stops listening. Twice is harmless. */
+  async close(): Promise<void> {
+    for (const place of this.#expected.values()) place.refuse(closed());
+    this.#expected.clear();
+    for (const socket of this.#sockets.clients) socket.terminate();
+    for (const socket of this.#strangers.keys()) socket.destroy();
+    this.#sockets.close();
+    if (!this.#http.listening) return;
+    await new Promise<void>((resolve) => {
+      this.#http.close(() => resolve());
+      this.#http.closeAllConnections();
+    });
+  }
+
+  #greet(socket: Socket): void {
+    socket.on('error', () => socket.destroy());
+    const timer = this.#options.clock.after(LIMITS.chanWebSocketHandshakeMs, () => {
+      this.refused += 1;
+      socket.destroy();
+    });
+    this.#strangers.set(socket, timer);
+    socket.on('close', () => this.#known(socket));
+  }
+
+  #known(socket: Duplex): void {
+    this.#strangers.get(socket)?.cancel();
+    this.#strangers.delete(socket);
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const remoteAddress = addressOf(request.socket);
+    const family = isIP(remoteAddress) === 6 ? 'ipv6' : 'ipv4';
+    if (!this.#allow.check(remoteAddress, family)) return this.#refuse(socket, 403);
+    if (!this.#authorized(request.headers.authorization)) return this.#refuse(socket, 401);
+    if (request.url?.split('?', 1)[0] !== this.#path) return this.#refuse(socket, 404);
+    if (this.#sockets.clients.size >= LIMITS.chanWebSocketConnections) return this.#refuse(socket, 503);
+    this.#known(socket);
+    this.#sockets.handleUpgrade(request, socket, head, (webSocket) => {
+      const connection = new ChanWebSocketConnection(webSocket, this.#options.clock, remoteAddress);
+      void this.#admit(connection);
+    });
+  }
+
+  async #admit(connection: ChanWebSocketConnection): Promise<void> {
+    const start = await startOf(connection);
+    const place = start === null ? undefined : this.#expected.get(start.channelId);
+    if (start !== null && place !== undefined) {
+      this.#expected.delete(start.channelId);
+      place.resolve({ connection, start });
+      return;
+    }
+    this.refused += 1;
+    this.#options.onRefused?.(POLICY_VIOLATION, connection.remoteAddress);
+    await connection.close(POLICY_VIOLATION);
+  }
+
+  #authorized(shown: string | undefined): boolean {
+    if (this.#authorization === null) return true;
+    return timingSafeEqual(digest(shown ?? ''), this.#authorization);
+  }
+
+  #refuse(socket: Duplex, status: number): void {
+    this.refused += 1;
+    this.#options.onRefused?.(status, addressOf(socket as Socket));
+    if (!socket.writable) {
+      socket.destroy();
+      return;
+    }
+    const challenge = status === 401 ? 'WWW-Authenticate: Basic realm="talkspurt"\r\n' : '';
+    const line = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Error'}`;
+    socket.end(`${line}\r\n${challenge}Content-Length: 0\r\nConnection: close\r\n\r\n`);
+  }
+}
+
+/** Null for one that does not say what it is: it is turned away like any other stranger. */
+async function startOf(connection: ChanWebSocketConnection): Promise<ChanWebSocketStart | null> {
+  try {
+    return await connection.started(LIMITS.chanWebSocketStartMs);
+  } catch (error) {
+    if (error instanceof TalkspurtError) return null;
+    throw error;
+  }
+}
+
+function basicOf({ username, password }: { readonly username: string; readonly password: string }): string {
+  return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+}
+
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}
+
+function addressOf(socket: Socket): string {
+  return (socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/, '').replace(/%.*$/, '');
+}
+
+function closed(): TalkspurtError {
+  return new TalkspurtError('ERR_TALKSPURT_MEDIA_CONNECTION', "the server for Asterisk's WebSockets was closed");
+}

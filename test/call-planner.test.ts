@@ -1,0 +1,71 @@
+/** What a call is given: by its profile, its channel, and within the hosts that commands may name. */
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { CallPlanner } from '../src/call-planner.ts';
+import type { GatewayBackend } from '../src/call-planner.ts';
+import { hasCode } from '../src/core/errors.ts';
+import { HostList } from '../src/core/host-list.ts';
+import { FakeClock } from './sim/fake-clock.ts';
+import { FakeBackend, FakeLeg } from './sim/fake-peers.ts';
+
+const START = { mix: 'mono', sampleRateHz: null, metadata: null } as const;
+
+function made(): GatewayBackend & { readonly asked: object[]; readonly changed: FakeBackend } {
+  const asked: object[] = [];
+  const changed = new FakeBackend();
+  return {
+    backend: new FakeBackend(),
+    changed,
+    asked,
+    variant: (overrides) => {
+      asked.push(overrides);
+      return changed;
+    },
+  };
+}
+
+function planner(targets?: HostList): {
+  planner: CallPlanner;
+  first: ReturnType<typeof made>;
+  other: ReturnType<typeof made>;
+} {
+  const [first, other] = [made(), made()];
+  const backends = new Map<string, GatewayBackend>([
+    ['first', first],
+    ['other', other],
+    ['plain', { backend: new FakeBackend() }],
+  ]);
+  const parts = { profiles: new Map([['p', first]]), backends, clock: new FakeClock(), targets };
+  return { planner: new CallPlanner(parts), first, other };
+}
+
+test('what the channel says of its backend holds for the one that it is switched to', () => {
+  const { planner: plans, first, other } = planner();
+  const leg = new FakeLeg();
+  assert.is(plans.backendFor(leg, 'other'), other.backend);
+  leg.variables.set('AUDIO_STREAM_AI_OPENAI_MODEL', 'gpt-of-the-call');
+  assert.is(plans.plan(leg, { kind: 'profile', name: 'p' }, START).backend, first.changed);
+  assert.is(plans.backendFor(leg, 'other'), other.changed);
+  assert.equal(other.asked, [{ model: 'gpt-of-the-call' }]);
+  assert.is(plans.backendFor(leg, 'plain').name, 'fake', 'one that takes no changes is what it is');
+  assert.throws(
+    () => plans.backendFor(leg, 'none'),
+    (error: unknown) => hasCode(error, 'ERR_TALKSPURT_UNKNOWN_PROFILE') && /first, other, plain/.test(error.message),
+  );
+});
+
+test('a URL whose host is not allowed is refused before and while the call is planned', () => {
+  const { planner: plans } = planner(new HostList('targets.allow', ['*.example.com', '10.0.0.0/8']));
+  const leg = new FakeLeg();
+  for (const url of ['ws://127.0.0.1:6379/', 'wss://example.org/', 'ws://localhost/']) {
+    const denied = (error: unknown): boolean =>
+      hasCode(error, 'ERR_TALKSPURT_HOST_DENIED') && /targets\.allow/.test(error.message);
+    assert.throws(() => plans.check({ kind: 'url', url }), denied, url);
+    assert.throws(() => plans.plan(leg, { kind: 'url', url }, START), denied, url);
+  }
+  plans.check({ kind: 'url', url: 'wss://agents.example.com/' });
+  assert.is(plans.plan(leg, { kind: 'url', url: 'ws://10.1.1.1:8080/' }, START).mode, 'ws');
+  assert.is(planner().planner.plan(leg, { kind: 'url', url: 'ws://127.0.0.1/' }, START).mode, 'ws', 'no list: any');
+});
+
+test.run();

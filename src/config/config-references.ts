@@ -40,12 +40,16 @@ function switchIssues({ switches, limits }: ConfigDocument): ConfigIssue[] {
       });
     seen.add(name);
     issues.push(...hostIssues(['switches', index, 'host'], entry.host));
-    const place = `${entry.host}:${entry.port}`;
+    const asterisk = entry.kind === 'asterisk';
+    // One Asterisk may well serve several applications, each with a media path of its own.
+    const place = `${entry.host}:${entry.port}${asterisk ? ` ${entry.app}` : ''}`;
     if (places.has(place)) {
-      issues.push({ path: ['switches', index, 'port'], text: 'is another switch already: one link to each is enough' });
+      const text = asterisk
+        ? 'is another switch already, with the same app: one link to each is enough'
+        : 'is another switch already: one link to each is enough';
+      issues.push({ path: ['switches', index, 'port'], text });
     }
     places.add(place);
-    const asterisk = entry.kind === 'asterisk';
     const range = asterisk ? entry.media.ports : entry.media.portRange;
     if (range === undefined || (asterisk && entry.media.kind !== 'rtp')) continue;
     const path = ['switches', index, 'media', asterisk ? 'ports' : 'portRange'];

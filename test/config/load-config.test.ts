@@ -150,6 +150,9 @@ test('rules between keys', () => {
   assert.match(faults('status: {port: 8022}\nfrontDoor: {password: x}')[0] ?? '', /is the port of status too/);
   const twice = 'switches: [{name: a, kind: freeswitch, password: x}, {name: A, kind: freeswitch, password: x}]';
   assert.match(faults(twice)[0] ?? '', /taken by another switch/);
+  const pbx = (name: string, rest: string): string => `{name: ${name}, kind: asterisk, password: x${rest}}`;
+  assert.match(faults(`switches: [${pbx('a', '')}, ${pbx('b', '')}]`)[0] ?? '', /with the same app/);
+  assert.is(load(`switches: [${pbx('a', '')}, ${pbx('b', ', app: second')}]`).switches.length, 2);
   const range = (from: number, to: number): string =>
     `switches: [{name: a, kind: freeswitch, password: x, media: {portRange: {from: ${from}, to: ${to}}}}]`;
   assert.match(faults(range(30000, 20000))[0] ?? '', /ends before it begins/);

@@ -121,7 +121,11 @@ const profile = z.strictObject({
     .boolean()
     .default(session.speechCache)
     .describe('Whether what `say` has our own voice speak is kept for the next time'),
-  duckGain: share.default(session.duckGain).describe("The agent's level while the caller may be cutting in"),
+  duckGain: share
+    .default(session.duckGain)
+    .describe(
+      "The agent's level while the caller may be cutting in; 0: it waits, and goes on where it was if the caller did not",
+    ),
   vadAggressiveness: z
     .union([z.literal(0), z.literal(1), z.literal(2), z.literal(3)])
     .default(session.vadAggressiveness)

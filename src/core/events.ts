@@ -46,7 +46,8 @@ export type CallEvent =
   | { type: 'speech.stopped'; by: Speaker; source: 'endpointer' | 'backend'; durationMs: number }
   /** From the endpoint, and from the caller's last frame of speech, to the agent's first frame. */
   | { type: 'turn.response-latency'; latencyMs: number; sinceSpeechMs: number }
-  | { type: 'barge-in'; stopMs: number; playedMs: number; droppedMs: number }
+  | { type: 'barge-in'; stopMs: number; verdictMs: number; playedMs: number; droppedMs: number }
+  | { type: 'barge-in.withdrawn'; pausedMs: number }
   | { type: 'transcript'; by: Speaker; /** personal */ text: string; final: boolean }
   | { type: 'dtmf'; /** personal */ digit: string; durationMs: number }
   | { type: 'tool.call'; toolCallId: string; name: string; /** personal */ argumentsJson: string }

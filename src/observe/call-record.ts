@@ -22,7 +22,12 @@ export interface CallRecord {
   readonly backend_errors: Readonly<Record<string, number>>;
   readonly caller_turns: number;
   readonly agent_turns: number;
-  readonly barge_ins: readonly { readonly at_ms: number; readonly stop_ms: number; readonly played_ms: number }[];
+  readonly barge_ins: readonly {
+    readonly at_ms: number;
+    readonly stop_ms: number;
+    readonly verdict_ms: number;
+    readonly played_ms: number;
+  }[];
   readonly response_latencies_ms: readonly number[];
   readonly underruns: number;
   readonly underrun_ms: number;
@@ -140,6 +145,7 @@ function addTo(draft: Draft, event: TalkspurtEvent, personalData: boolean): void
       add(draft, draft.barge_ins, {
         at_ms: atMs,
         stop_ms: Math.round(event.stopMs),
+        verdict_ms: Math.round(event.verdictMs),
         played_ms: Math.round(event.playedMs),
       });
       break;

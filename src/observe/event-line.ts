@@ -51,6 +51,7 @@ const PLAIN_LINES = {
   'speech.stopped': { level: 'debug', message: 'speech stopped' },
   'turn.response-latency': { level: 'debug', message: 'agent answered' },
   'barge-in': { level: 'info', message: 'caller cut in' },
+  'barge-in.withdrawn': { level: 'debug', message: 'agent waited and went on' },
   transcript: { level: 'debug', message: 'transcript' },
   dtmf: { level: 'debug', message: 'digit' },
   'tool.call': { level: 'info', message: 'agent calls a function' },

@@ -180,6 +180,10 @@ export class MetricsSink implements EventSink {
         break;
       case 'barge-in':
         metrics.bargeInStop.observe(event.stopMs / 1000);
+        metrics.bargeInVerdict.observe(event.verdictMs / 1000);
+        break;
+      case 'barge-in.withdrawn':
+        metrics.bargeInWithdrawn.observe(event.pausedMs / 1000);
         break;
       case 'dtmf':
         metrics.digits.inc();
@@ -265,6 +269,12 @@ function makeMetrics(registry: Registry, descriptions: MetricDescription[]) {
       LATENCY_BUCKETS_S,
     ),
     bargeInStop: histogram('barge_in_stop_seconds', "Caller's onset to last agent audio sent", STOP_BUCKETS_S),
+    bargeInVerdict: histogram(
+      'barge_in_verdict_seconds',
+      "Caller's onset to the answer being called off",
+      STOP_BUCKETS_S,
+    ),
+    bargeInWithdrawn: histogram('barge_in_withdrawn_seconds', 'Pauses of an agent who then went on', STOP_BUCKETS_S),
     digits: counter('dtmf_digits_total', 'DTMF digits heard'),
     toolCalls: counter('tool_calls_total', 'Functions that agents called'),
     backendConnect: histogram(

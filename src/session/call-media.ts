@@ -100,14 +100,6 @@ export class CallMedia implements MediaPath, Tickable {
     return this.transport.format;
   }
 
-  /** Agent audio that left the playout and is known to wait in the switch still, in bytes of the backend's format. */
-  get heldBytes(): number {
-    const playedFrames = this.transport.playedFrames();
-    if (playedFrames === null || this.stream === null) return 0;
-    const heldMs = Math.max(0, this.transport.stats.sentFrames - playedFrames) * this.ptimeMs;
-    return heldMs * bytesPerMs(this.stream.outputFormat);
-  }
-
   /**
    * Frames go straight into the jitter buffer; what is lost for good is told to `onLost`. `onArrival` is called after each
    * frame: hot path.

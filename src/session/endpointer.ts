@@ -1,7 +1,8 @@
 /**
  * Where speech begins and ends: turns a probability a frame into edges, with an onset that must be confirmed and an end
- * that must last. While the agent speaks an onset is first a candidate (the agent may be lowered), then confirmed
- * (barge-in) or withdrawn (a cough, a click, an echo).
+ * that must last. While the agent speaks an onset is first a candidate (the agent waits meanwhile), then confirmed (barge-in)
+ * or withdrawn (a cough, a click, an echo), and that soon: whoever waits in the middle of a word cannot wait for long. After
+ * one that was withdrawn a single frame is not enough for the next, or a noisy line would cut the agent to pieces.
  */
 export interface EndpointerOptions {
   /** A frame at or above this probability is speech, 0..1. */
@@ -21,15 +22,22 @@ export const DEFAULT_ENDPOINTER: EndpointerOptions = {
   speechThreshold: 0.5,
   silenceThreshold: 0.3,
   startMs: 60,
-  bargeInMs: 140,
+  bargeInMs: 120,
   stopMs: 600,
 };
 
 /** `candidate`: perhaps. `withdrawn`: it was not. `started`, `stopped`: confirmed. */
 export type SpeechEdge = 'none' | 'candidate' | 'withdrawn' | 'started' | 'stopped';
 
-/** Silence inside an unconfirmed onset that withdraws it, ms. */
+/** Silence inside an unconfirmed onset that withdraws it, ms; while the agent waits. */
 const WITHDRAW_MS = 80;
+const WITHDRAW_WAITING_MS = 60;
+/** How much later than without a gap a barge-in is decided at the latest, ms, and how much of it has to be speech then. */
+const VERDICT_SLACK_MS = 20;
+const VERDICT_SHARE = 0.7;
+/** After one that was withdrawn, ms, and what then makes another. */
+const WARY_MS = 500;
+const WARY_SPEECH_MS = 40;
 
 type Phase = 'silent' | 'candidate' | 'speaking';
 
@@ -41,6 +49,8 @@ export class Endpointer {
   #speechMs = 0;
   #silenceMs = 0;
   #onsetMs = 0;
+  /** When the last onset that was none was withdrawn. */
+  #withdrawnMs = Number.NEGATIVE_INFINITY;
   #lastSpeechMs = 0;
 
   constructor(options: EndpointerOptions, ptimeMs: number) {
@@ -82,25 +92,38 @@ export class Endpointer {
   }
 
   #whenSilent(probability: number, nowMs: number, agentSpeaking: boolean): SpeechEdge {
-    if (probability < this.#options.speechThreshold) return 'none';
-    this.#onsetMs = nowMs - this.#ptimeMs;
+    if (probability < this.#options.speechThreshold) {
+      this.#speechMs = 0;
+      return 'none';
+    }
+    if (this.#speechMs === 0) this.#onsetMs = nowMs - this.#ptimeMs;
     this.#lastSpeechMs = nowMs;
-    this.#speechMs = this.#ptimeMs;
+    this.#speechMs += this.#ptimeMs;
     this.#silenceMs = 0;
+    const wary = agentSpeaking && nowMs - this.#withdrawnMs < WARY_MS;
+    if (wary && this.#speechMs < WARY_SPEECH_MS) return 'none';
     this.#phase = 'candidate';
     return this.#confirm(agentSpeaking) ?? 'candidate';
   }
 
   #whenCandidate(probability: number, nowMs: number, agentSpeaking: boolean): SpeechEdge {
-    if (probability >= this.#options.speechThreshold) {
+    const spoken = probability >= this.#options.speechThreshold;
+    if (spoken) {
       this.#speechMs += this.#ptimeMs;
       this.#silenceMs = 0;
       this.#lastSpeechMs = nowMs;
-      return this.#confirm(agentSpeaking) ?? 'none';
+    } else {
+      this.#silenceMs += this.#ptimeMs;
     }
-    this.#silenceMs += this.#ptimeMs;
-    if (this.#silenceMs < WITHDRAW_MS) return 'none';
+    const onsetLastedMs = nowMs - this.#onsetMs;
+    const due = agentSpeaking && onsetLastedMs >= this.#options.bargeInMs + VERDICT_SLACK_MS;
+    const enough = due && this.#speechMs >= onsetLastedMs * VERDICT_SHARE;
+    const edge = spoken || enough ? this.#confirm(agentSpeaking, enough) : null;
+    if (edge !== null) return edge;
+    if (!due && this.#silenceMs < (agentSpeaking ? WITHDRAW_WAITING_MS : WITHDRAW_MS)) return 'none';
     this.#phase = 'silent';
+    this.#speechMs = 0;
+    this.#withdrawnMs = nowMs;
     return 'withdrawn';
   }
 
@@ -113,11 +136,12 @@ export class Endpointer {
     this.#silenceMs += this.#ptimeMs;
     if (this.#silenceMs < this.#options.stopMs) return 'none';
     this.#phase = 'silent';
+    this.#speechMs = 0;
     return 'stopped';
   }
 
-  #confirm(agentSpeaking: boolean): SpeechEdge | null {
-    if (this.#speechMs < (agentSpeaking ? this.#options.bargeInMs : this.#options.startMs)) return null;
+  #confirm(agentSpeaking: boolean, enough = false): SpeechEdge | null {
+    if (!enough && this.#speechMs < (agentSpeaking ? this.#options.bargeInMs : this.#options.startMs)) return null;
     this.#phase = 'speaking';
     this.#silenceMs = 0;
     return 'started';

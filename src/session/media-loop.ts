@@ -96,6 +96,7 @@ export function runMediaTick(path: MediaPath, nowMs: number): void {
   if (path.stream !== null && !path.callerPaused) sendBoth(path, path.stream, heard, said);
   const wire = path.dsp.render(said);
   path.transport.send(wire, moment === 'started');
+  path.ledger.sent(path.transport.stats.sentFrames);
   if (path.recorder !== null) path.recorder.write(path.callerMuted ? null : packet, wire);
   if (path.fading) path.onFaded(nowMs);
   if (announcing) return;

@@ -1,6 +1,7 @@
 /**
  * Which phrase the caller is hearing, and how much of it. Backends speak faster than real time, so what has been received
- * says nothing: this counts bytes in at one end of the playout and bytes out at the other.
+ * says nothing: this counts bytes in at one end of the playout and bytes out at the other. Where the switch tells how many
+ * frames it has played, the count as it was at that frame is what was heard: silence that went after it does not matter.
  */
 import { LIMITS } from '../limits.ts';
 
@@ -10,6 +11,9 @@ export interface PlayedPosition {
   /** How much of it has left for the caller, ms, never more than was received. */
   readonly playedMs: number;
 }
+
+/** Frames of the past whose count is remembered: a power of two; 10 s of 20 ms. */
+const FRAMES = 512;
 
 interface Item {
   id: string;
@@ -30,6 +34,11 @@ export class PlayedLedger {
   readonly #heard: PlayedPosition[] = [];
   #received = 0;
   #played = 0;
+  /** Bytes that had left the playout when a frame was sent, by its number. */
+  readonly #atFrame = new Float64Array(FRAMES);
+  #sentFrames = 0;
+  /** The first frame that was sent since this was made, or since numbers were left out; 0: none yet. */
+  #firstFrame = 0;
 
   constructor(bytesPerMs: number) {
     this.#bytesPerMs = bytesPerMs;
@@ -64,17 +73,24 @@ export class PlayedLedger {
     this.#played += bytes;
   }
 
+  /** The frame of that number, counted from 1, went to the switch with what has left the playout so far. Hot path. */
+  sent(frame: number): void {
+    if (frame - this.#sentFrames > 1 || this.#firstFrame === 0) this.#firstFrame = frame;
+    this.#sentFrames = frame;
+    this.#atFrame[frame & (FRAMES - 1)] = this.#played;
+  }
+
   /** Everything that was received has been played. */
   get drained(): boolean {
     return this.#played >= this.#received;
   }
 
   /**
-   * The phrase that is being heard, or the last one; null before the first. `heldBytes`: what left the playout but is known
-   * to wait in the switch. Forgets the phrases before it.
+   * The phrase that is being heard, or the last one; null before the first. `playedFrames`: how many of the frames that were
+   * sent the switch has played, null where it does not say. Forgets the phrases before it.
    */
-  position(heldBytes = 0): PlayedPosition | null {
-    const heard = Math.max(0, this.#played - heldBytes);
+  position(playedFrames: number | null = null): PlayedPosition | null {
+    const heard = playedFrames === null ? this.#played : this.#heardAt(playedFrames);
     let first = this.#items[0];
     while (this.#items.length > 1 && first !== undefined && first.toByte <= heard) {
       const second = this.#items[1];
@@ -87,6 +103,14 @@ export class PlayedLedger {
     if (first === undefined) return null;
     const bytes = Math.max(0, Math.min(heard, first.toByte) - first.fromByte);
     return { itemId: first.id, playedMs: Math.floor(bytes / this.#bytesPerMs) };
+  }
+
+  /** What had left when that frame was sent; of one that is forgotten, what the oldest remembered one says. */
+  #heardAt(playedFrames: number): number {
+    if (playedFrames >= this.#sentFrames) return this.#played;
+    if (playedFrames < this.#firstFrame) return 0;
+    const frame = Math.max(playedFrames, this.#sentFrames - FRAMES + 1);
+    return this.#atFrame[frame & (FRAMES - 1)] ?? 0;
   }
 
   /** Phrases that were heard to their end since this was last asked; the oldest are forgotten. */

@@ -23,7 +23,7 @@ export interface PlayoutOptions {
   readonly leadInPops?: number;
 }
 
-/** What the last `pop` meant. */
+/** What the last `pop` meant; `speaking` also for a phrase that is paused. */
 export type PlayoutMoment = 'idle' | 'started' | 'speaking' | 'underrun' | 'ended';
 
 const FIRST_RING_MS = 2_000;
@@ -60,6 +60,8 @@ export class Playout {
   #underruns = 0;
   #lastBytes = 0;
   #leadInPops: number;
+  /** `fading`: the next frame is handed out for the last time before the pause, and stays. */
+  #pause: 'off' | 'fading' | 'on' = 'off';
 
   constructor(options: PlayoutOptions) {
     this.#bytesPerMs = bytesPerMs(options.format);
@@ -148,6 +150,23 @@ export class Playout {
     return bytes;
   }
 
+  /**
+   * Stops where it is: the next frame is lent once more, to be faded, and counts as not played; then nothing until
+   * {@link resume}, which begins with that same frame. Audio may come in meanwhile. Control path.
+   */
+  pause(): void {
+    if (this.#pause === 'off') this.#pause = 'fading';
+  }
+
+  /** Goes on. Without a pause it does nothing. */
+  resume(): void {
+    this.#pause = 'off';
+  }
+
+  get paused(): boolean {
+    return this.#pause !== 'off';
+  }
+
   /** The phrase is whole: its rest may be handed out without waiting for more. */
   complete(): void {
     this.#complete = true;
@@ -160,6 +179,7 @@ export class Playout {
       this.#leadInPops -= 1;
       return null;
     }
+    if (this.#pause !== 'off' && this.#speaking) return this.#popPaused();
     const waitedEnough = this.#waitedPops >= this.#holdPops;
     if (!this.#speaking || this.#gathering) {
       const enough = this.#size >= this.#gatherBytes || ((this.#complete || waitedEnough) && this.#size > 0);
@@ -184,9 +204,18 @@ export class Playout {
     this.#complete = true;
     this.#speaking = false;
     this.#gathering = false;
+    this.#pause = 'off';
     this.#waitedPops = 0;
     this.#moment = 'idle';
     return droppedMs;
+  }
+
+  /** The frame that is faded, which stays where it is, and then nothing; a phrase that is paused neither ends nor runs dry. */
+  #popPaused(): Uint8Array | null {
+    this.#moment = 'speaking';
+    const fades = this.#pause === 'fading' && !this.#gathering;
+    this.#pause = 'on';
+    return fades ? this.#copy(Math.min(this.#size, this.#frameBytes)) : null;
   }
 
   #nothing(): null {
@@ -219,16 +248,21 @@ export class Playout {
   }
 
   #take(bytes: number): Uint8Array | null {
+    const frame = this.#copy(bytes);
+    this.#head = (this.#head + bytes) % this.#ring.length;
+    this.#size -= bytes;
+    this.#lastBytes = bytes;
+    this.#waitedPops = 0;
+    return frame;
+  }
+
+  #copy(bytes: number): Uint8Array | null {
     const first = Math.min(bytes, this.#ring.length - this.#head);
     const ring = this.#ring;
     const frame = this.#frame;
     // A loop, because `subarray` would make an object in every tick.
     for (let i = 0, at = this.#head; i < first; i++, at++) frame[i] = ring[at] ?? 0;
     for (let i = first, at = 0; i < bytes; i++, at++) frame[i] = ring[at] ?? 0;
-    this.#head = (this.#head + bytes) % this.#ring.length;
-    this.#size -= bytes;
-    this.#lastBytes = bytes;
-    this.#waitedPops = 0;
     if (bytes === this.#frameBytes) return frame;
     // The last fraction of a millisecond of a phrase is not worth a frame.
     return this.#frames[Math.floor(bytes / this.#bytesPerMs) - 1] ?? null;

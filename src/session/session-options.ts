@@ -54,7 +54,7 @@ export const DEFAULT_SESSION_OPTIONS: SessionOptions = {
   compressorMakeupDb: 3,
   lowPassHz: 3_400,
   speechCache: false,
-  duckGain: 0.35,
+  duckGain: 0,
   vadAggressiveness: 2,
   hangupOnBackendFailure: false,
   maxDurationMs: 4 * 3_600_000,

@@ -10,6 +10,8 @@ import type { TurnEffect, TurnEvent } from './turn-state.ts';
 
 const DUCK_MS = 40;
 const RESTORE_MS = 80;
+/** From the agent's level to silence and back, where it waits: what is heard of it twice adds up to once. */
+const PAUSE_FADE_MS = 10;
 /** Response latencies that are remembered for `health`. */
 const LATENCIES = 64;
 
@@ -24,6 +26,8 @@ export class TurnKeeper {
   #thinkingSinceMs = 0;
   #agentSinceMs = 0;
   #callerSinceMs = 0;
+  /** When the agent was made to wait; NaN while it is not. */
+  #pausedMs = Number.NaN;
   /** The response that is under way, or null. */
   #responseId: string | null = null;
   /** A response that we asked for and that has not begun. */
@@ -116,7 +120,7 @@ export class TurnKeeper {
     media.fading = false;
     // Not when its very last frame had left in the tick before: then its end is told already.
     const agentHeard = media.playout.speaking;
-    const position = media.ledger.position(media.heldBytes);
+    const position = media.ledger.position(media.transport.playedFrames());
     media.transport.flush();
     this.#forgetUnheard();
     const droppedMs = media.playout.clear();
@@ -127,12 +131,16 @@ export class TurnKeeper {
     if (agentHeard) this.#agentStopped(nowMs);
     if (this.#breaking) {
       this.#breaking = false;
+      this.#pausedMs = Number.NaN;
       this.#happen('agent-ended', nowMs);
       return;
     }
     this.#bargeIns += 1;
-    const stopMs = Math.max(0, nowMs - media.endpointer.onsetMs);
-    this.#emit({ type: 'barge-in', stopMs, playedMs: position?.playedMs ?? 0, droppedMs }, nowMs);
+    const { onsetMs } = media.endpointer;
+    const stopMs = Math.max(0, (Number.isNaN(this.#pausedMs) ? nowMs : this.#pausedMs) - onsetMs);
+    this.#pausedMs = Number.NaN;
+    const playedMs = position?.playedMs ?? 0;
+    this.#emit({ type: 'barge-in', stopMs, verdictMs: Math.max(0, nowMs - onsetMs), playedMs, droppedMs }, nowMs);
   }
 
   /** Agent audio from the backend; borrowed. Returns how many bytes did not fit. */
@@ -237,11 +245,11 @@ export class TurnKeeper {
   #perform(effect: TurnEffect, nowMs: number): void {
     const media = this.#media;
     switch (effect) {
-      case 'duck':
-        media.dsp.rampGain(this.#options.duckGain, DUCK_MS);
+      case 'yield':
+        this.#yield(nowMs);
         break;
-      case 'restore':
-        media.dsp.rampGain(1, RESTORE_MS);
+      case 'resume':
+        this.#resume(nowMs);
         break;
       case 'barge-in':
         media.dsp.rampGain(0, media.ptimeMs);
@@ -267,6 +275,31 @@ export class TurnKeeper {
         media.endpointer.rearm();
         break;
     }
+  }
+
+  /** The tick's own frame is the last: it is faded, and stays to be said. */
+  #yield(nowMs: number): void {
+    const { dsp, playout } = this.#media;
+    if (this.#options.duckGain > 0) {
+      dsp.rampGain(this.#options.duckGain, DUCK_MS);
+      return;
+    }
+    this.#pausedMs = nowMs;
+    playout.pause();
+    dsp.rampGain(0, PAUSE_FADE_MS);
+  }
+
+  #resume(nowMs: number): void {
+    const { dsp, playout } = this.#media;
+    if (Number.isNaN(this.#pausedMs)) {
+      dsp.rampGain(1, RESTORE_MS);
+      return;
+    }
+    const pausedMs = Math.max(0, nowMs - this.#pausedMs);
+    this.#pausedMs = Number.NaN;
+    playout.resume();
+    dsp.rampGain(1, PAUSE_FADE_MS);
+    this.#emit({ type: 'barge-in.withdrawn', pausedMs }, nowMs);
   }
 
   /** Calls off what has not been heard: under way, asked for, or waiting. Returns whether there was any. */

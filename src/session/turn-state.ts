@@ -5,7 +5,7 @@
  * `caller-speaking`  the caller does
  * `thinking`         the caller has finished, the agent has not begun
  * `agent-speaking`   the agent is heard
- * `yielding`         the agent is heard, lowered: the caller may be cutting in
+ * `yielding`         the agent waits in the middle of a word, or is lowered: the caller may be cutting in
  */
 import type { TurnState } from '../core/events.ts';
 
@@ -28,9 +28,9 @@ export type TurnEvent =
 
 /** What the keeper has to do. */
 export type TurnEffect =
-  /** Lower / restore the agent's level. */
-  | 'duck'
-  | 'restore'
+  /** Have the agent wait, or lower it / go on where it was. */
+  | 'yield'
+  | 'resume'
   /** Stop the agent: drop what waits, and tell the backend how much was heard. */
   | 'barge-in'
   /** Call the answer off that has not been heard yet. */
@@ -83,7 +83,7 @@ export const TURN_TABLE: Readonly<Record<TurnState, Readonly<Record<TurnEvent, T
     'answer-failed': to('listening'),
   },
   'agent-speaking': {
-    'caller-candidate': to('yielding', 'duck'),
+    'caller-candidate': to('yielding', 'yield'),
     'caller-withdrawn': null,
     'caller-started': to('caller-speaking', 'barge-in'),
     'caller-stopped': null,
@@ -93,11 +93,11 @@ export const TURN_TABLE: Readonly<Record<TurnState, Readonly<Record<TurnEvent, T
   },
   yielding: {
     'caller-candidate': null,
-    'caller-withdrawn': to('agent-speaking', 'restore'),
+    'caller-withdrawn': to('agent-speaking', 'resume'),
     'caller-started': to('caller-speaking', 'barge-in'),
     'caller-stopped': null,
     'agent-started': null,
-    'agent-ended': to('listening', 'restore'),
+    'agent-ended': to('listening', 'resume'),
     'answer-failed': null,
   },
 };

@@ -35,7 +35,7 @@ test('the events of a call become its record', () => {
     backend_errors: { ERR_TALKSPURT_BACKEND_API: 1 },
     caller_turns: 1,
     agent_turns: 0,
-    barge_ins: [{ at_ms: 0, stop_ms: 180, played_ms: 2_000 }],
+    barge_ins: [{ at_ms: 0, stop_ms: 40, verdict_ms: 120, played_ms: 2_000 }],
     response_latencies_ms: [640],
     underruns: 1,
     underrun_ms: 60,

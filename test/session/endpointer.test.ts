@@ -38,7 +38,7 @@ test('a phrase: perhaps, confirmed after startMs, ended after stopMs of silence'
 test('while the agent speaks the confirmation takes bargeInMs', () => {
   assert.equal(edges([[400, 0.9]], true), [
     [20, 'candidate'],
-    [140, 'started'],
+    [120, 'started'],
   ]);
 });
 
@@ -56,17 +56,44 @@ test('a click is withdrawn', () => {
 });
 
 test('a gap inside an onset is bridged; the gap itself does not confirm', () => {
-  const found = edges(
-    [
-      [100, 0.9],
-      [60, 0],
-      [40, 0.9],
-    ],
-    true,
-  );
+  const runs: [number, number][] = [
+    [40, 0.9],
+    [60, 0],
+    [40, 0.9],
+  ];
+  assert.equal(edges(runs), [
+    [20, 'candidate'],
+    [120, 'started'],
+  ]);
+});
+
+test('while the agent waits the verdict comes within 120 ms, whatever is heard', () => {
+  const verdicts = new Map<string, number>();
+  for (let pattern = 0; pattern < 2 ** 8; pattern += 1) {
+    const runs = Array.from({ length: 8 }, (_, at): [number, number] => [20, (pattern >> at) & 1]);
+    const [first, second] = edges([[20, 0.9], ...runs, [200, 0]], true);
+    assert.equal(first, [20, 'candidate']);
+    assert.ok(second !== undefined && second[0] <= 140, String(second));
+    const speech = 20 + 20 * runs.slice(0, (second[0] - 20) / 20).reduce((sum, [, each]) => sum + each, 0);
+    // Nobody who spoke for less than 100 ms cut in, and nobody who spoke all the time did not.
+    if (second[1] === 'started') assert.ok(speech >= 100, `${pattern}: ${speech}`);
+    else assert.ok(speech <= 80, `${pattern}: ${speech}`);
+    verdicts.set(second[1], (verdicts.get(second[1]) ?? 0) + 1);
+  }
+  assert.equal([...verdicts.keys()].sort(), ['started', 'withdrawn']);
+});
+
+test('after an onset that was none the agent does not wait for a single frame', () => {
+  const click: [number, number][] = [
+    [20, 0.9],
+    [100, 0],
+  ];
+  const found = edges([...click, ...click, ...click, [120, 0.9]], true);
   assert.equal(found, [
     [20, 'candidate'],
-    [200, 'started'],
+    [80, 'withdrawn'],
+    [400, 'candidate'],
+    [480, 'started'],
   ]);
 });
 

@@ -45,14 +45,34 @@ test('phrases one behind the other: the one that is heard, from its own beginnin
   assert.equal(ledger.unheard(), []);
 });
 
-test('what is known to wait in the switch was not heard', () => {
+test('what the switch has not played was not heard, and silence that was sent after it does not count', () => {
   const ledger = new PlayedLedger(BYTES_PER_MS);
   ledger.received('a', 800);
   ledger.received('b', 800);
-  ledger.played(1000);
-  assert.equal(ledger.position(400), { itemId: 'a', playedMs: 75 });
-  assert.equal(ledger.position(), { itemId: 'b', playedMs: 25 });
-  assert.equal(ledger.position(99_999), { itemId: 'b', playedMs: 0 });
+  // 40 frames were sent to the switch before; 6 of the agent follow, and 4 of silence.
+  for (let frame = 41; frame <= 50; frame += 1) {
+    if (frame <= 46) ledger.played(160);
+    ledger.sent(frame);
+  }
+  assert.equal(ledger.position(39), { itemId: 'a', playedMs: 0 });
+  assert.equal(ledger.position(43), { itemId: 'a', playedMs: 60 });
+  assert.equal(ledger.position(46), { itemId: 'b', playedMs: 20 });
+  for (const played of [47, 50, 51, null]) assert.equal(ledger.position(played), { itemId: 'b', playedMs: 20 });
+});
+
+test('a switch that lags by more than is remembered is taken for one that lags by that', () => {
+  const ledger = new PlayedLedger(BYTES_PER_MS);
+  ledger.received('a', 160 * 2_000);
+  for (let frame = 1; frame <= 2_000; frame += 1) {
+    ledger.played(160);
+    ledger.sent(frame);
+  }
+  assert.equal(ledger.position(1_900), { itemId: 'a', playedMs: 38_000 });
+  const oldest = ledger.position(10)!.playedMs / 20;
+  assert.ok(oldest > 1_400 && oldest < 2_000, String(oldest));
+  // A frame that the socket did not take bears the number of the one before.
+  ledger.sent(2_000);
+  assert.equal(ledger.position(1_999), { itemId: 'a', playedMs: 1_999 * 20 });
 });
 
 test('after a clear only the future counts', () => {

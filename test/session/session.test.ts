@@ -104,17 +104,19 @@ test('barge-in: cut off within a frame, told exactly, late audio dropped, the ne
   await rig.run(1000);
   const heard = (value: number): number =>
     rig.leg.transport.sent.reduce((sum, { payload }) => sum + payload.filter((byte) => byte === value).length, 0);
-  // A confirmed onset takes bargeInMs = 140: the 7th frame of speech.
-  await rig.run(140, SPEECH);
-  const playedMs = heard(0x11) / 8;
+  // A confirmed onset takes bargeInMs = 120: the 6th frame of speech. The agent waits from the first one on, whose own frame is
+  // faded, and would have been said again.
+  await rig.run(120, SPEECH);
+  const playedMs = heard(0x11) / 8 - 20;
   assert.equal(rig.stream.cancels, [['first', playedMs]]);
-  assert.is(playedMs, 1140);
+  assert.is(playedMs, 1000);
   const event = rig.events.of('barge-in')[0];
   assert.is(event?.playedMs, playedMs);
   assert.is(event?.droppedMs, 2000 - playedMs);
-  assert.is(event?.stopMs, 140, 'from the start of the first frame of speech');
+  assert.is(event?.stopMs, 20, 'from the start of the first frame of speech');
+  assert.is(event?.verdictMs, 120);
   assert.equal(rig.pool.dsp.ramps, [
-    [0.35, 40],
+    [0, 10],
     [0, 20],
     [1, 0],
   ]);
@@ -125,7 +127,7 @@ test('barge-in: cut off within a frame, told exactly, late audio dropped, the ne
   rig.backend.sink?.onAudioDone('first');
   rig.backend.sink?.onResponseDone('r1', 'cancelled');
   await rig.run(400, SPEECH);
-  assert.is(heard(0x11) / 8, playedMs, 'nothing more of it is heard');
+  assert.is(heard(0x11) / 8 - 20, playedMs, 'nothing more of it is heard');
   await rig.run(700);
   rig.answer('second', 300, 0x22);
   await rig.run(600);
@@ -160,7 +162,7 @@ test('barge-in into the second of several phrases names that one and its own tim
   }
   await rig.run(600);
   await rig.run(140, SPEECH);
-  assert.equal(rig.stream.cancels, [['b', 740 - 305]]);
+  assert.equal(rig.stream.cancels, [['b', 600 - 305]]);
   for (const item of ['b', 'c']) rig.say(item, 100);
   assert.is(rig.session.snapshot().playoutBytes, 0, 'what waited is cut off with it');
   rig.say('d', 100);
@@ -173,7 +175,8 @@ test('what the switch says it still holds was not heard, and is dropped there', 
   rig.answer('long', 2000);
   await rig.run(600);
   await rig.run(140, SPEECH);
-  assert.equal(rig.stream.cancels, [['long', 740 - 5 * 20]]);
+  // Of the five frames that it holds all are silence by now.
+  assert.equal(rig.stream.cancels, [['long', 600]]);
   assert.is(rig.leg.transport.flushes, 1);
 });
 
@@ -193,16 +196,20 @@ test("what the caller said before the backend was there is nobody's to answer", 
   assert.is(rig.stream.commits, 0);
 });
 
-test('a cough lowers the agent and lets it go on', async () => {
+test('a cough makes the agent wait and lets it go on', async () => {
   const rig = await CallRig.talking();
   rig.answer('long', 2000);
   await rig.run(400);
   await rig.run(40, SPEECH);
-  assert.is(rig.pool.dsp.gain, 0.35);
+  assert.is(rig.pool.dsp.gain, 0);
   await rig.run(100);
   assert.is(rig.pool.dsp.gain, 1);
   assert.equal(rig.turnStates, ['agent-speaking', 'yielding', 'agent-speaking']);
   assert.equal(rig.stream.cancels, []);
+  assert.equal(
+    rig.events.of('barge-in.withdrawn').map(({ pausedMs }) => pausedMs),
+    [80],
+  );
 });
 
 test('barge-in that falls on the very end of the phrase ends it once', async () => {

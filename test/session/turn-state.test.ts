@@ -57,9 +57,9 @@ test('in any order of events: lowered exactly while yielding, cut off only what 
         if (transition === null) continue;
         state = transition.next;
         const did = (effect: TurnEffect): boolean => transition.effects.includes(effect);
-        if (did('duck')) lowered = true;
+        if (did('yield')) lowered = true;
         // A barge-in ramps to silence and gives the next phrase its level back.
-        if (did('restore') || did('barge-in')) lowered = false;
+        if (did('resume') || did('barge-in')) lowered = false;
         assert.is(lowered, state === 'yielding');
         if (did('barge-in')) assert.ok(previous === 'agent-speaking' || previous === 'yielding');
         assert.is(did('call-off'), previous === 'thinking' && event === 'caller-started');

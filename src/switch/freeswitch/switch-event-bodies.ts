@@ -69,6 +69,7 @@ const aiResponse = z.discriminatedUnion('phase', [
 /** `mod_audio_stream::barge_in`: the caller cut in. */
 const bargeIn = z.strictObject({
   stop_ms: milliseconds.describe("From the caller's first frame of speech to the agent's last frame"),
+  verdict_ms: milliseconds.describe("From the caller's first frame of speech to the answer being called off"),
   played_ms: milliseconds.describe('How much of the phrase had left for the caller'),
   dropped_ms: milliseconds.describe('Audio that was never heard'),
 });

@@ -135,7 +135,8 @@ export class SwitchEventSink implements EventSink {
         return this.#own(call, 'ai_state', { scope: 'transfer', stage: event.stage, ...failed });
       }
       case 'barge-in': {
-        const body = { stop_ms: event.stopMs, played_ms: event.playedMs, dropped_ms: event.droppedMs };
+        const { stopMs, verdictMs, playedMs, droppedMs } = event;
+        const body = { stop_ms: stopMs, verdict_ms: verdictMs, played_ms: playedMs, dropped_ms: droppedMs };
         return this.#own(call, 'barge_in', body);
       }
       case 'dtmf':

@@ -15,7 +15,7 @@ test('events become spans on the time line of the recording', () => {
     { type: 'turn.state', state: 'agent-speaking', previous: 'thinking', ...at(6300) },
     { type: 'transcript', by: 'agent', text: 'par', final: false, ...at(6310) },
     { type: 'transcript', by: 'agent', text: 'partial no more', final: true, ...at(6500) },
-    { type: 'barge-in', stopMs: 140, playedMs: 700, droppedMs: 1200, ...at(7000) },
+    { type: 'barge-in', stopMs: 140, verdictMs: 140, playedMs: 700, droppedMs: 1200, ...at(7000) },
   ];
   const story = tellCall(events, 5000, 3000);
   assert.equal(story.turns, [

@@ -96,20 +96,25 @@ function followPhrase(recording: Int16Array, phrase: Int16Array, sampleRateHz: n
   return { atMs, correlation: energy === 0 ? 0 : weighted / energy };
 }
 
-/** When the recording first falls to `floorDbov` at or after `fromMs`, and for how long it stays there; 10 ms steps. */
+/**
+ * When the recording first falls to `floorDbov` at or after `fromMs` for `leastMs` or more, and for how long it stays there;
+ * 10 ms steps. Shorter pauses are passed over.
+ */
 export function quietAfter(
   samples: Int16Array,
   sampleRateHz: number,
   fromMs: number,
   floorDbov: number,
+  leastMs = CONTOUR_MS,
 ): { silentAtMs: number; silentForMs: number } {
   const endMs = (samples.length / sampleRateHz) * 1000;
   let atMs = fromMs;
-  while (atMs < endMs && levelDbov(samples, sampleRateHz, atMs, atMs + CONTOUR_MS) > floorDbov) atMs += CONTOUR_MS;
-  let untilMs = atMs;
-  while (untilMs < endMs && levelDbov(samples, sampleRateHz, untilMs, untilMs + CONTOUR_MS) <= floorDbov)
-    untilMs += CONTOUR_MS;
-  return { silentAtMs: atMs, silentForMs: untilMs - atMs };
+  for (let ms = fromMs; ms < endMs; ms += CONTOUR_MS) {
+    if (levelDbov(samples, sampleRateHz, ms, ms + CONTOUR_MS) <= floorDbov) continue;
+    if (ms - atMs >= leastMs) return { silentAtMs: atMs, silentForMs: ms - atMs };
+    atMs = ms + CONTOUR_MS;
+  }
+  return { silentAtMs: atMs, silentForMs: Math.max(0, endMs - atMs) };
 }
 
 function contour(samples: Int16Array, step: number): Float64Array {

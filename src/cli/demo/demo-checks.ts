@@ -90,7 +90,7 @@ function bargeInStopped(story: CallStory, recording: CallerRecording): DemoCheck
   // The caller's onset as it stands in the recording, not as the detector reported it.
   const onsetMs = onsetBefore(said, sampleRateHz, mark.atMs);
   const before = levelDbov(heard, sampleRateHz, onsetMs - 400, onsetMs);
-  const { silentAtMs, silentForMs } = quietAfter(heard, sampleRateHz, onsetMs, SILENCE_DBOV);
+  const { silentAtMs, silentForMs } = quietAfter(heard, sampleRateHz, onsetMs, SILENCE_DBOV, SILENT_FOR_MS);
   const stopMs = silentAtMs - onsetMs;
   const ok = before > -45 && stopMs <= STOP_MS && silentForMs >= SILENT_FOR_MS;
   return {

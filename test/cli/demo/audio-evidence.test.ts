@@ -63,6 +63,11 @@ test('the moment of falling silent and its length are measured', () => {
   const { silentAtMs, silentForMs } = quietAfter(recording, RATE, 500, -60);
   assert.ok(silentAtMs >= 980 && silentAtMs <= 1000, String(silentAtMs));
   assert.ok(Math.abs(silentAtMs + silentForMs - 2000) <= 20, String(silentForMs));
+  const last = quietAfter(recording, RATE, 500, -60, 1_200);
+  assert.ok(
+    last.silentAtMs >= 2_480 && last.silentAtMs <= 2_500 && last.silentForMs <= 520,
+    'a second of silence is too short',
+  );
 });
 
 test.run();

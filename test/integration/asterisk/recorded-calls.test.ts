@@ -241,7 +241,7 @@ for (const way of WAYS) {
     assert.ok((thanks?.correlation ?? 0) > 0.8, `the caller in the recording: ${thanks?.correlation}`);
     const before = levelDbov(heard, rateHz, thanks!.atMs - 1_000, thanks!.atMs);
     assert.ok(before > -45, `the agent is talking: ${before} dBov`);
-    const { silentAtMs, silentForMs } = quietAfter(heard, rateHz, thanks!.atMs, -60);
+    const { silentAtMs, silentForMs } = quietAfter(heard, rateHz, thanks!.atMs, -60, 500);
     const tookMs = silentAtMs - thanks!.atMs;
     assert.ok(tookMs < 600 && silentForMs > 500, `silent after ${tookMs} ms, for ${silentForMs} ms`);
   });

@@ -47,6 +47,9 @@ export interface CallPlan {
 /** Name under which a stream to a WebSocket appears where a profile would. */
 export const STREAM_PROFILE = 'stream';
 
+/** How a call is started that nobody has said more of. */
+export const DEFAULT_START: StartOptions = { mix: 'mono', sampleRateHz: null, metadata: null };
+
 const DEFAULT_STREAM_RATE_HZ = 8000;
 
 /** Plans calls from a set of profiles. */
@@ -65,10 +68,14 @@ export class CallPlanner {
     return [...this.#parts.backends.keys()];
   }
 
-  /** Before anything is done. @throws ERR_TALKSPURT_UNKNOWN_PROFILE, ERR_TALKSPURT_HOST_DENIED */
+  /** Before anything is done. @throws ERR_TALKSPURT_UNKNOWN_PROFILE, _HOST_DENIED, _BACKEND_BREAKER_OPEN */
   check(target: StartTarget): void {
-    if (target.kind === 'profile') this.#profile(target.name);
-    else this.#parts.targets?.check(target.url);
+    if (target.kind === 'url') {
+      this.#parts.targets?.check(target.url);
+      return;
+    }
+    const refusal = this.#profile(target.name).backend.refusal?.() ?? null;
+    if (refusal !== null) throw refusal;
   }
 
   /** The backend `name` for a call that goes on, changed by what its channel says. @throws ERR_TALKSPURT_UNKNOWN_PROFILE */

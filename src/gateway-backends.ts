@@ -1,4 +1,5 @@
 /** The backends and profiles of a configuration, made: at the start, and anew by `reload` (`gateway-reload.ts`). */
+import { createHash } from 'node:crypto';
 import type { Backend } from './backend/backend.ts';
 import { openAiConfigWith } from './backend/openai-config.ts';
 import type { OpenAiRealtimeConfig } from './backend/openai-config.ts';
@@ -10,6 +11,9 @@ import type { Clock } from './core/clock.ts';
 import { TalkspurtError } from './core/errors.ts';
 import type { GatewayBackend, GatewayProfile } from './gateway.ts';
 import { RealtimeServer } from './simulator/realtime-server.ts';
+import type { BreakerBoard, BreakerKind, BreakerPolicies } from './resilience/breaker-board.ts';
+import type { BreakerPolicy } from './resilience/circuit-breaker.ts';
+import { GuardedBackend } from './resilience/guarded-backend.ts';
 import type { SpeechSynthesizer } from './simulator/speech.ts';
 
 /** The server inside this process. */
@@ -25,6 +29,8 @@ export interface BackendMakers {
   readonly closers: (() => Promise<void> | void)[];
   readonly given: Readonly<Record<string, Backend>>;
   readonly onStreamEvent: StreamEventListener;
+  /** Circuit breakers of the process; they outlive a reload. */
+  readonly breakers: BreakerBoard;
   /** The server inside this process, once there is one. */
   embedded: EmbeddedServer | null;
 }
@@ -41,7 +47,8 @@ export async function makeProfiles(config: Config, makers: BackendMakers): Promi
   const made = new Map<string, GatewayBackend>();
   for (const [name, backend] of Object.entries(config.backends)) {
     const given = makers.given[name];
-    made.set(name, given === undefined ? await makeBackend(backend, makers) : { backend: given });
+    const unguarded = given === undefined ? await makeBackend(backend, makers) : { backend: given };
+    made.set(name, guarded(unguarded, credentialOf(backend), makers.breakers));
   }
   const profiles = new Map<string, GatewayProfile>();
   for (const [name, profile] of Object.entries(config.profiles)) {
@@ -53,6 +60,19 @@ export async function makeProfiles(config: Config, makers: BackendMakers): Promi
   return { backends: made, profiles };
 }
 
+/** The policies of the configuration in ms. */
+export function breakerPolicies({ breakers }: Config): BreakerPolicies {
+  const of = (policy: Config['breakers'][BreakerKind]): BreakerPolicy => ({
+    failures: policy.failures,
+    windowMs: policy.windowSeconds * 1000,
+    coolDownMs: policy.coolDownSeconds * 1000,
+    coolDownMaximumMs: policy.coolDownMaximumSeconds * 1000,
+    probes: policy.probes,
+    successes: policy.successes,
+  });
+  return { connection: of(breakers.connection), provider: of(breakers.provider) };
+}
+
 /** Ends the server inside this process, if there is one; the next backend that needs one makes another. */
 export async function closeEmbedded(makers: BackendMakers): Promise<void> {
   const { embedded, closers } = makers;
@@ -61,6 +81,19 @@ export async function closeEmbedded(makers: BackendMakers): Promise<void> {
   const at = closers.indexOf(embedded.close);
   if (at !== -1) closers.splice(at, 1);
   await embedded.close();
+}
+
+/** The same behind its breakers, which one with other settings shares. */
+function guarded(made: GatewayBackend, credential: string, board: BreakerBoard): GatewayBackend {
+  const guard = (each: Backend): Backend => new GuardedBackend({ backend: each, board, credential });
+  const variant = made.variant?.bind(made);
+  return { backend: guard(made.backend), ...(variant && { variant: (overrides) => guard(variant(overrides)) }) };
+}
+
+/** Tells a place and key apart from others without showing either: a new key is a new start. */
+function credentialOf(config: BackendConfig): string {
+  const secret = config.kind === 'openai' ? `${config.baseUrl ?? ''} ${config.apiKey}` : JSON.stringify(config);
+  return createHash('sha256').update(secret).digest('hex').slice(0, 8);
 }
 
 async function makeBackend(config: BackendConfig, makers: BackendMakers): Promise<GatewayBackend> {

@@ -12,7 +12,7 @@ import { HostList } from './core/host-list.ts';
 import { WasmDspPool } from './dsp/dsp-pool.ts';
 import { G722Pool } from './dsp/g722.ts';
 import { Gateway } from './gateway.ts';
-import { makeProfiles } from './gateway-backends.ts';
+import { breakerPolicies, makeProfiles } from './gateway-backends.ts';
 import type { BackendMakers } from './gateway-backends.ts';
 import { openGatewayAsterisk } from './gateway-asterisk.ts';
 import type { GatewayAsterisk } from './gateway-asterisk.ts';
@@ -21,6 +21,7 @@ import { GatewayFronts } from './gateway-fronts.ts';
 import { openGatewayModules } from './gateway-modules.ts';
 import { reloader } from './gateway-reload.ts';
 import { openGatewaySip } from './gateway-sip.ts';
+import { BreakerBoard } from './resilience/breaker-board.ts';
 import { CallRecordSink } from './observe/call-record.ts';
 import { LogSink } from './observe/log-sink.ts';
 import { MetricsSink } from './observe/metrics-sink.ts';
@@ -130,6 +131,11 @@ async function assemble(
 
   const speech = new SpeechSynthesizer();
   closers.push(() => speech.close());
+  const breakers = new BreakerBoard({
+    clock,
+    policies: breakerPolicies(config),
+    onChange: ({ name, ...change }) => events.emit({ type: 'breaker', breaker: name, ...change, atMs: clock.nowMs() }),
+  });
   const makers: BackendMakers = {
     clock,
     speech,
@@ -137,6 +143,7 @@ async function assemble(
     given: options.backends ?? {},
     embedded: null,
     onStreamEvent,
+    breakers,
   };
   const { backends, profiles } = await makeProfiles(config, makers);
   let gateway: Gateway | null = null;
@@ -208,6 +215,7 @@ async function assemble(
     drainMs: config.drainSeconds * 1000,
     ...(read === undefined ? {} : { reload: reloader({ read, gateway: () => opened, makers, log }) }),
     callLimit: config.limits.calls,
+    breakers: () => breakers.view(),
     version: VERSION,
     onStreamEvent,
     onCallEnded: (ended) => metrics.recordSession(ended),

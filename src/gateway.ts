@@ -7,7 +7,7 @@ import type { StreamEventListener } from './backend/stream-backend.ts';
 import { carryOutOrder } from './call-orders.ts';
 import type { RecordingPlace, SoundSource } from './call-orders.ts';
 import { rememberVoice } from './call-memory.ts';
-import { CallPlanner } from './call-planner.ts';
+import { CallPlanner, DEFAULT_START } from './call-planner.ts';
 import type { GatewayBackend, GatewayProfile } from './call-planner.ts';
 import { dispatch } from './commands/dispatch.ts';
 import type { CallSummary, CommandTarget, OrderCommand, StartOptions, StartTarget } from './commands/dispatch.ts';
@@ -56,6 +56,7 @@ export interface GatewayOptions {
   reload?(): Promise<string>;
   /** Calls at once; more are refused with ERR_TALKSPURT_CALL_LIMIT. Default: the size of the DSP pool. */
   readonly callLimit?: number;
+  breakers?(): NonNullable<GatewaySnapshot['breakers']>;
   readonly version: string;
   /** Is told what streams to WebSockets say of themselves, in mod_audio_stream's words. */
   readonly onStreamEvent?: StreamEventListener;
@@ -64,7 +65,6 @@ export interface GatewayOptions {
 }
 
 const DRAIN_MS = 5_000;
-const DEFAULT_START: StartOptions = { mix: 'mono', sampleRateHz: null, metadata: null };
 
 /** A channel on its way to being a call. `done` never rejects. */
 interface Attaching {
@@ -95,7 +95,6 @@ export class Gateway implements CommandTarget, SwitchSink {
     this.#calls = new SessionTable(Math.min(options.callLimit ?? options.dspPool.size, options.dspPool.size));
   }
 
-  /** No new call is taken any more. */
   get draining(): boolean {
     return this.#draining;
   }
@@ -237,6 +236,7 @@ export class Gateway implements CommandTarget, SwitchSink {
       version,
       draining: this.#draining,
       callLimit: this.#calls.limit,
+      breakers: this.#options.breakers?.() ?? [],
       links: adapters.map(({ name, kind, linkUp: up }) => ({ name, kind, up })),
     };
   }

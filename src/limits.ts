@@ -372,6 +372,8 @@ export const LIMITS = {
   sipReferMs: 60_000,
   /** Goodbyes of a SIP endpoint that closes; then what is left is dropped. */
   sipCloseMs: 3_000,
+  /** Circuit breakers at once; the oldest closed one goes for another. */
+  breakers: 256,
   /** A configuration file; a longer one is refused with ERR_TALKSPURT_CONFIG_UNREADABLE. */
   configBytes: 1024 * 1024,
   /** A WAV file that the simulator reads. */

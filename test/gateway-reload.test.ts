@@ -11,6 +11,7 @@ import { closeEmbedded } from '../src/gateway-backends.ts';
 import type { BackendMakers } from '../src/gateway-backends.ts';
 import { reloader } from '../src/gateway-reload.ts';
 import { LogSink } from '../src/observe/log-sink.ts';
+import { BreakerBoard } from '../src/resilience/breaker-board.ts';
 import { SpeechSynthesizer } from '../src/simulator/speech.ts';
 
 const clock = new SystemClock();
@@ -44,6 +45,7 @@ function world() {
     clock,
     speech,
     closers: [],
+    breakers: new BreakerBoard({ clock }),
     given: {},
     onStreamEvent: () => undefined,
     embedded: null,

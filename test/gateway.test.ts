@@ -206,6 +206,25 @@ test('a backend that is not there, and one that is no WebSocket', async () => {
   await new Promise((resolve) => page.close(resolve));
 });
 
+test('a backend that has failed five times is left alone: the sixth call is refused before its channel is touched', async () => {
+  await withWorld('ws://127.0.0.1:9/v1', async ({ fs, ask, events, runtime }) => {
+    const { uuid } = fs.createCall({ phone: new QuietPhone() });
+    for (let n = 0; n < 5; n += 1)
+      assert.match(await ask(`uuid_audio_stream ${uuid} start p`), /ERR_TALKSPURT_BACKEND_REFUSED/);
+    const before = events.length;
+    assert.match(await ask(`uuid_audio_stream ${uuid} start p`), /^-ERR .*BREAKER_OPEN/);
+    assert.equal(
+      events.slice(before).map(({ type }) => type),
+      ['command'],
+      'no call came of it',
+    );
+    const open = runtime.gateway.globalHealth().breakers.filter(({ state }) => state === 'open');
+    assert.is(open.length, 1);
+    assert.match(open[0]!.name, /^\w+:[0-9a-f]{8}:connection$/);
+    assert.ok(events.some((event) => event.type === 'breaker' && event.state === 'open'));
+  });
+});
+
 test('a backend that drops the line in mid-call', () =>
   withBackend({}, (url, server) =>
     withWorld(url, async ({ fs, ask, events, settle }) => {

@@ -4,7 +4,7 @@ import type { ClientOptions } from 'ws';
 import type { Clock } from '../core/clock.ts';
 import { TalkspurtError } from '../core/errors.ts';
 import { LIMITS } from '../limits.ts';
-import { readRefusal, refusalByStatus } from './upgrade-refusal.ts';
+import { readRefusal, refusalByStatus, retryAfterMsOf } from './upgrade-refusal.ts';
 
 /** What a {@link BackendSocket} is dialled with. */
 export interface BackendSocketOptions {
@@ -76,7 +76,15 @@ export function dialBackend<T>(
     socket.on('unexpected-response', (_request, response) => {
       status = response.statusCode ?? 0;
       const refused = status;
-      readRefusal(response, options.secrets, (details) => refuse(refusalByStatus(options.backend, refused, details)));
+      const retryAfterMs = retryAfterMsOf(response.headers['retry-after'], options.clock.wallTimeMs());
+      readRefusal(response, options.secrets, (details) =>
+        refuse(
+          refusalByStatus(options.backend, refused, {
+            ...details,
+            ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+          }),
+        ),
+      );
     });
     // After `terminate` the socket still says that it was cut: settled by then, so `refuse` ignores it.
     const onError = (error: Error): void =>

@@ -51,6 +51,8 @@ export interface BackendSink {
 export interface Backend {
   /** `openai`, … : for health, metrics and logs. */
   readonly name: string;
+  /** Why a stream would not even be tried now; null, or absent: it would. Asked before a call is answered. */
+  refusal?(): TalkspurtError | null;
   /**
    * Connects, sets the session up and resolves when audio may flow. Rejects (and leaves nothing open) when `signal`
    * aborts. @throws ERR_TALKSPURT_BACKEND_REFUSED | _AUTH | _TIMEOUT | _PROTOCOL | _API, ERR_TALKSPURT_SECRET_MISSING

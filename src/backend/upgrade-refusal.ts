@@ -16,6 +16,13 @@ export function refusalByStatus(backend: string, status: number, details: ErrorD
   });
 }
 
+/** What `Retry-After` asks for (RFC 9110 §10.2.3), ms from `wallTimeMs`; undefined: nothing that can be understood. */
+export function retryAfterMsOf(header: string | undefined, wallTimeMs: number): number | undefined {
+  if (header === undefined) return undefined;
+  const ms = /^\s*\d{1,9}\s*$/.test(header) ? Number(header) * 1000 : Date.parse(header) - wallTimeMs;
+  return Number.isFinite(ms) && ms > 0 ? Math.round(ms) : undefined;
+}
+
 /** Reads the body of a refusal as far as it may go, then hands over what JSON error it holds; at most once. */
 export function readRefusal(
   response: IncomingMessage,

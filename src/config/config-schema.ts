@@ -9,6 +9,7 @@ import { asterisk } from './config-asterisk.ts';
 import { embedded, openai, websocket } from './config-backends.ts';
 import { frontDoor, outboundSocket, recordings, sip, sounds, status, targets } from './config-doors.ts';
 import { NAME_PATTERN, share } from './config-fields.ts';
+import { breakers } from './config-resilience.ts';
 import { freeswitch, modules } from './config-switches.ts';
 
 const session = DEFAULT_SESSION_OPTIONS;
@@ -193,6 +194,7 @@ export const configSchema = z.strictObject({
     .max(86_400)
     .default(30)
     .describe('How long a stop or `drain` waits for calls to end by themselves, s'),
+  breakers,
   limits,
 });
 

@@ -83,6 +83,14 @@ export type ProcessEvent =
   /** WebSocket modules that the switch has loaded. */
   | { type: 'link.modules'; link: string; modules: string }
   | { type: 'link.down'; link: string; error: TalkspurtError; retryInMs: number }
+  /** A circuit breaker opened, lets a few tries through, or closed. */
+  | {
+      type: 'breaker';
+      breaker: string;
+      state: 'closed' | 'open' | 'half-open';
+      previous: 'closed' | 'open' | 'half-open';
+      /** Code of the last failure. */ reason: string;
+    }
   | { type: 'command'; front: string; verb: string; ok: boolean }
   /** A call that the switch handed over and that was not taken. */
   | {

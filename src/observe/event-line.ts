@@ -61,6 +61,7 @@ const PLAIN_LINES = {
   'call.refused': { level: 'warn', message: 'a call was not taken' },
   'variable.clamped': { level: 'warn', message: 'a channel variable is out of its bounds: the default is taken' },
   order: { level: 'info', message: 'order took effect' },
+  breaker: { level: 'warn', message: 'a circuit breaker changed its state' },
   'link.up': { level: 'info', message: 'switch link is up' },
   'link.modules': { level: 'info', message: 'modules that the switch has' },
   ready: { level: 'info', message: 'ready' },

@@ -38,6 +38,7 @@ interface Counted {
 }
 
 const LATENCY_BUCKETS_S = [0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 10];
+const BREAKER_VALUES = { closed: 0, 'half-open': 1, open: 2 } as const;
 const STOP_BUCKETS_S = [0.02, 0.04, 0.06, 0.1, 0.15, 0.2, 0.3, 0.5, 1];
 const DURATION_BUCKETS_S = [5, 15, 30, 60, 120, 300, 600, 1800, 3600];
 const OTHER = 'other';
@@ -107,7 +108,7 @@ export class MetricsSink implements EventSink {
   }
 
   #onProcessEvent(event: TalkspurtEvent & { callId?: undefined }): void {
-    const { linkUp, linkDowns, commands, malformed, callsRefused } = this.#metrics;
+    const { linkUp, linkDowns, breakerState, breakerOpens, commands, malformed, callsRefused } = this.#metrics;
     switch (event.type) {
       case 'link.up':
         linkUp.set({ link: this.#bounded('link', event.link) }, 1);
@@ -116,6 +117,12 @@ export class MetricsSink implements EventSink {
         linkUp.set({ link: this.#bounded('link', event.link) }, 0);
         linkDowns.inc({ link: this.#bounded('link', event.link), code: event.error.code });
         break;
+      case 'breaker': {
+        const breaker = this.#bounded('breaker', event.breaker);
+        breakerState.set({ breaker }, BREAKER_VALUES[event.state]);
+        if (event.state === 'open') breakerOpens.inc({ breaker, reason: event.reason });
+        break;
+      }
       case 'command':
         commands.inc({
           front: this.#bounded('front', event.front),
@@ -295,6 +302,8 @@ function makeMetrics(registry: Registry, descriptions: MetricDescription[]) {
     recordingDroppedFrames: counter('recording_dropped_frames_total', 'Recorded frames that the disk did not take'),
     linkUp: gauge('link_up', '1: the switch link is up', 'link'),
     linkDowns: counter('link_downs_total', 'Times that a switch link was lost or refused', 'link', 'code'),
+    breakerState: gauge('breaker_state', '0: closed, 1: half-open, 2: open', 'breaker'),
+    breakerOpens: counter('breaker_opens_total', 'Times that a circuit breaker opened', 'breaker', 'reason'),
     commands: counter('commands_total', 'Commands', 'front', 'verb', 'ok'),
     malformed: counter('malformed_total', 'Messages of peers that broke their protocol', 'peer', 'code'),
   };

@@ -48,6 +48,13 @@ export function everyEvent(personal = 'x', callId = 'u-1', atMs = 1_000): Talksp
     'link.up': { type: 'link.up', link: 'local', switchVersion: '1.10' },
     'link.modules': { type: 'link.modules', link: 'local', modules: 'mod_audio_stream (community)' },
     'link.down': { type: 'link.down', link: 'local', error, retryInMs: 500 },
+    breaker: {
+      type: 'breaker',
+      breaker: 'openai:connection',
+      state: 'open',
+      previous: 'closed',
+      reason: 'ERR_TALKSPURT_BACKEND_TIMEOUT',
+    },
     command: { type: 'command', front: 'fs_cli', verb: 'start', ok: true },
     'call.refused': { type: 'call.refused', switch: 'local', error },
     'peer.malformed': { type: 'peer.malformed', peer: 'esl', error },

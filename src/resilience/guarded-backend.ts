@@ -1,0 +1,138 @@
+/**
+ * A backend behind its circuit breakers: while one is open, opening a stream is refused at once with what is wrong and when it will be
+ * tried again. What counts as a failure is what the peer did; what a caller or an operator did does not.
+ */
+import type { Backend, BackendCall, BackendSink, BackendStream } from '../backend/backend.ts';
+import { TalkspurtError, asTalkspurtError } from '../core/errors.ts';
+import type { ErrorCode } from '../core/errors.ts';
+import type { BreakerBoard, BreakerKind } from './breaker-board.ts';
+import type { BreakerAttempt, BreakerFault, CircuitBreaker } from './circuit-breaker.ts';
+
+/** What it is made with. */
+export interface GuardedBackendOptions {
+  readonly backend: Backend;
+  readonly board: BreakerBoard;
+  /** Tells the place and key apart that it is reached with, without saying either; empty: there is one. */
+  readonly credential?: string;
+}
+
+/** Which breaker a failure belongs to; a code that is not here is nobody's fault but ours. */
+const KIND_OF: Partial<Record<ErrorCode, BreakerKind>> = {
+  ERR_TALKSPURT_BACKEND_TIMEOUT: 'connection',
+  ERR_TALKSPURT_BACKEND_CLOSED: 'connection',
+  ERR_TALKSPURT_BACKEND_PROTOCOL: 'connection',
+  ERR_TALKSPURT_BACKEND_REFUSED: 'connection',
+  ERR_TALKSPURT_BACKEND_AUTH: 'provider',
+  ERR_TALKSPURT_BACKEND_DENIED: 'provider',
+  ERR_TALKSPURT_BACKEND_API: 'provider',
+};
+/** What the API calls a key that has nothing left to spend. */
+const NO_QUOTA: ReadonlySet<unknown> = new Set(['insufficient_quota', 'billing_hard_limit_reached']);
+/** Statuses by which a provider itself, not the way to it, refuses. */
+const PROVIDER_STATUS: ReadonlySet<unknown> = new Set([401, 402, 403, 429]);
+
+/** Opens streams of another backend while its breakers let it. */
+export class GuardedBackend implements Backend {
+  readonly name: string;
+  readonly #backend: Backend;
+  readonly #connection: CircuitBreaker;
+  readonly #provider: CircuitBreaker;
+
+  constructor({ backend, board, credential = '' }: GuardedBackendOptions) {
+    this.name = backend.name;
+    this.#backend = backend;
+    this.#connection = board.breaker(backend.name, credential, 'connection');
+    this.#provider = board.breaker(backend.name, credential, 'provider');
+  }
+
+  refusal(): TalkspurtError | null {
+    const closed = [this.#provider, this.#connection].find(({ admits }) => !admits);
+    return closed === undefined ? (this.#backend.refusal?.() ?? null) : this.#closedDoor(closed);
+  }
+
+  /** @throws ERR_TALKSPURT_BACKEND_BREAKER_OPEN, and as the backend's own */
+  async open(call: BackendCall, sink: BackendSink, signal: AbortSignal): Promise<BackendStream> {
+    const attempts = this.#admit();
+    try {
+      const stream = await this.#backend.open(call, this.#watching(sink), signal);
+      for (const attempt of attempts.values()) attempt.succeeded();
+      return stream;
+    } catch (error) {
+      const failure = asTalkspurtError(error);
+      // Whoever hung up while it was dialled has shown nothing of it.
+      const kind = signal.aborted ? undefined : kindOf(failure);
+      for (const [each, attempt] of attempts) {
+        if (each === kind) attempt.failed(faultOf(failure));
+        // A peer that refuses a key has been reached.
+        else if (kind === 'provider') attempt.succeeded();
+        else attempt.abandoned();
+      }
+      throw error;
+    }
+  }
+
+  /** Both, or neither. */
+  #admit(): Map<BreakerKind, BreakerAttempt> {
+    const attempts = new Map<BreakerKind, BreakerAttempt>();
+    for (const [kind, breaker] of [
+      ['provider', this.#provider],
+      ['connection', this.#connection],
+    ] as const) {
+      const attempt = breaker.admit();
+      if (attempt === null) {
+        for (const taken of attempts.values()) taken.abandoned();
+        throw this.#closedDoor(breaker);
+      }
+      attempts.set(kind, attempt);
+    }
+    return attempts;
+  }
+
+  #closedDoor({ lastReason, retryInMs }: CircuitBreaker): TalkspurtError {
+    const seconds = Math.max(1, Math.ceil(retryInMs / 1000));
+    return new TalkspurtError(
+      'ERR_TALKSPURT_BACKEND_BREAKER_OPEN',
+      `backend '${this.name}' has failed too often (${lastReason}): it is tried again in ${seconds} s`,
+      { details: { lastReason, retryInMs: Math.round(retryInMs) } },
+    );
+  }
+
+  /** Failures of a stream that was open count too; its end in good order does not. */
+  #watching(sink: BackendSink): BackendSink {
+    const count = (error: TalkspurtError | null): void => {
+      const kind = error === null ? undefined : kindOf(error);
+      if (error === null || kind === undefined) return;
+      (kind === 'connection' ? this.#connection : this.#provider).failed(faultOf(error));
+    };
+    return {
+      onAudio: (audio, itemId) => sink.onAudio(audio, itemId),
+      onAudioDone: (itemId) => sink.onAudioDone(itemId),
+      onResponseStarted: (responseId) => sink.onResponseStarted(responseId),
+      onResponseDone: (responseId, status) => sink.onResponseDone(responseId, status),
+      onSpeech: (edge) => sink.onSpeech(edge),
+      onTranscript: (by, text, final) => sink.onTranscript(by, text, final),
+      onToolCall: (toolCallId, name, argumentsJson) => sink.onToolCall(toolCallId, name, argumentsJson),
+      onError: (error) => sink.onError(error),
+      onClosed: (error) => {
+        count(error);
+        sink.onClosed(error);
+      },
+      // What a sink does not have must not be seen to be there.
+      ...(sink.onMessage && { onMessage: (text: string) => sink.onMessage?.(text) }),
+      ...(sink.onFlush && { onFlush: () => sink.onFlush?.() }),
+      ...(sink.onExpiring && { onExpiring: (inMs: number) => sink.onExpiring?.(inMs) }),
+    };
+  }
+}
+
+function kindOf({ code, details }: TalkspurtError): BreakerKind | undefined {
+  if (PROVIDER_STATUS.has(details['status']) || NO_QUOTA.has(details['apiCode'])) return 'provider';
+  return KIND_OF[code];
+}
+
+function faultOf({ code, details }: TalkspurtError): BreakerFault {
+  const status = details['status'];
+  const fatal = code === 'ERR_TALKSPURT_BACKEND_AUTH' || status === 402 || NO_QUOTA.has(details['apiCode']);
+  const retryAfterMs = details['retryAfterMs'];
+  return { fatal, reason: code, ...(typeof retryAfterMs === 'number' ? { retryAfterMs } : {}) };
+}

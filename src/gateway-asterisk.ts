@@ -1,19 +1,24 @@
 /** One Asterisk, as a configuration has it: its link, its media path with whatever listens for it, and its adapter. */
 import { isIP } from 'node:net';
 import type { AsteriskConfig } from './config.ts';
-import { opensAudioSocket } from './config.ts';
+import { dialplanSwitchName } from './config.ts';
 import type { Clock } from './core/clock.ts';
 import type { EventSink } from './core/events.ts';
+import { readPem } from './gateway-pem.ts';
 import type { AriLink } from './switch/asterisk/ari-link.ts';
 import { AriNativeLink } from './switch/asterisk/ari-native-link.ts';
 import { AriPackageLink } from './switch/asterisk/ari-package-link.ts';
+import type { AriTarget } from './switch/asterisk/ari-target.ts';
 import { AsteriskAdapter } from './switch/asterisk/asterisk-adapter.ts';
 import { AsteriskAudioSocketPath } from './switch/asterisk/asterisk-audiosocket.ts';
+import type { MediaPathKind } from './switch/asterisk/asterisk-capabilities.ts';
 import { AsteriskRtpPath } from './switch/asterisk/asterisk-rtp.ts';
 import { AsteriskWebSocketServer } from './switch/asterisk/asterisk-websocket-server.ts';
 import { AsteriskWebSocketPath } from './switch/asterisk/asterisk-websocket.ts';
 import { AudioSocketAdapter } from './switch/asterisk/audiosocket-adapter.ts';
+import { MediaChoice } from './switch/asterisk/media-choice.ts';
 import type { AsteriskMediaPath } from './switch/asterisk/media-path.ts';
+import { MediaSources } from './switch/asterisk/media-sources.ts';
 import { StasisCommandFront } from './switch/asterisk/stasis-command-front.ts';
 import type { SwitchAdapter } from './switch/switch-adapter.ts';
 import { AudioSocketServer } from './transport/audiosocket-server.ts';
@@ -41,112 +46,153 @@ export interface GatewayAsteriskParts {
   readonly link?: AriLink;
 }
 
-const LOOPBACK = ['127.0.0.0/8', '::1'];
-
 /** Listens where its media path needs it. @throws ERR_TALKSPURT_LISTEN, ERR_TALKSPURT_CONFIG_INVALID, ERR_TALKSPURT_MEDIA_BIND */
 export async function openGatewayAsterisk(
   config: AsteriskConfig,
   parts: GatewayAsteriskParts,
 ): Promise<GatewayAsterisk> {
   const { clock, events } = parts;
-  const { name, host, port, tls, username, password, app, profile, variables, media } = config;
-  const target = { name, host, port, tls, username, password, app, clock };
-  const link = parts.link ?? (config.link === 'package' ? new AriPackageLink(target) : new AriNativeLink(target));
+  const { name, app, profile, variables, media } = config;
+  const target = await ariTarget(config);
+  const link =
+    parts.link ??
+    (config.link === 'package'
+      ? new AriPackageLink({ ...target, name, app, clock })
+      : new AriNativeLink({ ...target, name, app, clock }));
+  const sources = new MediaSources({
+    host: config.host,
+    ...(media.sources === undefined ? {} : { sources: media.sources }),
+  });
+  await sources.refresh();
   const closers: (() => Promise<void>)[] = [];
   const close = async (): Promise<void> => {
     for (let closer = closers.pop(); closer !== undefined; closer = closers.pop()) await closer();
   };
   try {
-    const dialplan = await openAudioSocket(config, clock, closers);
-    const path = await openPath(config, parts, dialplan?.server ?? null, closers);
+    const doors = new Doors(config, parts, sources, target.ca, closers);
+    const adapter = await doors.dialplanAdapter();
+    const choice = new MediaChoice({
+      switchName: name,
+      kind: media.kind,
+      format: media.format,
+      before: () => sources.refresh(),
+      open: (kind) => doors.openPath(kind),
+    });
+    closers.push(() => choice.close());
+    await choice.openConfigured();
     const front = new StasisCommandFront({
       link,
       dispatch: (line, from) => parts.dispatch(line, from),
       onFault: (error) => events.emit({ type: 'peer.malformed', peer: name, error, atMs: clock.nowMs() }),
     });
     closers.push(() => front.close());
-    const adapter = new AsteriskAdapter({
+    const calls = new AsteriskAdapter({
       name,
       link,
       clock,
       events,
-      media: path,
+      media: choice,
       format: media.format,
       variables,
       ...(profile === undefined ? {} : { profile }),
       onEvent: (event) => void front.onEvent(event),
     });
-    const adapters = dialplan === null || dialplan.adapter === null ? [adapter] : [adapter, dialplan.adapter];
-    return { adapter, adapters, close };
+    return { adapter: calls, adapters: adapter === null ? [calls] : [calls, adapter], close };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-/** Null: nothing comes by AudioSocket. */
-async function openAudioSocket(
-  config: AsteriskConfig,
-  clock: Clock,
-  closers: (() => Promise<void>)[],
-): Promise<{ server: AudioSocketServer; adapter: AudioSocketAdapter | null } | null> {
-  if (!opensAudioSocket(config)) return null;
-  const { port, allow, profile } = config.media.audioSocket;
-  const name = `${config.name}-audiosocket`;
-  const adapter = profile === undefined ? null : new AudioSocketAdapter({ name, clock, profile });
-  const server = new AudioSocketServer({
-    clock,
-    host: config.media.bindHost,
-    port,
-    allow: allowed(config, allow),
-    ...(adapter === null ? {} : { onStranger: (_uuid, connection) => adapter.offer(connection) }),
-  });
-  await server.listen();
-  closers.push(() => server.close());
-  return { server, adapter };
+/** Where its ARI is, with the certificates that it is verified by. @throws ERR_TALKSPURT_CONFIG_INVALID */
+export async function ariTarget(config: AsteriskConfig): Promise<AriTarget> {
+  const { name, host, port, tls, caFile, username, password, app } = config;
+  const trust = tls && caFile !== undefined ? { ca: await readPem(`caFile of switch ${name}`, caFile) } : {};
+  return { host, port, tls, username, password, app, ...trust };
 }
 
-async function openPath(
-  config: AsteriskConfig,
-  parts: GatewayAsteriskParts,
-  audioSocket: AudioSocketServer | null,
-  closers: (() => Promise<void>)[],
-): Promise<AsteriskMediaPath> {
-  const { clock } = parts;
-  const { kind, bindHost, advertiseHost = bindHost, ports } = config.media;
-  if (kind === 'audiosocket' && audioSocket !== null) {
-    return new AsteriskAudioSocketPath({ clock, server: audioSocket, advertisedHost: advertiseHost });
+/** What listens for one Asterisk, each opened once, when it is wanted. */
+class Doors {
+  readonly #config: AsteriskConfig;
+  readonly #parts: GatewayAsteriskParts;
+  readonly #sources: MediaSources;
+  readonly #ca: string | undefined;
+  readonly #closers: (() => Promise<void>)[];
+  #audioSocket: AudioSocketServer | null = null;
+  #dialplan: AudioSocketAdapter | null = null;
+
+  constructor(
+    config: AsteriskConfig,
+    parts: GatewayAsteriskParts,
+    sources: MediaSources,
+    ca: string | undefined,
+    closers: (() => Promise<void>)[],
+  ) {
+    this.#config = config;
+    this.#parts = parts;
+    this.#sources = sources;
+    this.#ca = ca;
+    this.#closers = closers;
   }
-  if (kind === 'websocket') return await openWebSocket(config, clock, closers);
-  const pool = new RtpPortPool({ clock, bindHost, from: ports.from, to: ports.to });
-  return new AsteriskRtpPath({ clock, ports: pool, advertiseHost, g722: parts.g722 });
-}
 
-async function openWebSocket(
-  config: AsteriskConfig,
-  clock: Clock,
-  closers: (() => Promise<void>)[],
-): Promise<AsteriskMediaPath> {
-  const { host, port, tls, media } = config;
-  const { bindHost, websocket } = media;
-  if (websocket.mode === 'client') {
-    const authority = isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`;
-    return new AsteriskWebSocketPath({ clock, mode: 'client', url: `${tls ? 'wss' : 'ws'}://${authority}` });
+  /** Of the calls that the dialplan brings by itself, where there is one. @throws ERR_TALKSPURT_LISTEN */
+  async dialplanAdapter(): Promise<AudioSocketAdapter | null> {
+    const { name, media } = this.#config;
+    const { profile } = media.audioSocket;
+    if (profile === undefined) return null;
+    this.#dialplan = new AudioSocketAdapter({ name: dialplanSwitchName(name), clock: this.#parts.clock, profile });
+    await this.#openAudioSocket();
+    return this.#dialplan;
   }
-  const { username, password } = websocket;
-  const server = new AsteriskWebSocketServer({
-    clock,
-    host: bindHost,
-    port: websocket.port,
-    allow: allowed(config, websocket.allow),
-    ...(username === undefined ? {} : { basicAuth: { username, password } }),
-  });
-  await server.listen();
-  closers.push(() => server.close());
-  return new AsteriskWebSocketPath({ clock, mode: 'server', server, client: websocket.client });
-}
 
-/** Who may connect. */
-function allowed({ host }: AsteriskConfig, allow: readonly string[] | undefined): readonly string[] {
-  return allow ?? (isIP(host) === 0 ? LOOPBACK : [...LOOPBACK, host]);
+  /** @throws ERR_TALKSPURT_LISTEN, ERR_TALKSPURT_MEDIA_BIND */
+  async openPath(kind: MediaPathKind): Promise<AsteriskMediaPath> {
+    const { clock, g722 } = this.#parts;
+    const { bindHost, advertiseHost = bindHost, ports } = this.#config.media;
+    if (kind === 'audiosocket') {
+      const server = await this.#openAudioSocket();
+      return new AsteriskAudioSocketPath({ clock, server, advertisedHost: advertiseHost });
+    }
+    if (kind === 'websocket') return await this.#openWebSocket();
+    const pool = new RtpPortPool({ clock, bindHost, from: ports.from, to: ports.to });
+    return new AsteriskRtpPath({ clock, ports: pool, advertiseHost, g722, sources: () => this.#sources.entries });
+  }
+
+  async #openAudioSocket(): Promise<AudioSocketServer> {
+    if (this.#audioSocket !== null) return this.#audioSocket;
+    const { bindHost, audioSocket } = this.#config.media;
+    const dialplan = this.#dialplan;
+    const server = new AudioSocketServer({
+      clock: this.#parts.clock,
+      host: bindHost,
+      port: audioSocket.port,
+      allow: audioSocket.allow ?? this.#sources.allowed,
+      ...(dialplan === null ? {} : { onStranger: (_uuid, connection) => dialplan.offer(connection) }),
+    });
+    await server.listen();
+    this.#audioSocket = server;
+    this.#closers.unshift(() => server.close());
+    return server;
+  }
+
+  async #openWebSocket(): Promise<AsteriskMediaPath> {
+    const { host, port, tls, media } = this.#config;
+    const { clock } = this.#parts;
+    const { bindHost, websocket } = media;
+    if (websocket.mode === 'client') {
+      const authority = isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`;
+      const ca = this.#ca === undefined ? {} : { ca: this.#ca };
+      return new AsteriskWebSocketPath({ clock, mode: 'client', url: `${tls ? 'wss' : 'ws'}://${authority}`, ...ca });
+    }
+    const { username, password } = websocket;
+    const server = new AsteriskWebSocketServer({
+      clock,
+      host: bindHost,
+      port: websocket.port,
+      allow: websocket.allow ?? this.#sources.allowed,
+      ...(username === undefined ? {} : { basicAuth: { username, password } }),
+    });
+    await server.listen();
+    return new AsteriskWebSocketPath({ clock, mode: 'server', server, client: websocket.client });
+  }
 }

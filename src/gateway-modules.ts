@@ -1,9 +1,9 @@
 /** Where the WebSocket modules of switches connect, as one process has it. */
-import { readFile } from 'node:fs/promises';
 import type { Config } from './config.ts';
 import type { Clock } from './core/clock.ts';
 import { TalkspurtError } from './core/errors.ts';
 import type { EventSink } from './core/events.ts';
+import { readPem } from './gateway-pem.ts';
 import { ModuleServer } from './switch/freeswitch/module/module-server.ts';
 
 /** One server, for every switch. */
@@ -29,7 +29,7 @@ export async function openGatewayModules(
   const tls =
     certFile === undefined || keyFile === undefined
       ? undefined
-      : { cert: await pem('certFile', certFile), key: await pem('keyFile', keyFile) };
+      : { cert: await readPem('modules.certFile', certFile), key: await readPem('modules.keyFile', keyFile) };
   const server = makeServer({
     clock,
     host,
@@ -54,17 +54,5 @@ function makeServer(options: ConstructorParameters<typeof ModuleServer>[0]): Mod
     if (cause instanceof TalkspurtError) throw cause;
     const message = 'modules.certFile and modules.keyFile are no pair of a PEM certificate and its key';
     throw new TalkspurtError('ERR_TALKSPURT_CONFIG_INVALID', message, { cause });
-  }
-}
-
-/** @throws ERR_TALKSPURT_CONFIG_INVALID */
-async function pem(key: string, path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (cause) {
-    const why = (cause as NodeJS.ErrnoException).code ?? 'unknown error';
-    throw new TalkspurtError('ERR_TALKSPURT_CONFIG_INVALID', `modules.${key} cannot be read from ${path} (${why})`, {
-      cause,
-    });
   }
 }

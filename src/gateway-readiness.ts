@@ -5,7 +5,11 @@ import type { SwitchAdapter } from './switch/switch-adapter.ts';
 export function notReadyReasons(adapters: readonly SwitchAdapter[], draining: boolean, full: boolean): string[] {
   const switches = adapters.filter(({ kind }) => kind !== 'sip');
   const down = switches.filter(({ linkUp }) => !linkUp).map(({ name }) => `switch ${name} is not connected`);
-  const reasons = down.length === switches.length ? down : [];
+  const unfit = switches.flatMap(({ name, linkUp, fitness }) => {
+    const problem = linkUp ? (fitness?.problem ?? null) : null;
+    return problem === null ? [] : [`switch ${name} cannot carry calls: ${problem}`];
+  });
+  const reasons = down.length + unfit.length === switches.length ? [...down, ...unfit] : [];
   if (draining) reasons.push('draining');
   if (full) reasons.push('all calls are in use');
   return reasons;

@@ -1,6 +1,12 @@
 /** What a gateway asks of its switches by the names of channels, or of the switches themselves. */
 import { TalkspurtError, hasCode } from './core/errors.ts';
+import type { GatewaySnapshot } from './observe/health.ts';
 import type { AttachRequest, CallLeg, OriginateRequest, SwitchAdapter } from './switch/switch-adapter.ts';
+
+/** A switch's link, as the snapshot of a gateway has it. */
+export function linkOf({ name, kind, linkUp: up, fitness }: SwitchAdapter): GatewaySnapshot['links'][number] {
+  return { name, kind, up, ...(fitness === undefined ? {} : fitness) };
+}
 
 /** The channel on whichever switch has it. @throws ERR_TALKSPURT_UNKNOWN_CALL, and as `SwitchAdapter.attach` */
 export async function attachOn(

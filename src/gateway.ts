@@ -18,7 +18,7 @@ import type { HostList } from './core/host-list.ts';
 import type { DspPool } from './dsp/dsp.ts';
 import { DrainWatch } from './gateway-drain.ts';
 import { notReadyReasons } from './gateway-readiness.ts';
-import { attachOn, originateOn } from './gateway-switches.ts';
+import { attachOn, linkOf, originateOn } from './gateway-switches.ts';
 import { globalHealth, sessionHealth } from './observe/health.ts';
 import type { GatewaySnapshot, GlobalHealthJson, SessionHealthJson, SessionSnapshot } from './observe/health.ts';
 import { MediaScheduler } from './session/media-scheduler.ts';
@@ -237,7 +237,7 @@ export class Gateway implements CommandTarget, SwitchSink {
       draining: this.#draining,
       callLimit: this.#calls.limit,
       breakers: this.#options.breakers?.() ?? [],
-      links: adapters.map(({ name, kind, linkUp: up }) => ({ name, kind, up })),
+      links: adapters.map(linkOf),
     };
   }
 

@@ -159,6 +159,11 @@ export const LIMITS = {
   ariVariableRequests: 4,
   /** After something could not be deleted in Asterisk or a call not be given back: until it is tried again. */
   ariSweepRetryMs: 10_000,
+  /** Addresses that an Asterisk's media may come from; further ones that its name turns out to have are not let in. */
+  mediaSources: 64,
+  /** Modules of an Asterisk that are read; those beyond count as not loaded. While it lacks what a call needs it is asked anew. */
+  ariModules: 4_096,
+  ariCapabilityRetryMs: 15_000,
   /** Calls of one Asterisk that are being dialled; one more is refused with ERR_TALKSPURT_COMMAND_LIMIT. */
   ariOriginates: 200,
   /** How long whoever a caller is to be transferred to, attended, may take to answer; then ERR_TALKSPURT_SWITCH_COMMAND. */
@@ -326,8 +331,9 @@ export const LIMITS = {
   speechCharacters: 1_000,
   speechRequests: 64,
   speechCache: 128,
-  /** What the embedded backend keeps of one turn of the caller; the oldest is forgotten. Its sessions at once. */
+  /** What the embedded backend keeps of one turn of the caller; the oldest is forgotten. */
   simulatedTurnMs: 60_000,
+  /** Conversations of the embedded backend at once; one more is refused (429), and its call ends as `backend-failed`. */
   simulatedSessions: 16,
   /** Items the embedded backend remembers of one conversation; the oldest is forgotten. */
   simulatedItems: 512,

@@ -1,10 +1,11 @@
-/** `talkspurt check`: reads a configuration, says what `serve` would do with it, and on request asks the backends. */
+/** `talkspurt check`: reads a configuration, says what `serve` would do with it, and on request asks the backends and the Asterisks. */
 import type { Argv, CommandModule } from 'yargs';
 import { probeOpenAi } from '../backend/openai-probe.ts';
 import { describeConfig, loadConfig } from '../config.ts';
 import { TalkspurtError } from '../core/errors.ts';
 import { checkedOnce } from './argument-checks.ts';
 import { EXIT } from './exit-status.ts';
+import { probeAsterisk } from './probe-asterisk.ts';
 
 interface CheckArguments {
   readonly config?: string | undefined;
@@ -21,7 +22,7 @@ export const checkCommand: CommandModule<object, CheckArguments> = {
       .option('online', {
         type: 'boolean',
         default: false,
-        describe: 'ask each backend whether it knows the key and the model',
+        describe: 'ask each backend whether it knows the key and the model, and each Asterisk what it can do',
       })
       .check((given) => checkedOnce(given, 'config')),
   handler: async ({ config: path, online }) => {
@@ -30,14 +31,24 @@ export const checkCommand: CommandModule<object, CheckArguments> = {
     if (!online) return;
     for (const [name, backend] of Object.entries(config.backends)) {
       if (backend.kind !== 'openai') continue;
-      try {
+      await told(`backend ${name}`, async () => {
         await probeOpenAi(backend);
-        process.stdout.write(`backend ${name}: the key and the model are known\n`);
-      } catch (error) {
-        if (!(error instanceof TalkspurtError)) throw error;
-        process.stdout.write(`backend ${name}: ${error.message} (${error.code})\n`);
-        process.exitCode = EXIT.failed;
-      }
+        return [`backend ${name}: the key and the model are known`];
+      });
+    }
+    for (const entry of config.switches) {
+      if (entry.kind === 'asterisk') await told(`switch ${entry.name}`, () => probeAsterisk(entry));
     }
   },
 };
+
+/** Prints what was found, or why not; then the exit status says so too. */
+async function told(what: string, ask: () => Promise<string[]>): Promise<void> {
+  try {
+    for (const line of await ask()) process.stdout.write(`${line}\n`);
+  } catch (error) {
+    if (!(error instanceof TalkspurtError)) throw error;
+    process.stdout.write(`${what}: ${error.message} (${error.code})\n`);
+    process.exitCode = EXIT.failed;
+  }
+}

@@ -1,7 +1,7 @@
 /** The keys of each kind of backend. */
 import { z } from 'zod';
 import { LIMITS } from '../limits.ts';
-import { filePath, secret, share, timeoutMs } from './config-fields.ts';
+import { filePath, patterned, secret, share, timeoutMs } from './config-fields.ts';
 
 const turnDetection = z
   .discriminatedUnion('type', [
@@ -34,10 +34,9 @@ const turnDetection = z
   .describe("Who ends the caller's turn; absent: `server_vad` with the server's own values");
 
 const tool = z.strictObject({
-  name: z
-    .string()
-    .regex(/^[A-Za-z0-9_-]{1,64}$/)
-    .describe('Name of the function'),
+  name: patterned(/^[A-Za-z0-9_-]{1,64}$/, 'a word of letters, digits, _ and -, at most 64').describe(
+    'Name of the function',
+  ),
   description: z.string().max(4_096).optional().describe('When to call it'),
   parameters: z.record(z.string(), z.unknown()).optional().describe('JSON Schema of its arguments'),
 });

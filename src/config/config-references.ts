@@ -1,6 +1,7 @@
 /** What one part of a configuration says about another: rules that hold between keys. */
 import { isIP } from 'node:net';
 import { HOST_ENTRY_FAULT, isHostEntry } from '../core/host-list.ts';
+import { asteriskIssues } from './config-asterisk-checks.ts';
 import type { ConfigDocument } from './config-schema.ts';
 import type { ConfigIssue } from './config-issue.ts';
 import { didYouMean } from './config-issue.ts';
@@ -19,6 +20,8 @@ export function referenceIssues(document: ConfigDocument): ConfigIssue[] {
     ...moduleIssues(document),
     ...sipIssues(document),
     ...loginIssues(document),
+    ...asteriskIssues(document),
+    ...sourceIssues(document),
   ];
 }
 
@@ -51,7 +54,7 @@ function switchIssues({ switches, limits }: ConfigDocument): ConfigIssue[] {
     }
     places.add(place);
     const range = asterisk ? entry.media.ports : entry.media.portRange;
-    if (range === undefined || (asterisk && entry.media.kind !== 'rtp')) continue;
+    if (range === undefined || (asterisk && entry.media.kind !== 'rtp' && entry.media.kind !== 'auto')) continue;
     const path = ['switches', index, 'media', asterisk ? 'ports' : 'portRange'];
     const ports = range.to - range.from + 1;
     const each = asterisk ? 2 : 1;
@@ -137,7 +140,7 @@ function portIssues(document: ConfigDocument): ConfigIssue[] {
 }
 
 /** Whether an Asterisk's calls come by AudioSocket, all or some. */
-export function opensAudioSocket({ media }: Pick<AsteriskDocument, 'media'>): boolean {
+function opensAudioSocket({ media }: Pick<AsteriskDocument, 'media'>): boolean {
   return media.kind === 'audiosocket' || media.audioSocket.profile !== undefined;
 }
 
@@ -218,14 +221,21 @@ function namedProfileIssues({ switches, sip, profiles }: ConfigDocument): Config
   });
 }
 
-function allowIssues(door: readonly (string | number)[], allow: readonly string[]): ConfigIssue[] {
+function allowIssues(door: readonly (string | number)[], allow: readonly string[], key = 'allow'): ConfigIssue[] {
   return allow.flatMap((block, index): ConfigIssue[] => {
     const [address = '', bits, ...more] = block.split('/');
     const family = isIP(address);
     const whole = bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
     if (family !== 0 && whole && more.length === 0) return [];
     const text = 'is neither an address nor a block of addresses: write it like 192.0.2.7 or 192.0.2.0/24';
-    return [{ path: [...door, 'allow', index], text }];
+    return [{ path: [...door, key, index], text }];
+  });
+}
+
+function sourceIssues({ switches }: ConfigDocument): ConfigIssue[] {
+  return switches.flatMap((entry, index) => {
+    if (entry.kind !== 'asterisk') return [];
+    return allowIssues(['switches', index, 'media'], entry.media.sources ?? [], 'sources');
   });
 }
 

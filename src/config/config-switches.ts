@@ -1,6 +1,6 @@
 /** The keys of each kind of switch. */
 import { z } from 'zod';
-import { NAME_PATTERN, filePath, host, listenPort, port, secret } from './config-fields.ts';
+import { NAME_PATTERN, filePath, host, listenPort, patterned, port, secret } from './config-fields.ts';
 
 const freeswitchMedia = z
   .strictObject({
@@ -27,9 +27,10 @@ const freeswitchMedia = z
     fifoDirectory: filePath
       .optional()
       .describe('Where FIFOs are made for `record-fifo`, if the switch runs as another user; absent: a private one'),
-    gateway: z
-      .string()
-      .regex(/^[A-Za-z0-9_.-]{1,128}$/)
+    gateway: patterned(
+      /^[A-Za-z0-9_.-]{1,128}$/,
+      'a word of letters, digits, dots, dashes and underscores, at most 128',
+    )
       .default('internal')
       .describe('SIP profile of the switch that calls us'),
     codec: z

@@ -1,4 +1,5 @@
 /** What a configuration would do, in lines for people. Of secrets only whether they are there; of prompts nothing. */
+import { LIMITS } from '../limits.ts';
 import { usesModule } from './config-references.ts';
 import type {
   BackendConfig,
@@ -55,7 +56,7 @@ function switchLine(entry: SwitchConfig): string {
   const where = `switch ${name}: ${kind} at ${address(host, port)}, password set; ${media.kind} on ${media.bindHost}`;
   if (entry.kind === 'asterisk') {
     const { format, ports } = entry.media;
-    const range = media.kind === 'rtp' ? `ports ${ports.from}-${ports.to}` : 'TCP';
+    const range = media.kind === 'rtp' || media.kind === 'auto' ? `ports ${ports.from}-${ports.to}` : 'TCP';
     return `${where} (${range}${seen}), format ${format}; application ${entry.app}`;
   }
   const { native, portRange } = entry.media;
@@ -64,7 +65,8 @@ function switchLine(entry: SwitchConfig): string {
 }
 
 function backendLine(name: string, backend: BackendConfig): string {
-  if (backend.kind === 'embedded') return `backend ${name}: embedded, scripted, no network`;
+  if (backend.kind === 'embedded')
+    return `backend ${name}: embedded, scripted, no network, at most ${LIMITS.simulatedSessions} conversations at once`;
   if (backend.kind === 'websocket') {
     const { url, mix = 'mono', sampleRateHz = 16_000 } = backend;
     return `backend ${name}: websocket at ${new URL(url).host}, ${mix}, L16 at ${sampleRateHz} Hz`;

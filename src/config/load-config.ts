@@ -7,6 +7,7 @@ import type { OpenAiRealtimeConfig } from '../backend/openai-config.ts';
 import type { StreamConfig } from '../backend/stream-config.ts';
 import { streamSettings } from '../backend/stream-config.ts';
 import { realtimeUrl } from '../backend/openai-config.ts';
+import { asteriskWarnings } from './config-asterisk-checks.ts';
 import { applyEnvironment, CONFIG_VARIABLE } from './config-environment.ts';
 import type { Environment } from './config-environment.ts';
 import type { ConfigIssue } from './config-issue.ts';
@@ -185,7 +186,7 @@ function complete(document: ConfigDocument, secrets: ConfigSecrets, source: stri
     switches: switches.map((entry, index) => switchConfig(entry, index, secrets)),
     backends: mapValues(backends, (entry, name) => backendConfig(entry, name, secrets)),
     profiles: mapValues(profiles, ({ backend, ...options }): ProfileConfig => ({ backend, options })),
-    warnings: secrets.warnings,
+    warnings: [...secrets.warnings, ...asteriskWarnings(document)],
     source,
   };
 }

@@ -1,5 +1,6 @@
 /** The configuration's schema as JSON Schema, and what it allows at a path of a document. */
 import { z } from 'zod';
+import { PATTERN_WORDS } from './config-fields.ts';
 import { configSchema } from './config-schema.ts';
 
 /** Keys and indices from the top of a document to a value. */
@@ -78,7 +79,7 @@ export function expectation(node: SchemaNode): string {
     case 'boolean':
       return 'true or false';
     case 'string':
-      if (node.pattern !== undefined) return 'a name of letters, digits, _ and -, at most 64 and a letter first';
+      if (node.pattern !== undefined) return PATTERN_WORDS.get(node.pattern) ?? `text like ${node.pattern}`;
       return `text${between(node.minLength ?? 0, node.maxLength)}${node.maxLength === undefined ? '' : ' characters'}`;
     case 'array':
       return `a list${node.maxItems === undefined ? '' : ` of at most ${node.maxItems}`}`;

@@ -82,6 +82,19 @@ export type ProcessEvent =
   | { type: 'link.up'; link: string; switchVersion: string }
   /** WebSocket modules that the switch has loaded. */
   | { type: 'link.modules'; link: string; modules: string }
+  /** What the Asterisk at the other end can do for a call's audio: formats of each media path, and the path that calls take. */
+  | {
+      type: 'link.capabilities';
+      link: string;
+      /** `none`: calls are refused, and `error` is why. */
+      media: string;
+      rtp: string;
+      audiosocket: string;
+      websocket: string;
+      /** Modules that we know a use for and that it does not run. */
+      missing: string;
+      error?: TalkspurtError;
+    }
   | { type: 'link.down'; link: string; error: TalkspurtError; retryInMs: number }
   /** A circuit breaker opened, lets a few tries through, or closed. */
   | {

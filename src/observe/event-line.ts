@@ -23,6 +23,10 @@ export function eventLine(event: TalkspurtEvent): EventLine {
       return { level: 'warn', message: 'audio was dropped: a bounded place is full' };
     case 'link.down':
       return { level: 'error', message: 'switch link is down' };
+    case 'link.capabilities':
+      return event.error === undefined
+        ? { level: 'info', message: 'what the switch can do' }
+        : { level: 'error', message: 'the switch cannot carry our calls: they are refused' };
     case 'backend.error':
       return { level: 'warn', message: 'backend reported an error' };
     case 'backend.closed':

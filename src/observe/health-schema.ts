@@ -117,6 +117,15 @@ export const globalHealthSchema = z.strictObject({
         name: z.string().describe('Name in the configuration'),
         kind: z.enum(['freeswitch', 'asterisk', 'sip']).describe('Kind of switch'),
         up: z.boolean().describe('Logged in'),
+        version: z
+          .string()
+          .nullable()
+          .describe('Version that an Asterisk says it is; null: not known, or another switch'),
+        media: z
+          .string()
+          .nullable()
+          .describe('Media path that calls of an Asterisk take; null: none, not known, or another switch'),
+        problem: z.string().nullable().describe('Why it can take no calls although the link is up; null: it can'),
       }),
     )
     .describe('Switches'),

@@ -82,6 +82,10 @@ export interface GatewaySnapshot {
     readonly name: string;
     readonly kind: 'freeswitch' | 'asterisk' | 'sip';
     readonly up: boolean;
+    /** Where the switch has been asked; null: not known, or none. */
+    readonly version?: string | null;
+    readonly media?: string | null;
+    readonly problem?: string | null;
   }[];
   readonly breakers?: readonly { readonly name: string; readonly state: 'closed' | 'open' | 'half-open' }[];
 }
@@ -180,7 +184,14 @@ export function globalHealth(snapshot: GatewaySnapshot): GlobalHealthJson {
     draining: snapshot.draining,
     call_limit: snapshot.callLimit,
     build: { node: process.versions.node, platform: process.platform, arch: process.arch },
-    switch_links: snapshot.links.map(({ name, kind, up }) => ({ name, kind, up })),
+    switch_links: snapshot.links.map(({ name, kind, up, version = null, media = null, problem = null }) => ({
+      name,
+      kind,
+      up,
+      version,
+      media,
+      problem,
+    })),
     breakers: (snapshot.breakers ?? []).map(({ name, state }) => ({ name, state })),
   };
 }

@@ -177,7 +177,8 @@ export class RealtimeServer {
     const judged = judgeUpgrade(request, this.#options.key ?? null);
     if ('status' in judged) return refuseUpgrade(socket, judged);
     if (this.#behaviour !== null && this.#sessions.size >= this.#limit) {
-      return refuseUpgrade(socket, { status: 429, code: 'rate_limit_exceeded', message: 'Too many sessions at once.' });
+      const message = `The embedded backend is for trying things out and holds ${this.#limit} conversations at once: take another backend for more.`;
+      return refuseUpgrade(socket, { status: 429, code: 'rate_limit_exceeded', message });
     }
     this.#sockets.handleUpgrade(request, socket, head, (webSocket) => this.#serve(webSocket, judged.model));
   }

@@ -103,11 +103,23 @@ export interface SwitchSink {
   onLinkUp(switchName: string): void;
 }
 
+/** What is known of the switch behind a link. */
+export interface LinkFitness {
+  /** As it says it; null: not known yet. */
+  readonly version: string | null;
+  /** How its calls are carried; null: not at all, or not known yet. */
+  readonly media: string | null;
+  /** Why it can take no calls although the link is up, with the fix; null: it can. */
+  readonly problem: string | null;
+}
+
 /** One switch, whatever its kind. */
 export interface SwitchAdapter {
   readonly kind: 'freeswitch' | 'asterisk' | 'sip';
   readonly name: string;
   readonly linkUp: boolean;
+  /** Absent: a link that is up is all that a call needs. */
+  readonly fitness?: LinkFitness;
   start(sink: SwitchSink): Promise<void>;
   /** A live channel as a leg. @throws ERR_TALKSPURT_UNKNOWN_CALL, ERR_TALKSPURT_LINK_* */
   attach(channelId: string, signal: AbortSignal, request?: AttachRequest): Promise<CallLeg>;

@@ -34,7 +34,7 @@ export interface AudioSocketServerOptions {
   /** 0 (the default): any free port; see {@link AudioSocketServer.port}. */
   readonly port?: number;
   /** Source addresses and CIDR blocks of the switches. Default: the loopback ones. */
-  readonly allow?: readonly string[];
+  readonly allow?: readonly string[] | BlockList;
   /**
    * A UUID that nobody expects: a call that the dialplan sends by itself. Whoever says true owns the connection and listens to it
    * soon: Asterisk ends a call that has no frame of either side for two seconds. Must not throw.
@@ -75,7 +75,8 @@ export class AudioSocketServer {
   constructor(options: AudioSocketServerOptions) {
     this.#options = options;
     this.#host = options.host ?? '127.0.0.1';
-    this.#allow = allowList(options.allow ?? ['127.0.0.0/8', '::1']);
+    const { allow = ['127.0.0.0/8', '::1'] } = options;
+    this.#allow = allow instanceof BlockList ? allow : allowList(allow);
     this.#tcp = createServer({ noDelay: true }, (socket) => this.#greet(socket));
   }
 

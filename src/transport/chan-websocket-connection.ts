@@ -34,8 +34,18 @@ export class ChanWebSocketConnection {
   #listener: ChanWebSocketListener | null = null;
   #closedWith: number | null = null;
   #closing: Promise<void> | null = null;
+  /** Over TLS: what waits for the message before it to be written. Null: nothing has to. */
+  readonly #line: (Buffer | string)[] | null;
+  #lineBytes = 0;
+  #writing = false;
+  readonly #onWritten = (): void => this.#next();
 
-  constructor(socket: WebSocket, clock: Clock, remoteAddress = '') {
+  /**
+   * `secure`: the socket is over TLS, where each message goes into a record of its own. Asterisk 22 takes one message out of a
+   * record and leaves those behind it until more bytes come: a FLUSH_MEDIA among them would not be obeyed.
+   */
+  constructor(socket: WebSocket, clock: Clock, remoteAddress = '', secure = false) {
+    this.#line = secure ? [] : null;
     this.#socket = socket;
     this.#clock = clock;
     this.remoteAddress = remoteAddress;
@@ -56,7 +66,7 @@ export class ChanWebSocketConnection {
 
   /** Bytes that the kernel has not taken. */
   get bufferedBytes(): number {
-    return this.#socket.bufferedAmount;
+    return this.#socket.bufferedAmount + this.#lineBytes;
   }
 
   /**
@@ -97,16 +107,39 @@ export class ChanWebSocketConnection {
 
   /** `bytes` must not change until {@link bufferedBytes} has them no more. False: it is not open. */
   sendAudio(bytes: Buffer): boolean {
-    if (!this.open) return false;
-    this.#socket.send(bytes);
-    return true;
+    return this.#send(bytes);
   }
 
   /** As {@link sendAudio}. */
   sendText(text: string): boolean {
+    return this.#send(text);
+  }
+
+  #send(message: Buffer | string): boolean {
     if (!this.open) return false;
-    this.#socket.send(text);
+    if (this.#line === null) {
+      this.#socket.send(message);
+    } else if (this.#writing) {
+      this.#line.push(message);
+      this.#lineBytes += message.length;
+    } else {
+      this.#writing = true;
+      this.#socket.send(message, this.#onWritten);
+    }
     return true;
+  }
+
+  #next(): void {
+    const message = this.#line?.shift();
+    this.#writing = message !== undefined;
+    if (message === undefined) return;
+    this.#lineBytes -= message.length;
+    if (this.open) {
+      this.#socket.send(message, this.#onWritten);
+      return;
+    }
+    this.#line?.splice(0);
+    this.#lineBytes = 0;
   }
 
   /** Says goodbye with `code`, or cuts the connection when the far end does not answer. Twice is harmless. */

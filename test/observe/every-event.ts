@@ -7,6 +7,7 @@ type OneOfEach = { [T in (CallEvent | ProcessEvent)['type']]: Extract<CallEvent 
 const PROCESS: ReadonlySet<string> = new Set<ProcessEvent['type']>([
   'link.up',
   'link.modules',
+  'link.capabilities',
   'link.down',
   'command',
   'call.refused',
@@ -47,6 +48,16 @@ export function everyEvent(personal = 'x', callId = 'u-1', atMs = 1_000): Talksp
     'call.ended': { type: 'call.ended', reason: 'hangup', hangupCause: 16, durationMs: 30_000 },
     'link.up': { type: 'link.up', link: 'local', switchVersion: '1.10' },
     'link.modules': { type: 'link.modules', link: 'local', modules: 'mod_audio_stream (community)' },
+    'link.capabilities': {
+      type: 'link.capabilities',
+      link: 'pbx',
+      media: 'none',
+      rtp: '',
+      audiosocket: 'slin',
+      websocket: '',
+      missing: 'chan_rtp chan_websocket',
+      error,
+    },
     'link.down': { type: 'link.down', link: 'local', error, retryInMs: 500 },
     breaker: {
       type: 'breaker',

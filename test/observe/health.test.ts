@@ -16,7 +16,7 @@ function gateway(sessions: readonly SessionSnapshot[] = []): GatewaySnapshot {
     version: '1.2.3',
     draining: false,
     callLimit: 200,
-    links: [{ name: 'local', kind: 'freeswitch', up: true }],
+    links: [{ name: 'local', kind: 'freeswitch', up: true, version: null, media: null, problem: null }],
   };
 }
 
@@ -150,7 +150,9 @@ test('the process counts its calls by health', () => {
   assert.equal([health.healthy, health.degraded, health.unhealthy], [1, 1, 1]);
   assert.equal([health.active_ai_sessions, health.active_ws_sessions], [2, 1]);
   assert.equal([health.total_sessions_created, health.total_sessions_destroyed], [7, 4]);
-  assert.equal(health.switch_links, [{ name: 'local', kind: 'freeswitch', up: true }]);
+  assert.equal(health.switch_links, [
+    { name: 'local', kind: 'freeswitch', up: true, version: null, media: null, problem: null },
+  ]);
   assert.is(health.build.node, process.versions.node);
 });
 

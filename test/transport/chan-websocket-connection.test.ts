@@ -103,4 +103,32 @@ test('a socket that fails is cut; one that is gone takes nothing', async () => {
   assert.is(clock.pending, 0);
 });
 
+test('over TLS a message waits until the one before it is written: each has a record of its own', () => {
+  const asterisk = new FakeAsterisk();
+  const written: (() => void)[] = [];
+  const sent: (Buffer | string)[] = [];
+  const socket = Object.assign(asterisk, {
+    send: (data: Buffer | string, onWritten: () => void) => {
+      sent.push(data);
+      written.push(onWritten);
+    },
+  });
+  const connection = new ChanWebSocketConnection(socket as unknown as WebSocket, new FakeClock(), '', true);
+  const audio = Buffer.alloc(160);
+  assert.ok(connection.sendAudio(audio) && connection.sendText('MARK_MEDIA 1') && connection.sendText('FLUSH_MEDIA'));
+  assert.equal([sent.length, connection.bufferedBytes], [1, 'MARK_MEDIA 1FLUSH_MEDIA'.length]);
+  written.shift()!();
+  assert.equal([sent.at(-1), connection.bufferedBytes], ['MARK_MEDIA 1', 'FLUSH_MEDIA'.length]);
+  written.shift()!();
+  written.shift()!();
+  assert.equal([sent.at(-1), connection.bufferedBytes, written.length], ['FLUSH_MEDIA', 0, 0]);
+  // Nothing waits now; and what waits when the connection goes is let go of.
+  connection.sendAudio(audio);
+  connection.sendAudio(audio);
+  assert.equal([sent.length, connection.bufferedBytes], [4, 160]);
+  asterisk.readyState = 3;
+  written.shift()!();
+  assert.equal([sent.length, connection.bufferedBytes, connection.sendText('STATUS')], [4, 0, false]);
+});
+
 test.run();

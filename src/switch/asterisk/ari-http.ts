@@ -24,7 +24,8 @@ export class AriHttp {
     this.#clock = clock;
     // Asterisk ends an idle connection after 15 s: ours is gone by then, and no request meets its end.
     const options = { keepAlive: true, maxSockets: LIMITS.ariHttpSockets, timeout: LIMITS.ariHttpIdleMs };
-    this.#agent = target.tls === true ? new HttpsAgent(options) : new HttpAgent(options);
+    const trust = target.ca === undefined ? {} : { ca: target.ca };
+    this.#agent = target.tls === true ? new HttpsAgent({ ...options, ...trust }) : new HttpAgent(options);
   }
 
   /** Sends `request`. @throws ERR_TALKSPURT_LINK_REFUSED, _DOWN, _PROTOCOL, _TIMEOUT; COMMAND_SYNTAX when it is too long */

@@ -81,6 +81,13 @@ class NativeConnection implements AriConnection {
   /** Resolves when a request was answered, by whichever way this Asterisk takes them. */
   async prove(withinMs: number): Promise<void> {
     const http = new AriHttp(this.#target, this.#clock);
+    if (this.#target.tls === true) {
+      // Over TLS Asterisk 22 reads the first message of a record and leaves the others there until more bytes come: requests that
+      // are sent together would wait for our next ping.
+      this.#http = http;
+      this.info = infoOf(await askOver(http, { ...INFO_REQUEST, timeoutMs: withinMs }));
+      return;
+    }
     let probe: Timer | undefined;
     // An Asterisk before 20.14, 21.9 and 22.4 reads what comes by the WebSocket, and says nothing to it.
     const byHttp = new Promise<AriInfo>((resolve) => {

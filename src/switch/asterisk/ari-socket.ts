@@ -30,6 +30,7 @@ export function openAriSocket<T>(
       perMessageDeflate: false,
       followRedirects: false,
       maxPayload: LIMITS.ariMessageBytes,
+      ...(target.ca === undefined ? {} : { ca: target.ca }),
     });
     let settled = false;
     const settle = (): void => {

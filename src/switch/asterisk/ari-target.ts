@@ -7,8 +7,10 @@ export interface AriTarget {
   readonly host: string;
   /** `bindport` (or `tlsbindport`) of http.conf. */
   readonly port: number;
-  /** `https` and `wss`, whose certificate is verified as Node verifies any. Default: false. */
+  /** `https` and `wss`, whose certificate is verified. Default: false. */
   readonly tls?: boolean;
+  /** PEM certificates that it is verified by, in place of those that Node trusts. */
+  readonly ca?: string;
   /** A section of ari.conf. */
   readonly username: string;
   readonly password: string;

@@ -1,9 +1,17 @@
 /** One Asterisk: its link, the calls that its dialplan sends into our Stasis application, and those that we dial. */
 import type { Clock, Timer } from '../../core/clock.ts';
 import { TalkspurtError, asTalkspurtError } from '../../core/errors.ts';
-import type { EventSink } from '../../core/events.ts';
+import type { EventSink, ProcessEvent } from '../../core/events.ts';
 import { LIMITS } from '../../limits.ts';
-import type { AttachRequest, CallLeg, OriginateRequest, SwitchAdapter, SwitchSink } from '../switch-adapter.ts';
+import type {
+  AttachRequest,
+  CallLeg,
+  LinkFitness,
+  OriginateRequest,
+  SwitchAdapter,
+  SwitchSink,
+} from '../switch-adapter.ts';
+import { protocolError } from './ari-link-error.ts';
 import type { AriEvent, AriInfo, AriLink } from './ari-link.ts';
 import { AsteriskLeg } from './asterisk-leg.ts';
 import type { AsteriskLegShared } from './asterisk-leg.ts';
@@ -11,6 +19,7 @@ import { AsteriskOriginates } from './asterisk-originate.ts';
 import { ChannelRequests } from './asterisk-requests.ts';
 import { AsteriskTapLeg } from './asterisk-tap-leg.ts';
 import { Consultations } from './consultation.ts';
+import { AsteriskFitness } from './link-fitness.ts';
 import type { AsteriskMediaPath } from './media-path.ts';
 import { survey, sweep } from './reconcile.ts';
 import type { Survey } from './reconcile.ts';
@@ -19,7 +28,6 @@ import { readStasisArguments } from './stasis-arguments.ts';
 import { readChannel } from './stasis-channel.ts';
 import type { StasisChannel } from './stasis-channel.ts';
 import { StasisIds, isHelperId } from './stasis-ids.ts';
-
 import type { StasisVoice } from './stasis-result.ts';
 import { StasisRoutes } from './stasis-routes.ts';
 
@@ -54,6 +62,7 @@ export class AsteriskAdapter implements SwitchAdapter {
   readonly #legs = new Map<string, AsteriskLeg | AsteriskTapLeg>();
   readonly #originates: AsteriskOriginates;
   readonly #consultations: Consultations;
+  readonly #fitness: AsteriskFitness;
   #sink: SwitchSink | null = null;
   #startupTime: string | null = null;
   /** A process of ours that came before this one has been cleared up after. */
@@ -71,6 +80,7 @@ export class AsteriskAdapter implements SwitchAdapter {
     this.#link = link;
     this.#ids = new StasisIds(link.app);
     this.#originates = new AsteriskOriginates({ switchName: name, link, clock, ids: this.#ids, routes: this.#routes });
+    this.#fitness = new AsteriskFitness({ name, link, clock, media, onFound: (event) => this.#emit(event) });
     const onLeftover = (): void => this.#reconcileLater();
     this.#consultations = new Consultations({
       switchName: name,
@@ -101,6 +111,10 @@ export class AsteriskAdapter implements SwitchAdapter {
     return this.#link.up;
   }
 
+  get fitness(): LinkFitness {
+    return this.#fitness.status;
+  }
+
   /** Calls that are held, those that are still to be given back among them. */
   get legCount(): number {
     return this.#legs.size;
@@ -129,6 +143,7 @@ export class AsteriskAdapter implements SwitchAdapter {
     if (this.#legs.has(channelId)) {
       throw new TalkspurtError('ERR_TALKSPURT_ALREADY_RUNNING', 'this channel is already held: stop it first');
     }
+    await this.#checkFitness();
     const seen = await this.#lookAt(channelId);
     signal?.throwIfAborted();
     if (this.#legs.has(channelId)) {
@@ -156,6 +171,7 @@ export class AsteriskAdapter implements SwitchAdapter {
    *   ERR_TALKSPURT_LINK_*, ERR_TALKSPURT_ARI_REFUSED
    */
   async originate(request: OriginateRequest, signal?: AbortSignal): Promise<string> {
+    await this.#checkFitness();
     return await this.#originates.originate(request, signal);
   }
 
@@ -168,6 +184,7 @@ export class AsteriskAdapter implements SwitchAdapter {
   /** Gives every call back, and ends the link. */
   async stop(): Promise<void> {
     this.#sink = null;
+    this.#fitness.close();
     this.#retry?.cancel();
     this.#retry = null;
     await Promise.allSettled([this.#originates.close(), ...[...this.#legs.values()].map((leg) => leg.release())]);
@@ -183,8 +200,8 @@ export class AsteriskAdapter implements SwitchAdapter {
     if (event.type !== 'StasisStart') return;
     const channel = readChannel(event['channel']);
     if (channel === null) {
-      const message = `${this.name} told of a call without saying which channel`;
-      this.#emit({ type: 'peer.malformed', peer: this.name, error: protocol(message) });
+      const error = protocolError('word of a call without saying which channel');
+      this.#emit({ type: 'peer.malformed', peer: this.name, error });
       return;
     }
     this.#arrivals?.add(channel.id);
@@ -202,6 +219,12 @@ export class AsteriskAdapter implements SwitchAdapter {
       if (wanted.profile === null) {
         this.#refuse(wanted.refusal);
         await leg.dismiss('refused', wanted.refusal);
+        return;
+      }
+      const problem = await this.#fitness.problem();
+      if (problem !== null) {
+        this.#emit({ type: 'call.refused', switch: this.name, call: channel.id, error: problem });
+        await leg.dismiss('refused', 'no media path');
         return;
       }
       await this.#prepare(leg, variables);
@@ -249,16 +272,9 @@ export class AsteriskAdapter implements SwitchAdapter {
   /** Asks for its variables, and to be told of its end: by itself Asterisk falls silent when a channel leaves the application. */
   async #prepare(leg: AsteriskLeg, variables: Map<string, string>): Promise<void> {
     const requests = new ChannelRequests(this.#link, this.name, leg.id);
-    const names = [...new Set(this.#options.variables)].filter((name) => !variables.has(name));
-    const ask = async (): Promise<void> => {
-      for (let name = names.pop(); name !== undefined; name = names.pop()) {
-        const value = await requests.variable(name);
-        if (value !== null) variables.set(name, value);
-      }
-    };
+    const names = (this.#options.variables ?? []).filter((name) => !variables.has(name));
     try {
-      const lanes = Array.from({ length: LIMITS.ariVariableRequests }, ask);
-      await Promise.all([leg.subscribe(), ...lanes]);
+      await Promise.all([leg.subscribe(), requests.variables(names, variables)]);
     } catch (error) {
       // The channel has gone, which it tells by itself; or the link has, and the call will fail on that.
       if (!(error instanceof TalkspurtError)) throw error;
@@ -272,6 +288,7 @@ export class AsteriskAdapter implements SwitchAdapter {
     this.#startupTime = startupTime;
     this.#emit({ type: 'link.up', link: this.name, switchVersion: version });
     this.#sink?.onLinkUp(this.name);
+    void this.#fitness.onUp(version);
     void this.#reconcile();
   }
 
@@ -360,30 +377,24 @@ export class AsteriskAdapter implements SwitchAdapter {
     return { channel, inApplication: inApplication.has(channelId) };
   }
 
+  /** @throws ERR_TALKSPURT_NOT_SUPPORTED, or whatever else keeps calls from being taken */
+  async #checkFitness(): Promise<void> {
+    const problem = await this.#fitness.problem();
+    if (problem !== null) throw problem;
+  }
+
   #unknown(): TalkspurtError {
     const message = `there is no such channel on ${this.name}: see core show channels concise`;
     return new TalkspurtError('ERR_TALKSPURT_UNKNOWN_CALL', message);
   }
 
   #refuse(refusal: string): void {
-    const error = new TalkspurtError(
-      'ERR_TALKSPURT_COMMAND_SYNTAX',
-      `the arguments of Stasis were not taken: ${refusal}`,
-    );
+    const message = `the arguments of Stasis were not taken: ${refusal}`;
+    const error = new TalkspurtError('ERR_TALKSPURT_COMMAND_SYNTAX', message);
     this.#emit({ type: 'call.refused', switch: this.name, error });
   }
 
-  #emit(
-    event:
-      | { type: 'link.up'; link: string; switchVersion: string }
-      | { type: 'link.down'; link: string; error: TalkspurtError; retryInMs: number }
-      | { type: 'call.refused'; switch: string; error: TalkspurtError }
-      | { type: 'peer.malformed'; peer: string; error: TalkspurtError },
-  ): void {
+  #emit(event: ProcessEvent): void {
     this.#options.events.emit({ ...event, atMs: this.#options.clock.nowMs() });
   }
-}
-
-function protocol(message: string): TalkspurtError {
-  return new TalkspurtError('ERR_TALKSPURT_LINK_PROTOCOL', message);
 }

@@ -141,8 +141,13 @@ class Prepared implements PreparedMedia {
 }
 
 /** @throws ERR_TALKSPURT_MEDIA_FORMAT */
-function formatOf({ format, callFormat }: MediaWanted): { readonly name: string; readonly rateHz: SampleRateHz } {
-  const name = format === 'auto' ? (NARROWBAND.has(callFormat.toLowerCase()) ? 'slin' : 'slin16') : format;
+function formatOf({ format, callFormat, capabilities }: MediaWanted): {
+  readonly name: string;
+  readonly rateHz: SampleRateHz;
+} {
+  const wide =
+    !NARROWBAND.has(callFormat.toLowerCase()) && (capabilities?.paths.audiosocket.formats.includes('slin16') ?? true);
+  const name = format === 'auto' ? (wide ? 'slin16' : 'slin') : format;
   const rateHz = RATE_OF.get(name);
   if (rateHz !== undefined) return { name, rateHz };
   const message = `AudioSocket cannot carry ${JSON.stringify(name)}: take ${[...RATE_OF.keys()].join(', ')}, or auto`;

@@ -1,5 +1,6 @@
 /** Requests about one channel, and what Asterisk's refusals mean for it. */
 import { TalkspurtError, hasCode } from '../../core/errors.ts';
+import { LIMITS } from '../../limits.ts';
 import type { AriLink, AriRequest } from './ari-link.ts';
 import { fieldsOf } from './stasis-channel.ts';
 
@@ -59,6 +60,19 @@ export class ChannelRequests {
       if (!refused) throw error;
       return null;
     }
+  }
+
+  /** Those of `names` that are set go into `found`, a few requests at a time. @throws ERR_TALKSPURT_LINK_*, or the signal's reason */
+  async variables(names: Iterable<string>, found: Map<string, string>, signal?: AbortSignal): Promise<void> {
+    const left = [...new Set(names)];
+    const ask = async (): Promise<void> => {
+      for (let name = left.pop(); name !== undefined; name = left.pop()) {
+        signal?.throwIfAborted();
+        const value = await this.variable(name);
+        if (value !== null) found.set(name, value);
+      }
+    };
+    await Promise.all(Array.from({ length: LIMITS.ariVariableRequests }, ask));
   }
 
   /** The codec that the channel speaks, or '': `(ulaw)` or `(opus|ulaw)`, of which the first is the one. @throws ERR_TALKSPURT_LINK_* */

@@ -25,8 +25,8 @@ export interface AsteriskRtpOptions {
   readonly advertiseHost?: string;
   /** A codec for one call, released with it. Absent: G.722 cannot be had. */
   readonly g722?: () => WireCodec & { release(): void };
-  /** Addresses and networks that may send besides the one that Asterisk names: for one behind a translation of addresses. */
-  readonly sources?: readonly string[];
+  /** Addresses and networks that may send besides the one that Asterisk names, asked at each call: for one behind a translation. */
+  sources?(): readonly string[];
 }
 
 interface WireFormat {
@@ -42,7 +42,7 @@ const FORMATS: ReadonlyMap<string, WireFormat> = new Map([
   ['g722', { codec: 'g722', payloadType: 9, sampleRateHz: 16_000 }],
   ['slin', { codec: 'l16', payloadType: 10, sampleRateHz: 8_000 }],
 ]);
-/** Callers' formats with nothing above 4 kHz. */
+/** Callers' formats with nothing above 4 kHz, G.711 apart. */
 const NARROWBAND = /^(slin|gsm|g723|g726|g726aal2|g729|ilbc|adpcm|lpc10|speex|codec2|amr)$/;
 const CLOCK_RATE_HZ = 8_000;
 const PTIME_MS = 20;
@@ -92,12 +92,17 @@ export class AsteriskRtpPath implements AsteriskMediaPath {
     await Promise.resolve();
   }
 
-  /** A caller's own G.711 as it is; other narrowband losslessly; what may be more, or is not known, as G.722. */
-  #formatFor({ format, callFormat }: MediaWanted): string {
+  /**
+   * A caller's own G.711 as it is; what may be more than narrowband, or is not known, as G.722; the rest as G.711. Never slin: what
+   * we send as slin is not heard once the bridge of some callers has been a mix of three.
+   */
+  #formatFor({ format, callFormat, capabilities }: MediaWanted): string {
     if (format !== 'auto') return format;
     const own = callFormat.toLowerCase();
     if (own === 'ulaw' || own === 'alaw') return own;
-    return NARROWBAND.test(own) || this.#options.g722 === undefined ? 'slin' : 'g722';
+    const can = (name: string): boolean => capabilities?.paths.rtp.formats.includes(name) ?? true;
+    if (!NARROWBAND.test(own) && this.#options.g722 !== undefined && can('g722')) return 'g722';
+    return can('ulaw') || !can('alaw') ? 'ulaw' : 'alaw';
   }
 
   #transport(
@@ -106,8 +111,9 @@ export class AsteriskRtpPath implements AsteriskMediaPath {
     variables: Readonly<Record<string, string>>,
     { onDigit }: MediaWanted,
   ): MediaTransport {
-    const { clock, g722, sources = [] } = this.#options;
+    const { clock, g722 } = this.#options;
     const remote = remoteOf(variables);
+    const others = (this.#options.sources?.() ?? []).filter((source) => source !== remote.host);
     const codec = format.codec === 'g722' ? (g722?.() ?? null) : null;
     const ports = codec === null ? pair : withCodec(pair, codec);
     try {
@@ -115,9 +121,9 @@ export class AsteriskRtpPath implements AsteriskMediaPath {
         clock,
         ports,
         media: mediaOf(format, remote),
-        sources: [remote.host, ...sources],
+        sources: [remote.host, ...others],
         // Asterisk sends from where it listens. Anything else on its host is somebody else's; behind a translation it may be any port.
-        ...(sources.length > 0 ? {} : { sourcePort: remote.port }),
+        ...(others.length > 0 ? {} : { sourcePort: remote.port }),
         onDigit,
         firstSequenceNumber: sequenceNumberAt(clock.wallTimeMs()),
         ...(codec === null ? {} : { g722: codec }),

@@ -215,7 +215,7 @@ function ownMedia(
   { media, app, host, profile, audioSocketPort, webSocketPort }: AsteriskSnippetOptions,
   local: boolean,
 ) {
-  const lines = [`    media:`, `      kind: ${media === 'all' ? 'rtp' : media}`];
+  const lines = [`    media:`, `      kind: ${media === 'all' ? 'auto' : media}`];
   if (!local) lines.push(`      bindHost: ${host}`);
   if (takes(media, 'audiosocket')) lines.push(`      audioSocket: { port: ${audioSocketPort}, profile: ${profile} }`);
   if (takes(media, 'websocket')) {

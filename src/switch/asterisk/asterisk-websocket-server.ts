@@ -9,8 +9,8 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { STATUS_CODES, createServer } from 'node:http';
 import type { IncomingMessage, Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo, BlockList, Socket } from 'node:net';
-import { isIP } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
+import { BlockList, isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import type { Clock, Timer } from '../../core/clock.ts';
@@ -33,7 +33,7 @@ export interface AsteriskWebSocketServerOptions {
   /** PEM; absent: plain `ws:`. */
   readonly tls?: { readonly cert: string; readonly key: string };
   /** Source addresses and CIDR blocks of Asterisk. Default: the loopback ones. */
-  readonly allow?: readonly string[];
+  readonly allow?: readonly string[] | BlockList;
   /** What `username` and `password` of websocket_client.conf are. Absent: nothing is asked. */
   readonly basicAuth?: { readonly username: string; readonly password: string };
   /** Somebody was turned away: an HTTP status, or 1008 for a channel that nobody expects. */
@@ -63,7 +63,8 @@ export class AsteriskWebSocketServer {
     const { tls, basicAuth } = options;
     this.#options = options;
     this.#path = options.path ?? '/media';
-    this.#allow = allowList(options.allow ?? ['127.0.0.0/8', '::1']);
+    const { allow = ['127.0.0.0/8', '::1'] } = options;
+    this.#allow = allow instanceof BlockList ? allow : allowList(allow);
     this.#authorization = basicAuth === undefined ? null : digest(basicOf(basicAuth));
     this.#sockets = new WebSocketServer({
       noServer: true,
@@ -175,7 +176,8 @@ export class AsteriskWebSocketServer {
     if (this.#sockets.clients.size >= LIMITS.chanWebSocketConnections) return this.#refuse(socket, 503);
     this.#known(socket);
     this.#sockets.handleUpgrade(request, socket, head, (webSocket) => {
-      const connection = new ChanWebSocketConnection(webSocket, this.#options.clock, remoteAddress);
+      const { clock, tls } = this.#options;
+      const connection = new ChanWebSocketConnection(webSocket, clock, remoteAddress, tls !== undefined);
       void this.#admit(connection);
     });
   }

@@ -28,12 +28,14 @@ export type AsteriskWebSocketMode =
       readonly mode: 'client';
       /** Asterisk's HTTP server, with its prefix where it has one: `ws://127.0.0.1:8088`. `http:` is taken as `ws:`. */
       readonly url: string;
+      /** PEM certificates that a `wss:` is verified by, in place of those that Node trusts. */
+      readonly ca?: string;
     };
 
 /** What the path works with. */
 export type AsteriskWebSocketOptions = AsteriskWebSocketMode & {
   readonly clock: Clock;
-  /** How the channel is to write its messages. Default `json`. */
+  /** How the channel is to write its messages. Default `json` */
   readonly controlFormat?: ChanWebSocketFormat;
 };
 
@@ -67,12 +69,14 @@ export class AsteriskWebSocketPath implements AsteriskMediaPath {
     const externalMedia = { encapsulation: 'none', transport: 'websocket', format, direction: 'both' };
     const control = `f(${this.#controlFormat})`;
     if (this.#options.mode === 'client') {
-      return this.#dialling(wanted, {
+      const { ca } = this.#options;
+      const request = {
         ...externalMedia,
         external_host: 'INCOMING',
         connection_type: 'server',
         transport_data: control,
-      });
+      };
+      return this.#dialling(wanted, request, ca);
     }
     return this.#waiting(wanted, this.#options.server, {
       ...externalMedia,
@@ -102,14 +106,14 @@ export class AsteriskWebSocketPath implements AsteriskMediaPath {
     };
   }
 
-  #dialling(wanted: MediaWanted, externalMedia: PreparedMedia['externalMedia']): PreparedMedia {
+  #dialling(wanted: MediaWanted, externalMedia: PreparedMedia['externalMedia'], ca: string | undefined): PreparedMedia {
     const abandoned = new AbortController();
     const signal = AbortSignal.any([wanted.signal, abandoned.signal]);
     return {
       externalMedia,
       connect: async (variables) => {
         const url = this.#urlOf(variables[CONNECTION_ID] ?? '');
-        const connection = await dial(url, this.#options.clock, signal);
+        const connection = await dial(url, this.#options.clock, signal, ca);
         let start: ChanWebSocketStart;
         try {
           start = await connection.started(LIMITS.chanWebSocketStartMs, signal);
@@ -154,18 +158,19 @@ export class AsteriskWebSocketPath implements AsteriskMediaPath {
 }
 
 /** Asterisk's format for a call. @throws ERR_TALKSPURT_MEDIA_FORMAT */
-function formatFor({ format, callFormat }: MediaWanted): string {
+function formatFor({ format, callFormat, capabilities }: MediaWanted): string {
   if (format !== 'auto') {
     if (chanWebSocketMediaFormat(format) !== null) return format;
     const message = `chan_websocket cannot have format ${JSON.stringify(format)} here: choose ulaw, alaw, slin, slin16, slin24, slin48 or auto`;
     throw new TalkspurtError('ERR_TALKSPURT_MEDIA_FORMAT', message);
   }
   if (callFormat === 'ulaw' || callFormat === 'alaw') return callFormat;
-  return NARROW.test(callFormat) ? 'slin' : 'slin16';
+  const wide = !NARROW.test(callFormat) && (capabilities?.paths.websocket.formats.includes('slin16') ?? true);
+  return wide ? 'slin16' : 'slin';
 }
 
 /** @throws ERR_TALKSPURT_MEDIA_CONNECTION, or the signal's reason */
-function dial(url: URL, clock: Clock, signal: AbortSignal): Promise<ChanWebSocketConnection> {
+function dial(url: URL, clock: Clock, signal: AbortSignal, ca: string | undefined): Promise<ChanWebSocketConnection> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) {
       reject(asTalkspurtError(signal.reason));
@@ -175,6 +180,7 @@ function dial(url: URL, clock: Clock, signal: AbortSignal): Promise<ChanWebSocke
       perMessageDeflate: false,
       followRedirects: false,
       maxPayload: LIMITS.chanWebSocketMessageBytes,
+      ...(ca === undefined ? {} : { ca }),
     });
     let timer: Timer | null = null;
     const settle = (): void => {
@@ -204,7 +210,7 @@ function dial(url: URL, clock: Clock, signal: AbortSignal): Promise<ChanWebSocke
       settle();
       socket.off('error', onError);
       // Made within the event: no message slips by.
-      resolve(new ChanWebSocketConnection(socket, clock));
+      resolve(new ChanWebSocketConnection(socket, clock, '', url.protocol === 'wss:'));
     });
   });
 }

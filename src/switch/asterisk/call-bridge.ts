@@ -12,7 +12,8 @@ import type { MediaTransport } from '../../transport/media-transport.ts';
 import type { DigitHandler } from '../../transport/telephone-event.ts';
 import { ChannelWaits } from '../freeswitch/channel-waits.ts';
 import type { AriEvent, AriLink } from './ari-link.ts';
-import { isLeaving, remove } from './asterisk-requests.ts';
+import { isLeaving, remove, statusOf } from './asterisk-requests.ts';
+import type { MediaPathKind } from './asterisk-capabilities.ts';
 import type { AsteriskMediaPath, PreparedMedia } from './media-path.ts';
 import { bridgeOf, channelVariablesOf, subjectOf } from './stasis-channel.ts';
 import type { StasisIds } from './stasis-ids.ts';
@@ -34,6 +35,9 @@ export interface CallBridgeParts {
   /** Something may be left in Asterisk that could not be deleted. */
   onLeftover(): void;
 }
+
+/** What Asterisk says, and no more, when a channel could not be made. */
+const INTERNAL_ERROR = 500;
 
 /** Digits told as events keep Asterisk from passing media by itself: we see all of them, and the audio stays ours. */
 const BRIDGE_TYPE = 'mixing,dtmf_events,proxy_media';
@@ -118,13 +122,13 @@ export class CallBridge {
 
   async #makeMedia({ externalMedia, variables }: PreparedMedia): Promise<Readonly<Record<string, string>>> {
     const { link } = this.#parts;
-    const answer = await link.request({
-      method: 'POST',
-      path: 'channels/externalMedia',
-      query: { ...externalMedia, app: link.app, channelId: this.#mediaId },
-      ...(variables === undefined ? {} : { body: { variables } }),
-    });
-    return channelVariablesOf(answer);
+    const query = { ...externalMedia, app: link.app, channelId: this.#mediaId };
+    try {
+      const body = variables === undefined ? {} : { body: { variables } };
+      return channelVariablesOf(await link.request({ method: 'POST', path: 'channels/externalMedia', query, ...body }));
+    } catch (error) {
+      throw statusOf(error) === INTERNAL_ERROR ? notMade(this.#parts.path.kind, externalMedia, error) : error;
+    }
   }
 
   async #makeBridge(): Promise<void> {
@@ -185,6 +189,23 @@ export class CallBridge {
 async function bothOf<A, B>(one: Promise<A>, other: Promise<B>): Promise<[A, B]> {
   await Promise.allSettled([one, other]);
   return await Promise.all([one, other]);
+}
+
+const HINTS: Readonly<Record<MediaPathKind, string>> = {
+  rtp: 'is res_rtp_asterisk running there, which is the RTP engine (module load res_rtp_asterisk.so), and chan_rtp?',
+  audiosocket:
+    'does it reach our address and port (media.advertiseHost), and are chan_audiosocket and res_audiosocket running?',
+  websocket: 'is chan_websocket running there, and is the entry of websocket_client.conf the one that we name?',
+};
+
+function notMade(
+  kind: MediaPathKind,
+  { format = 'none' }: PreparedMedia['externalMedia'],
+  cause: unknown,
+): TalkspurtError {
+  const message = `Asterisk could not make the media channel (500, ${kind}, format ${format}): ${HINTS[kind]} Its own log says more`;
+  const details = { status: INTERNAL_ERROR };
+  return new TalkspurtError('ERR_TALKSPURT_ARI_REFUSED', message, { cause, details });
 }
 
 function mediaGone(): TalkspurtError {

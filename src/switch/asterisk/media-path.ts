@@ -1,6 +1,7 @@
 /** The port of a way to get a call's audio out of and into Asterisk: RTP, AudioSocket or WebSocket. */
 import type { MediaTransport } from '../../transport/media-transport.ts';
 import type { DigitHandler } from '../../transport/telephone-event.ts';
+import type { AsteriskCapabilities, MediaPathKind } from './asterisk-capabilities.ts';
 
 /** What a call wants of its media. */
 export interface MediaWanted {
@@ -13,6 +14,8 @@ export interface MediaWanted {
   /** A digit that came by the media path itself. Must not throw. */
   readonly onDigit: DigitHandler;
   readonly signal: AbortSignal;
+  /** What the connected Asterisk can do; absent: everything. */
+  readonly capabilities?: AsteriskCapabilities;
 }
 
 /** Our end, ready and waiting; Asterisk has not been told yet. */
@@ -33,7 +36,9 @@ export interface PreparedMedia {
 
 /** One way, shared by all calls of a switch. */
 export interface AsteriskMediaPath {
-  readonly kind: 'rtp' | 'audiosocket' | 'websocket';
+  readonly kind: MediaPathKind;
+  /** Looks at what the connected Asterisk can do, each time that a link to it is up. @throws when it can carry no call */
+  suit?(capabilities: AsteriskCapabilities): Promise<void>;
   /** @throws ERR_TALKSPURT_MEDIA_BIND when there is no port, ERR_TALKSPURT_MEDIA_FORMAT for a format that this way cannot have */
   prepare(wanted: MediaWanted): Promise<PreparedMedia>;
   close(): Promise<void>;

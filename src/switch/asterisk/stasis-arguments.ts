@@ -6,7 +6,7 @@ export type StasisArguments =
   | { readonly profile: string; readonly variables: ReadonlyMap<string, string> }
   | { readonly profile: null; readonly refusal: string };
 
-const PROFILE = /^[A-Za-z][A-Za-z0-9_-]{0,62}$/;
+const PROFILE = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
 const KEY = /^[A-Za-z_][A-Za-z0-9_]{0,63}$/;
 
 /** Whether this can be the name of a profile. */

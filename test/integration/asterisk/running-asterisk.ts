@@ -30,6 +30,7 @@ export interface AriEvent {
 export interface RunningAsterisk {
   readonly version: string;
   readonly httpPort: number;
+  readonly sipPort: number;
   /** One request of ARI; its answer, parsed. Throws when it is no success. */
   ari(method: string, path: string, body?: unknown): Promise<unknown>;
   /** Resolves to the first event that fits, of those to come and those that came already. */
@@ -78,6 +79,7 @@ export async function startAsterisk(settings: Readonly<Record<string, string>> =
   return {
     version: stdout.trim(),
     httpPort,
+    sipPort,
     ari: (method, path, body) => ari(httpPort, method, path, body),
     event: (fits) => eventOf(events, waiting, fits),
     recording: (name, format) => readFileSync(join(folder, 'spool', 'recording', `${name}.${format}`)),
@@ -136,7 +138,7 @@ function isAlive(pid: number): boolean {
 }
 
 /** A port that is free for TCP and UDP. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   for (;;) {
     const server = createServer();
     await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve));

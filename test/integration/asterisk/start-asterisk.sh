@@ -9,6 +9,7 @@
 #        AST_MEDIA_URL=URL          where chan_websocket's client `talkspurt` dials: externalMedia with external_host=talkspurt.
 #                                   With user `asterisk`, password `media-secret`
 #        AST_AUDIOSOCKET=HOST:PORT  where extension `audiosocket` connects
+#        AST_TLS=PORT               HTTP and ARI by TLS besides, at that port, with AST_TLS_CERT and AST_TLS_KEY (PEM files)
 #        AST_CONFIG=DIR             its *.conf take the place of those that are written here
 #        AST_OWNER=PID              once this process is gone, however it went, Asterisk is ended and RUN removed
 set -euo pipefail
@@ -84,6 +85,10 @@ fi
 
 printf '[general]\n[logfiles]\nmessages => notice,warning,error\n' | write logger.conf
 printf '[general]\nenabled = yes\nbindaddr = 127.0.0.1\nbindport = %s\nsessionlimit = 1000\n' "$HTTP" | write http.conf
+if [ -n "${AST_TLS:-}" ]; then
+  printf 'tlsenable = yes\ntlsbindaddr = 127.0.0.1:%s\ntlscertfile = %s\ntlsprivatekey = %s\n' \
+    "$AST_TLS" "$AST_TLS_CERT" "$AST_TLS_KEY" >>"$ETC/http.conf"
+fi
 printf '[general]\nenabled = yes\n[test]\ntype = user\nread_only = no\npassword = test\n[reader]\ntype = user\nread_only = yes\npassword = test\n' | write ari.conf
 write websocket_client.conf <<C
 [talkspurt]

@@ -24,8 +24,9 @@ async function withPeer(tls: boolean, run: (peer: ScriptedAri, port: number) => 
   }
 }
 
-async function firstFailure(port: number, tls: boolean): Promise<TalkspurtError | undefined> {
-  const target = { name: 'a', host: '127.0.0.1', port, tls, username: 'test', password: 'test', app: 'a' };
+async function firstFailure(port: number, tls: boolean, ca?: string): Promise<TalkspurtError | undefined> {
+  const trust = ca === undefined ? {} : { ca };
+  const target = { ...trust, name: 'a', host: '127.0.0.1', port, tls, username: 'test', password: 'test', app: 'a' };
   const link = new AriNativeLink({ ...target, clock: new HandClock() });
   const downs: TalkspurtError[] = [];
   await link.start({ onUp: () => undefined, onDown: (error) => downs.push(error), onEvent: () => undefined });
@@ -65,7 +66,7 @@ await link.close();
 `;
 
 for (const bySocket of [true, false]) {
-  test(`a trusted certificate of the right name is enough, ${bySocket ? 'by WebSocket' : 'over HTTPS'}`, () =>
+  test(`a trusted certificate of the right name is enough; requests go over HTTPS, ${bySocket ? 'though' : 'as'} the socket takes ${bySocket ? 'them' : 'none'}`, () =>
     withPeer(true, async (peer, port) => {
       peer.takesRequestsBySocket = bySocket;
       const args = ['--import', 'tsx', '--input-type=module', '--eval', CHILD, String(port)];
@@ -75,8 +76,27 @@ for (const bySocket of [true, false]) {
       child.stdout.on('data', (text: Buffer) => (printed += text.toString()));
       await once(child, 'close');
       assert.is(printed, 'up 22.10.1+dfsg\n[]\n');
-      assert.is(peer.requests.at(-1)!.by, bySocket ? 'socket' : 'http');
+      assert.ok(peer.requests.every(({ by }) => by === 'http'));
     }));
 }
+
+const AUTHORITY = readFileSync(new URL('../../fixtures/tls/authority-cert.pem', import.meta.url), 'utf8');
+const PBX = (what: string): string =>
+  readFileSync(new URL(`../../fixtures/tls/pbx-example-${what}.pem`, import.meta.url), 'utf8');
+
+test('an authority of our own is trusted for this link, and nobody else is', async () => {
+  const trusting = new ScriptedAri({ tls: { cert: PBX('cert'), key: PBX('key') } });
+  try {
+    const port = await trusting.listen();
+    assert.is(await firstFailure(port, true, AUTHORITY), undefined);
+    assert.is((await firstFailure(port, true, readFileSync(CERT, 'utf8')))?.code, 'ERR_TALKSPURT_LINK_REFUSED');
+    assert.is((await firstFailure(port, true))?.code, 'ERR_TALKSPURT_LINK_REFUSED');
+  } finally {
+    await trusting.close();
+  }
+  await withPeer(true, async (_peer, port) => {
+    assert.is((await firstFailure(port, true, AUTHORITY))?.code, 'ERR_TALKSPURT_LINK_REFUSED');
+  });
+});
 
 test.run();

@@ -5,6 +5,7 @@ import * as assert from 'uvu/assert';
 import { SystemClock } from '../../../src/core/clock.ts';
 import { TalkspurtError } from '../../../src/core/errors.ts';
 import { frameBytes } from '../../../src/core/media.ts';
+import { capabilitiesOf } from '../../../src/switch/asterisk/asterisk-capabilities.ts';
 import { AsteriskRtpPath } from '../../../src/switch/asterisk/asterisk-rtp.ts';
 import type { AsteriskRtpOptions } from '../../../src/switch/asterisk/asterisk-rtp.ts';
 import type { MediaWanted } from '../../../src/switch/asterisk/media-path.ts';
@@ -89,11 +90,11 @@ test('auto: by what the caller speaks, and whether there is G.722', async () => 
   for (const [callFormat, format, narrow] of [
     ['ulaw', 'ulaw', 'ulaw'],
     ['alaw', 'alaw', 'alaw'],
-    ['gsm', 'slin', 'slin'],
-    ['slin', 'slin', 'slin'],
-    ['slin16', 'g722', 'slin'],
-    ['opus', 'g722', 'slin'],
-    ['', 'g722', 'slin'],
+    ['gsm', 'ulaw', 'ulaw'],
+    ['slin', 'ulaw', 'ulaw'],
+    ['slin16', 'g722', 'ulaw'],
+    ['opus', 'g722', 'ulaw'],
+    ['', 'g722', 'ulaw'],
   ] as const) {
     for (const [path, expected] of [
       [with722, format],
@@ -103,6 +104,20 @@ test('auto: by what the caller speaks, and whether there is G.722', async () => 
       assert.is(prepared.externalMedia['format'], expected, callFormat);
       await prepared.abandon();
     }
+  }
+  // What Asterisk cannot transcode is not asked for, unless it is the caller's own.
+  for (const [without722, callFormat, expected] of [
+    [['codec_g722'], 'opus', 'ulaw'],
+    [['codec_g722', 'codec_ulaw'], 'opus', 'alaw'],
+    [['codec_ulaw'], 'gsm', 'alaw'],
+    [['codec_ulaw'], 'ulaw', 'ulaw'],
+  ] as const) {
+    const running = ['chan_rtp', 'res_rtp_asterisk', 'codec_g722', 'codec_ulaw', 'codec_alaw'];
+    const left = new Set(running.filter((name) => !(without722 as readonly string[]).includes(name)));
+    const capabilities = capabilitiesOf('22.10.1', left);
+    const prepared = await with722.prepare({ ...wanted('auto', callFormat), capabilities });
+    assert.is(prepared.externalMedia['format'], expected, `${callFormat} without ${without722.join()}`);
+    await prepared.abandon();
   }
   for (const format of ['slin16', 'slin48', 'opus', 'gsm', 'g722', 'constructor']) {
     assert.is(await codeOf(without.prepare(wanted(format))), 'ERR_TALKSPURT_MEDIA_FORMAT', format);

@@ -38,7 +38,7 @@ test('what Asterisk says of talkspurt and what talkspurt says of Asterisk is the
     assert.match(files.get('http.conf')!, `\nbindport = ${pbx.port}\n`);
     assert.match(files.get('extensions.conf')!, `Stasis(${pbx.app},profile=${pbx.profile})`);
     assert.ok(Object.hasOwn(config.profiles, pbx.profile!));
-    assert.is(pbx.media.kind, media === 'all' ? 'rtp' : media);
+    assert.is(pbx.media.kind, media === 'all' ? 'auto' : media);
     const socket = /AudioSocket\(\$\{UUID\(\)\},127\.0\.0\.1:(\d+)\)/.exec(files.get('extensions.conf')!);
     assert.is(socket !== null, media === 'all' || media === 'audiosocket');
     if (socket !== null) {

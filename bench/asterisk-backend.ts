@@ -12,7 +12,7 @@ const LOUD = 800;
 
 /** One call's stream, as far as a bench steers it. */
 export interface BenchStream {
-  /** One loud frame, now. */
+  /** One loud frame, or as much as it was made for, now. */
   pulse(): void;
 }
 
@@ -52,12 +52,13 @@ export function talkingBackend(): Backend {
 export function pulsingBackend(
   onStream: (callId: string, stream: BenchStream) => void,
   onLoud: (callId: string) => void,
+  pulseMs: number = PULSE_MS,
 ): Backend {
   return {
     name: 'pulsing',
     open: (call, sink) => {
       const format = formatOf(call);
-      onStream(call.callId, pulserOf(format, sink));
+      onStream(call.callId, pulserOf(format, sink, pulseMs));
       const hear = (frame: Uint8Array): void => {
         if (isLoud(frame, format)) onLoud(call.callId);
       };
@@ -84,8 +85,8 @@ function formatOf({ leg }: BackendCall): AudioFormat {
   return { codec: leg.codec, sampleRateHz: leg.sampleRateHz };
 }
 
-function pulserOf(format: AudioFormat, sink: BackendSink): BenchStream {
-  const frame = loudFrame(format, PULSE_MS);
+function pulserOf(format: AudioFormat, sink: BackendSink, pulseMs: number): BenchStream {
+  const frame = loudFrame(format, pulseMs);
   let number = 0;
   return {
     pulse: () => {

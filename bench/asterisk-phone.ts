@@ -21,6 +21,8 @@ export interface PhoneListener {
   /** Before a frame is said: whether it shall be loud. */
   onTurn(): boolean;
   onLoud(): void;
+  /** Every frame, loud or not, in the order of its coming. */
+  onFrame?(loud: boolean): void;
   /** Hears even what is soft: speech begins so. */
   readonly keen?: boolean;
 }
@@ -93,6 +95,8 @@ export class AsteriskPhone {
     const below = listener.keen === true ? SOFT_BELOW : LOUD_BELOW;
     let loud = 0;
     for (let at = 12; at < PACKET_BYTES; at += 1) if ((datagram[at]! & 0x7f) < below) loud += 1;
-    if (loud >= FRAME_BYTES / 4) listener.onLoud();
+    const isLoud = loud >= FRAME_BYTES / 4;
+    listener.onFrame?.(isLoud);
+    if (isLoud) listener.onLoud();
   }
 }

@@ -5,6 +5,7 @@ import { dialplanSwitchName } from './config.ts';
 import type { Clock } from './core/clock.ts';
 import type { EventSink } from './core/events.ts';
 import { readPem } from './gateway-pem.ts';
+import type { Resources } from './observe/resources.ts';
 import type { AriLink } from './switch/asterisk/ari-link.ts';
 import { AriNativeLink } from './switch/asterisk/ari-native-link.ts';
 import { AriPackageLink } from './switch/asterisk/ari-package-link.ts';
@@ -23,6 +24,7 @@ import { StasisCommandFront } from './switch/asterisk/stasis-command-front.ts';
 import type { SwitchAdapter } from './switch/switch-adapter.ts';
 import { AudioSocketServer } from './transport/audiosocket-server.ts';
 import { RtpPortPool } from './transport/rtp-port-pool.ts';
+import type { MediaRefusal } from './transport/stranger-quota.ts';
 import type { WireCodec } from './transport/rtp-wire-format.ts';
 
 /** One Asterisk and what listens for it. */
@@ -30,8 +32,22 @@ export interface GatewayAsterisk {
   readonly adapter: AsteriskAdapter;
   /** With that of calls which the dialplan brings by itself, where there is one. */
   readonly adapters: readonly SwitchAdapter[];
+  /** Where Asterisk connects for its audio: name and port of each. */
+  readonly servers: readonly { readonly name: string; readonly port: number }[];
+  /** What its media path holds. */
+  resources(): GatewayAsteriskResources;
   /** What the adapter does not close itself. */
   close(): Promise<void>;
+}
+
+/** Of what listens for it. */
+export type GatewayAsteriskResources = Pick<Resources, 'rtpPorts' | 'mediaSockets'>;
+
+/** What is open for its media, and how it is closed. */
+interface Held {
+  ports: RtpPortPool | null;
+  readonly servers: { readonly name: string; readonly server: AudioSocketServer | AsteriskWebSocketServer }[];
+  readonly closers: (() => Promise<void>)[];
 }
 
 /** What it is made with. */
@@ -64,12 +80,13 @@ export async function openGatewayAsterisk(
     ...(media.sources === undefined ? {} : { sources: media.sources }),
   });
   await sources.refresh();
-  const closers: (() => Promise<void>)[] = [];
+  const held: Held = { ports: null, servers: [], closers: [] };
+  const { closers } = held;
   const close = async (): Promise<void> => {
     for (let closer = closers.pop(); closer !== undefined; closer = closers.pop()) await closer();
   };
   try {
-    const doors = new Doors(config, parts, sources, target.ca, closers);
+    const doors = new Doors(config, parts, sources, target.ca, held);
     const adapter = await doors.dialplanAdapter();
     const choice = new MediaChoice({
       switchName: name,
@@ -97,7 +114,16 @@ export async function openGatewayAsterisk(
       ...(profile === undefined ? {} : { profile }),
       onEvent: (event) => void front.onEvent(event),
     });
-    return { adapter: calls, adapters: adapter === null ? [calls] : [calls, adapter], close };
+    return {
+      adapter: calls,
+      adapters: adapter === null ? [calls] : [calls, adapter],
+      // With `auto` a server is opened when Asterisk has said that it can use it.
+      get servers() {
+        return held.servers.map(({ name: of, server: { port } }) => ({ name: of, port }));
+      },
+      resources: () => resourcesOf(name, held),
+      close,
+    };
   } catch (error) {
     await close();
     throw error;
@@ -117,7 +143,7 @@ class Doors {
   readonly #parts: GatewayAsteriskParts;
   readonly #sources: MediaSources;
   readonly #ca: string | undefined;
-  readonly #closers: (() => Promise<void>)[];
+  readonly #held: Held;
   #audioSocket: AudioSocketServer | null = null;
   #dialplan: AudioSocketAdapter | null = null;
 
@@ -126,13 +152,13 @@ class Doors {
     parts: GatewayAsteriskParts,
     sources: MediaSources,
     ca: string | undefined,
-    closers: (() => Promise<void>)[],
+    held: Held,
   ) {
     this.#config = config;
     this.#parts = parts;
     this.#sources = sources;
     this.#ca = ca;
-    this.#closers = closers;
+    this.#held = held;
   }
 
   /** Of the calls that the dialplan brings by itself, where there is one. @throws ERR_TALKSPURT_LISTEN */
@@ -155,6 +181,7 @@ class Doors {
     }
     if (kind === 'websocket') return await this.#openWebSocket();
     const pool = new RtpPortPool({ clock, bindHost, from: ports.from, to: ports.to });
+    this.#held.ports = pool;
     return new AsteriskRtpPath({ clock, ports: pool, advertiseHost, g722, sources: () => this.#sources.entries });
   }
 
@@ -162,16 +189,18 @@ class Doors {
     if (this.#audioSocket !== null) return this.#audioSocket;
     const { bindHost, audioSocket } = this.#config.media;
     const dialplan = this.#dialplan;
+    const name = dialplanSwitchName(this.#config.name);
     const server = new AudioSocketServer({
       clock: this.#parts.clock,
       host: bindHost,
       port: audioSocket.port,
       allow: audioSocket.allow ?? this.#sources.allowed,
+      onRefused: refusals(name, this.#parts),
       ...(dialplan === null ? {} : { onStranger: (_uuid, connection) => dialplan.offer(connection) }),
     });
     await server.listen();
     this.#audioSocket = server;
-    this.#closers.unshift(() => server.close());
+    this.#listens(name, server);
     return server;
   }
 
@@ -185,14 +214,46 @@ class Doors {
       return new AsteriskWebSocketPath({ clock, mode: 'client', url: `${tls ? 'wss' : 'ws'}://${authority}`, ...ca });
     }
     const { username, password } = websocket;
+    const name = `${this.#config.name}-websocket`;
     const server = new AsteriskWebSocketServer({
       clock,
       host: bindHost,
       port: websocket.port,
       allow: websocket.allow ?? this.#sources.allowed,
+      onRefused: refusals(name, this.#parts),
       ...(username === undefined ? {} : { basicAuth: { username, password } }),
     });
     await server.listen();
+    this.#listens(name, server);
     return new AsteriskWebSocketPath({ clock, mode: 'server', server, client: websocket.client });
   }
+
+  /** Closed last: calls go first. */
+  #listens(name: string, server: AudioSocketServer | AsteriskWebSocketServer): void {
+    this.#held.closers.unshift(() => server.close());
+    this.#held.servers.push({ name, server });
+  }
+}
+
+/** Who is turned away is counted, and said in the log as far as the log has room for it. */
+function refusals(server: string, { clock, events }: GatewayAsteriskParts) {
+  return (reason: MediaRefusal, remoteAddress: string): void =>
+    events.emit({ type: 'peer.refused', server, reason, remoteAddress, atMs: clock.nowMs() });
+}
+
+function resourcesOf(name: string, { ports, servers }: Held): GatewayAsteriskResources {
+  return {
+    rtpPorts: ports === null ? [] : [portsOf(name, ports)],
+    mediaSockets: servers.map(({ name: of, server: { connections, strangers } }) => ({
+      server: of,
+      calls: connections - strangers,
+      strangers,
+    })),
+  };
+}
+
+/** A pool's pairs. */
+export function portsOf(pool: string, ports: RtpPortPool): Resources['rtpPorts'][number] {
+  const { inUse, resting, size } = ports;
+  return { pool, inUse, resting, free: size - inUse - resting };
 }

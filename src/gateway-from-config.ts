@@ -19,6 +19,7 @@ import type { GatewayAsterisk } from './gateway-asterisk.ts';
 import { freeswitchAdapter } from './gateway-freeswitch.ts';
 import { GatewayFronts } from './gateway-fronts.ts';
 import { openGatewayModules } from './gateway-modules.ts';
+import { heldResources } from './gateway-resources.ts';
 import { reloader } from './gateway-reload.ts';
 import { openGatewaySip } from './gateway-sip.ts';
 import { BreakerBoard } from './resilience/breaker-board.ts';
@@ -217,6 +218,7 @@ async function assemble(
     callLimit: config.limits.calls,
     breakers: () => breakers.view(),
     version: VERSION,
+    resources: () => heldResources({ dspPool, g722, sip, modules, asterisks }),
     onStreamEvent,
     onCallEnded: (ended) => metrics.recordSession(ended),
   });

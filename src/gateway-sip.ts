@@ -21,6 +21,8 @@ export interface GatewaySip {
   readonly hub: SipMediaHub;
   /** Calls from anywhere else. */
   readonly adapter: SipAdapter;
+  /** Its RTP ports. */
+  readonly ports: RtpPortPool;
   close(): Promise<void>;
 }
 
@@ -83,7 +85,7 @@ export async function openGatewaySip(
       return await openSipMedia(call, { ...media, ...wanted });
     },
   };
-  return { port: address.port, hub, adapter, close: () => endpoint.close() };
+  return { port: address.port, hub, adapter, ports, close: () => endpoint.close() };
 }
 
 /** A stereo tap has two. */

@@ -18,9 +18,10 @@ import type { HostList } from './core/host-list.ts';
 import type { DspPool } from './dsp/dsp.ts';
 import { DrainWatch } from './gateway-drain.ts';
 import { notReadyReasons } from './gateway-readiness.ts';
-import { attachOn, linkOf, originateOn } from './gateway-switches.ts';
+import { attachOn, letGo, linksOf, originateOn, resourcesOf } from './gateway-switches.ts';
 import { globalHealth, sessionHealth } from './observe/health.ts';
 import type { GatewaySnapshot, GlobalHealthJson, SessionHealthJson, SessionSnapshot } from './observe/health.ts';
+import type { Resources } from './observe/resources.ts';
 import { MediaScheduler } from './session/media-scheduler.ts';
 import { SessionTable } from './session/session-table.ts';
 import { Session } from './session/session.ts';
@@ -31,7 +32,6 @@ import type {
   SwitchAdapter,
   SwitchSink,
 } from './switch/switch-adapter.ts';
-import { hangupCauseOf } from './switch/switch-adapter.ts';
 
 export type { GatewayBackend, GatewayProfile } from './call-planner.ts';
 
@@ -58,6 +58,8 @@ export interface GatewayOptions {
   readonly callLimit?: number;
   breakers?(): NonNullable<GatewaySnapshot['breakers']>;
   readonly version: string;
+  /** What is held besides legs. */
+  resources?(): Partial<Resources>;
   /** Is told what streams to WebSockets say of themselves, in mod_audio_stream's words. */
   readonly onStreamEvent?: StreamEventListener;
   /** Is shown the counters of every call that has ended. */
@@ -237,7 +239,8 @@ export class Gateway implements CommandTarget, SwitchSink {
       draining: this.#draining,
       callLimit: this.#calls.limit,
       breakers: this.#options.breakers?.() ?? [],
-      links: adapters.map(linkOf),
+      links: linksOf(adapters),
+      resources: resourcesOf(adapters, this.#options.resources?.()),
     };
   }
 
@@ -318,11 +321,8 @@ export class Gateway implements CommandTarget, SwitchSink {
   }
 
   async #letGo(leg: CallLeg, hangup = false): Promise<void> {
-    try {
-      await (hangup ? leg.hangup(hangupCauseOf('error')) : leg.release());
-    } catch (error) {
-      this.#emit({ type: 'call.refused', switch: leg.switchName, call: leg.id, error: asTalkspurtError(error) });
-    }
+    const error = await letGo(leg, hangup);
+    if (error !== null) this.#emit({ type: 'call.refused', switch: leg.switchName, call: leg.id, error });
   }
 
   async #makeSession(

@@ -253,12 +253,19 @@ export const LIMITS = {
   moduleMarks: 30,
   moduleMarkEveryMs: 100,
   moduleMarkLateMs: 5_000,
-  /** Connections of Asterisk's chan_websocket, those that have not said which call they are among them; one more is 503. */
+  /** Connections to one media server that have not said which call they are; the oldest goes, counted as `quota`… */
+  mediaStrangers: 64,
+  /** …unless it came a moment ago (what it said may not be read yet), and there are not as many as this. */
+  mediaStrangerGraceMs: 250,
+  mediaStrangersAtOnce: 512,
+  /** From a connection to a media server to its saying which call it is; then it is cut off, counted as `silent`. */
+  mediaStrangerMs: 2_000,
+  /** Channels of Asterisk's chan_websocket that are up or expected; one more is refused with ERR_TALKSPURT_CALL_LIMIT. */
   chanWebSocketConnections: 256,
-  /** From its first byte to its upgrade; then it is cut off. Its request's header. */
+  /** From dialling Asterisk to its upgrade; then ERR_TALKSPURT_MEDIA_CONNECTION. Header of a request to us. */
   chanWebSocketHandshakeMs: 5_000,
   chanWebSocketHeaderBytes: 16 * 1024,
-  /** From the upgrade to MEDIA_START; then the connection is closed. */
+  /** From the upgrade of one that we dialled to MEDIA_START; then the connection is closed. */
   chanWebSocketStartMs: 2_000,
   /** From Asterisk's making of the channel to MEDIA_START of it; then ERR_TALKSPURT_MEDIA_CONNECTION. */
   chanWebSocketConnectMs: 5_000,
@@ -275,15 +282,17 @@ export const LIMITS = {
   chanWebSocketStatusFrames: 50,
   /** An unanswered mark is this late: marks are given up, and what was sent is not known to be played any more. */
   chanWebSocketMarkLateMs: 5_000,
-  /** Frames that wait in Asterisk: from here on quiet ones are left out; at the second, any are. Counted as unsent. */
-  chanWebSocketBacklogFrames: 4,
+  /**
+   * Frames that wait in Asterisk: from the first on quiet ones are left out until it is the second, which keeps it from running dry;
+   * at the third, any are. Counted as unsent. Measured: docs/benches.md.
+   */
+  chanWebSocketBacklogFrames: 3,
+  chanWebSocketKeptFrames: 2,
   chanWebSocketHeldFrames: 25,
   /** Goodbye of a connection; then it is cut off. */
   chanWebSocketCloseMs: 1_000,
-  /** AudioSocket connections, and UUIDs that are waited for; one more is refused. */
+  /** AudioSocket calls that came unasked, and UUIDs that are waited for; one more is refused. */
   audioSocketConnections: 256,
-  /** From a connection to its UUID; then it is cut off. */
-  audioSocketHandshakeMs: 2_000,
   /** From telling Asterisk of a UUID to its connection; then ERR_TALKSPURT_MEDIA_CONNECTION. */
   audioSocketConnectMs: 3_000,
   /** Audio that the far end has not read; frames beyond it are dropped and counted as unsent. */

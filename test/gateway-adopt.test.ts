@@ -12,6 +12,7 @@ class FakeSwitch implements SwitchAdapter {
   readonly kind = 'freeswitch';
   readonly name = 'pbx';
   readonly linkUp = true;
+  readonly legCount = 0;
   readonly leg = new FakeLeg();
   attaches = 0;
   start(): Promise<void> {

@@ -14,7 +14,17 @@ const refusing =
 
 function adapter(name: string, attach: () => Promise<CallLeg>, more: Partial<SwitchAdapter> = {}): SwitchAdapter {
   const nothing = (): Promise<never> => Promise.reject(new TalkspurtError('ERR_TALKSPURT_INTERNAL', 'not asked for'));
-  return { kind: 'sip', name, linkUp: true, start: nothing, attach, command: nothing, stop: nothing, ...more };
+  return {
+    kind: 'sip',
+    name,
+    linkUp: true,
+    legCount: 0,
+    start: nothing,
+    attach,
+    command: nothing,
+    stop: nothing,
+    ...more,
+  };
 }
 
 async function codeOf(work: Promise<unknown>): Promise<string> {

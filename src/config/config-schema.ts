@@ -148,7 +148,7 @@ const profile = z.strictObject({
     .min(0)
     .max(7 * 86_400_000)
     .default(session.staleMs)
-    .describe('A call on which nobody is heard and nothing is said for this long is ended; 0: never'),
+    .describe('A call on which nobody is heard, nothing is said and nothing happens for this long is ended; 0: never'),
 });
 
 const limits = z

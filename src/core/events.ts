@@ -113,6 +113,8 @@ export type ProcessEvent =
       error: TalkspurtError;
     }
   | { type: 'peer.malformed'; peer: string; error: TalkspurtError }
+  /** A connection was turned away by a server of ours; `reason` is one of few. */
+  | { type: 'peer.refused'; server: string; reason: string; remoteAddress: string }
   | { type: 'ready'; version: string }
   | { type: 'draining'; calls: number }
   | { type: 'stopped' };

@@ -64,6 +64,7 @@ const PLAIN_LINES = {
   'backend.message': { level: 'debug', message: 'message of the backend' },
   'call.refused': { level: 'warn', message: 'a call was not taken' },
   'variable.clamped': { level: 'warn', message: 'a channel variable is out of its bounds: the default is taken' },
+  'peer.refused': { level: 'warn', message: 'a connection was turned away' },
   order: { level: 'info', message: 'order took effect' },
   breaker: { level: 'warn', message: 'a circuit breaker changed its state' },
   'link.up': { level: 'info', message: 'switch link is up' },

@@ -137,6 +137,19 @@ export const globalHealthSchema = z.strictObject({
       }),
     )
     .describe('Circuit breakers'),
+  resources: z
+    .strictObject({
+      call_legs: count.describe('Channels of switches that we hold'),
+      dsp_in_use: count.describe('Signal chains of calls'),
+      dsp_size: count.describe('Signal chains there are'),
+      rtp_ports_in_use: count.describe('Pairs of RTP ports of calls'),
+      rtp_ports_resting: count.describe('…that rest before their next call'),
+      rtp_ports_free: count.describe('…that are free'),
+      media_sockets: count.describe('Connections that switches made for their audio'),
+      media_strangers: count.describe('…of these, those that have not said which call they are'),
+      ari_things: count.describe('Channels and bridges of ours in Asterisk, those of callers among them'),
+    })
+    .describe('What calls hold; without a call all but sizes and free ports are 0 a few seconds later'),
 });
 
 /** How one call is. */

@@ -5,6 +5,8 @@
 import type { CallOrder, CallState, EndReason, TurnState } from '../core/events.ts';
 import type { AudioFormat, MediaFormat } from '../core/media.ts';
 import { LIMITS } from '../limits.ts';
+import { NO_RESOURCES, totalsOf } from './resources.ts';
+import type { Resources } from './resources.ts';
 import type { CallHealth, CallStateWord, GlobalHealthJson, SessionHealthJson } from './health-schema.ts';
 
 export type { GlobalHealthJson, SessionHealthJson } from './health-schema.ts';
@@ -87,6 +89,8 @@ export interface GatewaySnapshot {
     readonly media?: string | null;
     readonly problem?: string | null;
   }[];
+  /** What calls hold at present. Absent: nothing. */
+  readonly resources?: Resources;
   readonly breakers?: readonly { readonly name: string; readonly state: 'closed' | 'open' | 'half-open' }[];
 }
 
@@ -193,6 +197,22 @@ export function globalHealth(snapshot: GatewaySnapshot): GlobalHealthJson {
       problem,
     })),
     breakers: (snapshot.breakers ?? []).map(({ name, state }) => ({ name, state })),
+    resources: resourcesJson(snapshot.resources ?? NO_RESOURCES),
+  };
+}
+
+function resourcesJson(resources: Resources): GlobalHealthJson['resources'] {
+  const totals = totalsOf(resources);
+  return {
+    call_legs: totals.legs,
+    dsp_in_use: totals.dspInUse,
+    dsp_size: totals.dspSize,
+    rtp_ports_in_use: totals.rtpPortsInUse,
+    rtp_ports_resting: totals.rtpPortsResting,
+    rtp_ports_free: totals.rtpPortsFree,
+    media_sockets: totals.mediaSockets,
+    media_strangers: totals.mediaStrangers,
+    ari_things: totals.ariThings,
   };
 }
 

@@ -4,6 +4,8 @@ import type { EventSink, TalkspurtEvent } from '../core/events.ts';
 import { LIMITS } from '../limits.ts';
 import type { GatewaySnapshot, SessionSnapshot } from './health.ts';
 import { globalHealth } from './health.ts';
+import { makeResourceGauges, sampleResources } from './resource-gauges.ts';
+import { NO_RESOURCES } from './resources.ts';
 
 /** What is measured besides events. */
 export interface MetricsSinkOptions {
@@ -102,13 +104,16 @@ export class MetricsSink implements EventSink {
     callsByHealth.set({ health: 'DEGRADED' }, health.degraded);
     callsByHealth.set({ health: 'UNHEALTHY' }, health.unhealthy);
     playoutSeconds.set(snapshot.sessions.reduce((sum, { playoutMs }) => sum + playoutMs, 0) / 1000);
+    this.#metrics.sessions.set(snapshot.sessions.length);
+    sampleResources(this.#metrics.held, snapshot.resources ?? NO_RESOURCES);
     const live = new Set(snapshot.sessions.map(({ callId }) => callId));
     for (const callId of this.#counted.keys()) if (!live.has(callId)) this.#counted.delete(callId);
     for (const session of snapshot.sessions) this.recordSession(session);
   }
 
   #onProcessEvent(event: TalkspurtEvent & { callId?: undefined }): void {
-    const { linkUp, linkDowns, breakerState, breakerOpens, commands, malformed, callsRefused } = this.#metrics;
+    const { linkUp, linkDowns, breakerState, breakerOpens, commands, malformed, callsRefused, connectionsRefused } =
+      this.#metrics;
     switch (event.type) {
       case 'link.up':
         linkUp.set({ link: this.#bounded('link', event.link) }, 1);
@@ -135,6 +140,9 @@ export class MetricsSink implements EventSink {
         break;
       case 'peer.malformed':
         malformed.inc({ peer: this.#bounded('peer', event.peer), code: event.error.code });
+        break;
+      case 'peer.refused':
+        connectionsRefused.inc({ server: this.#bounded('server', event.server), reason: event.reason });
         break;
       default:
       // Said in the log; nothing to count.
@@ -305,6 +313,14 @@ function makeMetrics(registry: Registry, descriptions: MetricDescription[]) {
     breakerState: gauge('breaker_state', '0: closed, 1: half-open, 2: open', 'breaker'),
     breakerOpens: counter('breaker_opens_total', 'Times that a circuit breaker opened', 'breaker', 'reason'),
     commands: counter('commands_total', 'Commands', 'front', 'verb', 'ok'),
+    connectionsRefused: counter(
+      'connections_refused_total',
+      'Connections that a server for media turned away',
+      'server',
+      'reason',
+    ),
+    sessions: gauge('sessions', 'Calls that the process keeps, whatever their state'),
+    held: makeResourceGauges(gauge),
     malformed: counter('malformed_total', 'Messages of peers that broke their protocol', 'peer', 'code'),
   };
 }

@@ -36,7 +36,10 @@ export interface SessionOptions {
   readonly hangupOnBackendFailure: boolean;
   /** The call is ended after this long, ms; 0: never. */
   readonly maxDurationMs: number;
-  /** A call on which nobody is heard and nothing is said for this long is ended, ms; 0: never. One that is held, say. */
+  /**
+   * A call on which nobody is heard, nothing is said and nothing happens (a digit, an order) for this long is ended, ms; 0: never.
+   * One that is held, say; or one whose backend never comes: a caller counts only with somebody who could hear.
+   */
   readonly staleMs: number;
 }
 

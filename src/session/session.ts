@@ -116,7 +116,8 @@ export class Session {
   sendJson(json: string): void {
     const stream = this.#talkingStream();
     if (stream.sendJson === undefined) {
-      throw new TalkspurtError('ERR_TALKSPURT_NOT_SUPPORTED', `${this.#backendName} takes no messages of your own`);
+      const { backend } = this.snapshot();
+      throw new TalkspurtError('ERR_TALKSPURT_NOT_SUPPORTED', `${backend} takes no messages of your own`);
     }
     stream.sendJson(json);
   }
@@ -192,7 +193,7 @@ export class Session {
       callId: this.callId,
       profile: this.profile,
       switchName: this.leg.switchName,
-      backend: this.#backendName,
+      backend: this.#line?.backendName ?? this.#parts.backend.name,
       mode: this.#parts.mode ?? 'ai',
       state: this.#state,
       createdMs: this.#createdMs,
@@ -281,6 +282,7 @@ export class Session {
         this.#over({ reason: 'hangup' });
       },
       onDigit: (digit, durationMs) => {
+        this.#supervision?.onEvent({ type: 'dtmf' });
         if (this.#controls?.masked !== true) this.#emit({ type: 'dtmf', digit, durationMs });
       },
       onMediaEnded: (reason) => {
@@ -366,6 +368,7 @@ export class Session {
   #emit(event: CallEvent, atMs = this.#clock.nowMs()): void {
     // After its end nothing is said of a call: a late peer would only confuse who counts calls.
     if (this.#reported) return;
+    this.#supervision?.onEvent(event);
     this.#parts.events.emit({ ...event, callId: this.callId, atMs });
   }
 
@@ -386,10 +389,6 @@ export class Session {
   #gone(): TalkspurtError {
     const reason = this.#end?.reason ?? 'hangup';
     return new TalkspurtError('ERR_TALKSPURT_CALL_GONE', `the call ended before it could talk: ${reason}`);
-  }
-
-  get #backendName(): string {
-    return this.#line?.backendName ?? this.#parts.backend.name;
   }
 
   #talkingStream(): BackendStream {

@@ -22,6 +22,19 @@ export interface SupervisionParts {
 }
 
 const SUPERVISE_MS = 100;
+/** Somebody does something, on either side or at the controls; not what a call tells of itself, nor what ever repeats a failure. */
+const SIGNS_OF_LIFE: ReadonlySet<CallEvent['type']> = new Set([
+  'speech.started',
+  'speech.stopped',
+  'transcript',
+  'dtmf',
+  'tool.call',
+  'backend.message',
+  'backend.switched',
+  'order',
+  'transfer',
+  'recording',
+]);
 
 /** Watches one call until it is stopped. */
 export class Supervision {
@@ -29,7 +42,7 @@ export class Supervision {
   readonly #timer: Timer;
   readonly #overflow: OverflowWatch;
   readonly #sinceMs: number;
-  /** When somebody was last heard, or spoken to. */
+  /** When somebody was last heard, spoken to or seen to do something. */
   #aliveMs: number;
   #stallReported = false;
   #underrunsReported = 0;
@@ -49,6 +62,11 @@ export class Supervision {
     this.#timer.cancel();
   }
 
+  /** Something happened to the call. */
+  onEvent({ type }: Pick<CallEvent, 'type'>): void {
+    if (SIGNS_OF_LIFE.has(type)) this.#aliveMs = this.#parts.clock.nowMs();
+  }
+
   /** Ends the call when the agent has said what it has to say, or after `LIMITS.gracefulShutdownMs`. */
   stopWhenQuiet(): void {
     if (!Number.isNaN(this.#quietUntilMs)) return;
@@ -57,23 +75,24 @@ export class Supervision {
 
   #look(): void {
     const { clock, media, turns, createdMs, options } = this.#parts;
-    const { maxDurationMs, staleMs, underrunReportMs } = options;
+    const { maxDurationMs, underrunReportMs } = options;
     const nowMs = clock.nowMs();
     if (maxDurationMs > 0 && nowMs - createdMs > maxDurationMs) {
       this.#parts.over({ reason: 'expired' }, { hangup: true });
       return;
     }
-    if (!this.#parts.talking()) return;
+    // A caller whom no backend hears yet keeps nothing alive: a backend may never come.
+    if (!this.#parts.talking()) {
+      this.#endStale(nowMs);
+      return;
+    }
     const quiet = !media.playout.busy && !media.announcement.busy;
     if (nowMs >= this.#quietUntilMs || (quiet && !Number.isNaN(this.#quietUntilMs))) {
       this.#parts.over({ reason: 'stopped' });
       return;
     }
     if (!quiet || media.lastFrameMs > this.#aliveMs) this.#aliveMs = nowMs;
-    if (staleMs > 0 && nowMs - this.#aliveMs > staleMs) {
-      this.#parts.over({ reason: 'expired' }, { hangup: true });
-      return;
-    }
+    if (this.#endStale(nowMs)) return;
     turns.expire(nowMs);
     turns.reportPlayed();
     this.#overflow.look(nowMs);
@@ -91,6 +110,14 @@ export class Supervision {
       this.#parts.over({ reason: 'media-failed', error: new TalkspurtError('ERR_TALKSPURT_MEDIA_STALLED', message) });
     }
     this.#stallReported = silentMs > LIMITS.mediaStalledMs;
+  }
+
+  /** True: nothing has happened for too long, and that was its end. */
+  #endStale(nowMs: number): boolean {
+    const { staleMs } = this.#parts.options;
+    const stale = staleMs > 0 && nowMs - this.#aliveMs > staleMs;
+    if (stale) this.#parts.over({ reason: 'expired' }, { hangup: true });
+    return stale;
   }
 
   /** A far end that holds us, or has nothing to say and reports so, is there all the same. */

@@ -120,6 +120,8 @@ export interface SwitchAdapter {
   readonly linkUp: boolean;
   /** Absent: a link that is up is all that a call needs. */
   readonly fitness?: LinkFitness;
+  /** Legs that are held, those that are being given back among them. */
+  readonly legCount: number;
   start(sink: SwitchSink): Promise<void>;
   /** A live channel as a leg. @throws ERR_TALKSPURT_UNKNOWN_CALL, ERR_TALKSPURT_LINK_* */
   attach(channelId: string, signal: AbortSignal, request?: AttachRequest): Promise<CallLeg>;

@@ -12,19 +12,8 @@ import { TalkspurtError, asTalkspurtError } from '../core/errors.ts';
 import { LIMITS } from '../limits.ts';
 import { AudioSocketConnection } from './audiosocket-connection.ts';
 import { audioSocketUuidBytes } from './audiosocket-frame.ts';
-
-/** Why somebody was turned away. */
-export type AudioSocketRefusal =
-  | 'address'
-  | 'full'
-  /** No UUID came in time, or the connection ended before it. */
-  | 'silent'
-  /** What came is not AudioSocket. */
-  | 'protocol'
-  /** Nobody expects this UUID. */
-  | 'unknown'
-  /** The UUID is that of a connection which is up. */
-  | 'duplicate';
+import { StrangerQuota } from './stranger-quota.ts';
+import type { MediaRefusal, Stranger } from './stranger-quota.ts';
 
 /** Where it listens and who may come in. */
 export interface AudioSocketServerOptions {
@@ -41,7 +30,7 @@ export interface AudioSocketServerOptions {
    */
   onStranger?(uuid: string, connection: AudioSocketConnection): boolean;
   /** Somebody was turned away. Must not throw. */
-  onRefused?(reason: AudioSocketRefusal, remoteAddress: string): void;
+  onRefused?(reason: MediaRefusal, remoteAddress: string): void;
 }
 
 /** How long one UUID is good for. */
@@ -66,7 +55,8 @@ export class AudioSocketServer {
   /** UUIDs that are not waited for any more, and until when their connection may still come: it is nobody's. */
   readonly #forgone = new Map<string, number>();
   readonly #sockets = new Set<Socket>();
-  readonly #strangers = new Map<AudioSocketConnection, Timer>();
+  readonly #quota: StrangerQuota;
+  readonly #strangers = new Map<AudioSocketConnection, Stranger>();
   /** UUIDs of the connections that are up. */
   readonly #live = new Set<string>();
   #refused = 0;
@@ -77,6 +67,7 @@ export class AudioSocketServer {
     this.#host = options.host ?? '127.0.0.1';
     const { allow = ['127.0.0.0/8', '::1'] } = options;
     this.#allow = allow instanceof BlockList ? allow : allowList(allow);
+    this.#quota = new StrangerQuota(options.clock);
     this.#tcp = createServer({ noDelay: true }, (socket) => this.#greet(socket));
   }
 
@@ -88,6 +79,11 @@ export class AudioSocketServer {
   /** Connections, strangers among them. */
   get connections(): number {
     return this.#sockets.size;
+  }
+
+  /** Connections that have not shown a UUID. */
+  get strangers(): number {
+    return this.#quota.size;
   }
 
   /** UUIDs that nobody has shown yet. */
@@ -117,7 +113,7 @@ export class AudioSocketServer {
       this.#tcp.listen(port, this.#host, () => {
         this.#tcp.off('error', onError);
         // A failed accept (no descriptors left) concerns one stranger only.
-        this.#tcp.on('error', () => (this.#refused += 1));
+        this.#tcp.on('error', () => this.#count('accept', ''));
         resolve();
       });
     });
@@ -157,7 +153,7 @@ export class AudioSocketServer {
   async close(): Promise<void> {
     const gone = new TalkspurtError('ERR_TALKSPURT_MEDIA_CONNECTION', 'the AudioSocket server was closed');
     for (const { reject } of this.#expected.values()) reject(gone);
-    for (const timer of this.#strangers.values()) timer.cancel();
+    this.#quota.clear();
     this.#strangers.clear();
     const closed = this.#tcp.listening ? new Promise<void>((resolve) => this.#tcp.close(() => resolve())) : null;
     for (const socket of this.#sockets) socket.destroy();
@@ -190,15 +186,14 @@ export class AudioSocketServer {
     const remoteAddress = (socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/, '').replace(/%.*$/, '');
     socket.on('error', () => socket.destroy());
     if (!this.#allow.check(remoteAddress, isIP(remoteAddress) === 6 ? 'ipv6' : 'ipv4'))
-      return this.#turnAway(socket, 'address', remoteAddress);
-    if (this.#sockets.size >= LIMITS.audioSocketConnections) return this.#turnAway(socket, 'full', remoteAddress);
+      return this.#cutOff(socket, 'address', remoteAddress);
     this.#sockets.add(socket);
     const connection = new AudioSocketConnection(socket, this.#options.clock, remoteAddress, {
       onUuid: (_, uuid) => this.#welcome(connection, socket, uuid),
       onUnfit: (_, end) => this.#refuse(connection, end === 'protocol' ? 'protocol' : 'silent'),
     });
-    const timer = this.#options.clock.after(LIMITS.audioSocketHandshakeMs, () => this.#refuse(connection, 'silent'));
-    this.#strangers.set(connection, timer);
+    const turnAway = (reason: MediaRefusal): void => this.#refuse(connection, reason);
+    this.#strangers.set(connection, this.#quota.admit(LIMITS.mediaStrangerMs, turnAway));
     socket.on('close', () => {
       this.#sockets.delete(socket);
       this.#known(connection);
@@ -210,6 +205,10 @@ export class AudioSocketServer {
     if (this.#live.has(uuid)) return this.#refuse(connection, 'duplicate');
     const expected = this.#expected.get(uuid);
     this.#expected.delete(uuid);
+    // One that we have asked for has its place; those that come unasked share theirs.
+    if (expected === undefined && this.#live.size >= LIMITS.audioSocketConnections) {
+      return this.#refuse(connection, 'full');
+    }
     this.#live.add(uuid);
     socket.on('close', () => this.#live.delete(uuid));
     if (expected !== undefined) expected.resolve(connection);
@@ -219,22 +218,22 @@ export class AudioSocketServer {
   }
 
   #known(connection: AudioSocketConnection): void {
-    this.#strangers.get(connection)?.cancel();
+    this.#strangers.get(connection)?.known();
     this.#strangers.delete(connection);
   }
 
-  #refuse(connection: AudioSocketConnection, reason: AudioSocketRefusal): void {
+  #refuse(connection: AudioSocketConnection, reason: MediaRefusal): void {
     this.#known(connection);
     connection.destroy();
     this.#count(reason, connection.remoteAddress);
   }
 
-  #turnAway(socket: Socket, reason: AudioSocketRefusal, remoteAddress: string): void {
+  #cutOff(socket: Socket, reason: MediaRefusal, remoteAddress: string): void {
     socket.destroy();
     this.#count(reason, remoteAddress);
   }
 
-  #count(reason: AudioSocketRefusal, remoteAddress: string): void {
+  #count(reason: MediaRefusal, remoteAddress: string): void {
     this.#refused += 1;
     this.#options.onRefused?.(reason, remoteAddress);
   }

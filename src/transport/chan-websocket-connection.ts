@@ -16,7 +16,7 @@ export interface ChanWebSocketListener {
   onClosed(code: number): void;
 }
 
-/** Belongs to whoever made it, who closes it. What comes before `listen` is kept, oldest dropped first. */
+/** Belongs to whoever made it, who closes it. What comes between MEDIA_START and `listen` is kept, oldest dropped first. */
 export class ChanWebSocketConnection {
   /** Empty for one that we dialled. */
   readonly remoteAddress: string;
@@ -142,6 +142,13 @@ export class ChanWebSocketConnection {
     this.#lineBytes = 0;
   }
 
+  /** At once and without a word: what a stranger gets. */
+  destroy(): void {
+    this.#closing ??= Promise.resolve();
+    this.#socket.terminate();
+    this.#onStart?.();
+  }
+
   /** Says goodbye with `code`, or cuts the connection when the far end does not answer. Twice is harmless. */
   close(code = 1000): Promise<void> {
     this.#listener = null;
@@ -166,7 +173,9 @@ export class ChanWebSocketConnection {
   #receive(data: Buffer, isBinary: boolean): void {
     if (this.#closing !== null) return;
     if (isBinary) {
-      if (this.#listener === null) this.#keep(data);
+      // A stranger's audio is not kept: it may be anybody's, and any amount.
+      if (this.#start === null) this.malformed += 1;
+      else if (this.#listener === null) this.#keep(data);
       else this.#listener.onAudio(data);
       return;
     }
@@ -174,8 +183,10 @@ export class ChanWebSocketConnection {
     const event = parseChanWebSocket(text);
     if (event.type === 'MALFORMED') this.malformed += 1;
     else if (event.type === 'UNKNOWN') this.unknown += 1;
-    else if (event.type !== 'MEDIA_START') this.#tell(event);
-    else if (this.#start === null) {
+    else if (event.type !== 'MEDIA_START') {
+      if (this.#start === null) this.malformed += 1;
+      else this.#tell(event);
+    } else if (this.#start === null) {
       this.#start = event;
       this.#controlFormat = chanWebSocketFormatOf(text);
       this.#onStart?.();

@@ -89,7 +89,7 @@ export class ChanWebSocketLedger {
   queued(frames: number): void {
     const standing = Math.min(this.#lastQueued, frames);
     this.#lastQueued = frames;
-    this.#surplus = standing >= LIMITS.chanWebSocketBacklogFrames ? standing - 1 : 0;
+    this.#surplus = standing >= LIMITS.chanWebSocketBacklogFrames ? standing - LIMITS.chanWebSocketKeptFrames : 0;
   }
 
   /** A frame was left out because of {@link surplusFrames}. */

@@ -64,6 +64,7 @@ test('the field names are an API: exactly these, in this order', () => {
       'build',
       'switch_links',
       'breakers',
+      'resources',
     ],
   ]);
 });

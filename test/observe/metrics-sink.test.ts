@@ -44,6 +44,7 @@ test('one of each event is counted where it belongs', async () => {
     'talkspurt_link_up{link="local"}': 0,
     'talkspurt_link_downs_total{link="local",code="ERR_TALKSPURT_BACKEND_API"}': 1,
     'talkspurt_commands_total{front="fs_cli",verb="start",ok="true"}': 1,
+    'talkspurt_connections_refused_total{server="pbx-audiosocket",reason="unknown"}': 1,
     'talkspurt_malformed_total{peer="esl",code="ERR_TALKSPURT_BACKEND_API"}': 1,
   };
   for (const [line, value] of Object.entries(expected)) assert.is(await valueOf(sink, line), value, line);

@@ -8,6 +8,7 @@ import { startRuntime } from '../../src/gateway-from-config.ts';
 import type { Runtime } from '../../src/gateway-from-config.ts';
 import type { ModuleKind } from '../../src/simulator/module-stream.ts';
 import type { SimulatedPhone } from '../../src/simulator/phone.ts';
+import { assertNothingHeld, isNothingHeld } from './nothing-held.ts';
 import { SimulatedSwitch } from '../../src/simulator/simulated-switch.ts';
 
 /** A phone that sends one level all the time and keeps the last frame that it heard. */
@@ -87,6 +88,11 @@ export async function withWholeHost(
     });
     assert.is(fs.crashed, null, 'the switch lives');
     assert.is(runtime.gateway.callCount, 0, 'no call is left');
+    // Goodbyes may be under way; and what is to be said to a switch whose link is down is held until it is back.
+    if (runtime.gateway.notReady().length === 0) {
+      await settle(() => isNothingHeld(runtime.gateway), 'nothing is held');
+      assertNothingHeld(runtime.gateway);
+    }
   } finally {
     await runtime.close();
     await fs.close();

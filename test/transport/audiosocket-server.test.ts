@@ -72,7 +72,7 @@ test('a stranger has its time, and says its UUID first', async () => {
   await rig({}, async ({ server, dial, clock, refusals }) => {
     const silent = await dial();
     await until(() => server.connections === 1, 'it is here');
-    clock.advance(LIMITS.audioSocketHandshakeMs - 1);
+    clock.advance(LIMITS.mediaStrangerMs - 1);
     assert.equal(refusals, []);
     silent.say(uuidFrame().subarray(0, 10));
     clock.advance(1);
@@ -111,15 +111,50 @@ test('another address, and more than there is room for', async () => {
     await until(() => refusals.length === 2, 'looked at');
     assert.equal(refusals, ['address', 'unknown']);
   });
-  await rig({}, async ({ server, dial, refusals }) => {
-    for (let n = 0; n < LIMITS.audioSocketConnections; n += 1) await dial();
-    await until(() => server.connections === LIMITS.audioSocketConnections, 'full');
-    await dial();
+  // Calls that come unasked have so many places; one that is asked for has its own.
+  await rig({ onStranger: () => true }, async ({ server, dial, refusals }) => {
+    const uuidOf = (n: number): string => OTHER_UUID.replace(/.{4}$/, n.toString(16).padStart(4, '0'));
+    for (let n = 0; n < LIMITS.audioSocketConnections; n += 1) (await dial()).say(uuidFrame(uuidOf(n)));
+    await until(() => server.connections === LIMITS.audioSocketConnections && server.strangers === 0, 'full');
+    (await dial()).say(uuidFrame(uuidOf(65_535)));
     await until(() => refusals.length === 1, 'one more');
     assert.equal(refusals, ['full']);
+    const expected = server.expect(UUID);
+    (await dial()).say(uuidFrame());
+    assert.is((await expected).uuid, UUID);
   });
   for (const entry of ['pbx.example', '10.0.0.0/33', '10.0.0.0/', '::1/129'])
     assert.throws(() => new AudioSocketServer({ clock: new HandClock(), allow: [entry] }), /allow/);
+});
+
+test('a thousand who say nothing, and a call gets in: before them, among them and behind them', async () => {
+  await rig({}, async ({ server, dial, clock, refusals }) => {
+    const uuidOf = (n: number): string => OTHER_UUID.replace(/.{4}$/, n.toString(16).padStart(4, '0'));
+    const before = server.expect(uuidOf(1));
+    const slow = await dial();
+    slow.say(uuidFrame(uuidOf(1)).subarray(0, 5));
+    for (let n = 0; n < 400; n += 1) await dial();
+    // The oldest of 401, but it came a moment ago.
+    slow.say(uuidFrame(uuidOf(1)).subarray(5));
+    assert.is((await before).uuid, uuidOf(1));
+    for (let n = 0; n < 600; n += 1) await dial();
+    const among = server.expect(uuidOf(2));
+    (await dial()).say(uuidFrame(uuidOf(2)));
+    assert.is((await among).uuid, uuidOf(2));
+    assert.ok(server.strangers <= LIMITS.mediaStrangersAtOnce, `${server.strangers} strangers`);
+
+    clock.advance(LIMITS.mediaStrangerGraceMs);
+    const behind = server.expect(uuidOf(3));
+    (await dial()).say(uuidFrame(uuidOf(3)));
+    assert.is((await behind).uuid, uuidOf(3));
+    assert.ok(server.strangers <= LIMITS.mediaStrangers, `${server.strangers} strangers are left`);
+    const evicted = 1_000 - server.strangers;
+    assert.equal([refusals.length, new Set(refusals)], [evicted, new Set(['quota'])]);
+    clock.advance(LIMITS.mediaStrangerMs);
+    assert.equal([refusals.length, refusals.at(-1), server.refused], [1_000, 'silent', 1_000]);
+    await until(() => server.connections === 3, 'three calls are left');
+    assert.is(clock.pending, 0);
+  });
 });
 
 test('nobody comes, the call ends meanwhile, the server closes, too many are waited for, a name that is none', async () => {

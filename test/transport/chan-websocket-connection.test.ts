@@ -66,6 +66,11 @@ test('nothing said, gone before, given up', async () => {
 
 test('what comes before somebody listens is kept, the newest of it', async () => {
   const { asterisk, connection } = connect();
+  // Before it has said who it is nothing is kept.
+  asterisk.audio(Uint8Array.of(99));
+  asterisk.event('QUEUE_DRAINED');
+  assert.is(connection.malformed, 2);
+  asterisk.text(JSON.stringify(START));
   const extra = 3;
   for (let at = 0; at < LIMITS.chanWebSocketEarlyMessages + extra; at += 1) {
     if (at % 2 === 0) asterisk.audio(Uint8Array.of(at));

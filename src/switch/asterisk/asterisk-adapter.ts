@@ -30,6 +30,7 @@ import type { StasisChannel } from './stasis-channel.ts';
 import { StasisIds, isHelperId } from './stasis-ids.ts';
 import type { StasisVoice } from './stasis-result.ts';
 import { StasisRoutes } from './stasis-routes.ts';
+import type { AsteriskThings } from './stasis-routes.ts';
 
 /** Which Asterisk, and how its audio is taken. */
 export interface AsteriskAdapterOptions {
@@ -118,6 +119,11 @@ export class AsteriskAdapter implements SwitchAdapter {
   /** Calls that are held, those that are still to be given back among them. */
   get legCount(): number {
     return this.#legs.size;
+  }
+
+  /** What of ours, or of callers, is known to be there. */
+  get things(): AsteriskThings {
+    return this.#routes.things(this.#ids);
   }
 
   async start(sink: SwitchSink): Promise<void> {

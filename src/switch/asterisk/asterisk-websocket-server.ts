@@ -13,12 +13,14 @@ import type { AddressInfo, Socket } from 'node:net';
 import { BlockList, isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
-import type { Clock, Timer } from '../../core/clock.ts';
+import type { Clock } from '../../core/clock.ts';
 import { TalkspurtError } from '../../core/errors.ts';
 import { LIMITS } from '../../limits.ts';
 import { allowList } from '../../sip/sip-peers.ts';
 import { ChanWebSocketConnection } from '../../transport/chan-websocket-connection.ts';
 import type { ChanWebSocketStart } from '../../transport/chan-websocket-message.ts';
+import { StrangerQuota } from '../../transport/stranger-quota.ts';
+import type { MediaRefusal, Stranger } from '../../transport/stranger-quota.ts';
 import { WebSocketPlace } from './asterisk-websocket-place.ts';
 import type { ExpectedChanWebSocket } from './asterisk-websocket-place.ts';
 
@@ -36,8 +38,19 @@ export interface AsteriskWebSocketServerOptions {
   readonly allow?: readonly string[] | BlockList;
   /** What `username` and `password` of websocket_client.conf are. Absent: nothing is asked. */
   readonly basicAuth?: { readonly username: string; readonly password: string };
-  /** Somebody was turned away: an HTTP status, or 1008 for a channel that nobody expects. */
-  onRefused?(status: number, remoteAddress: string): void;
+  /** Somebody was turned away. Must not throw. */
+  onRefused?(reason: MediaRefusal, remoteAddress: string): void;
+}
+
+/** A connection, from its first byte on. */
+interface Caller {
+  readonly socket: Socket;
+  readonly remoteAddress: string;
+  stranger: Stranger | null;
+  /** Once it has been upgraded. */
+  connection: ChanWebSocketConnection | null;
+  /** It has its answer, and is to go. */
+  refused: boolean;
 }
 
 const PROTOCOL = 'media';
@@ -53,8 +66,11 @@ export class AsteriskWebSocketServer {
   readonly #authorization: Buffer | null;
   readonly #sockets: WebSocketServer;
   readonly #expected = new Map<string, WebSocketPlace>();
-  /** TCP connections that have not been upgraded yet. */
-  readonly #strangers = new Map<Duplex, Timer>();
+  readonly #quota: StrangerQuota;
+  /** By the far end's address and port: over TLS that is all a request has in common with its TCP connection. */
+  readonly #callers = new Map<string, Caller>();
+  /** Those that are a call's. */
+  readonly #calls = new Set<Caller>();
   /** Turned away, whatever for. */
   refused = 0;
 
@@ -65,6 +81,7 @@ export class AsteriskWebSocketServer {
     this.#path = options.path ?? '/media';
     const { allow = ['127.0.0.0/8', '::1'] } = options;
     this.#allow = allow instanceof BlockList ? allow : allowList(allow);
+    this.#quota = new StrangerQuota(options.clock);
     this.#authorization = basicAuth === undefined ? null : digest(basicOf(basicAuth));
     this.#sockets = new WebSocketServer({
       noServer: true,
@@ -73,16 +90,19 @@ export class AsteriskWebSocketServer {
       maxPayload: LIMITS.chanWebSocketMessageBytes,
       handleProtocols: (offered) => (offered.has(PROTOCOL) ? PROTOCOL : false),
     });
+    this.#sockets.on('wsClientError', (_error, socket) => this.#refuse(socket, 400, 'protocol'));
     const http = { maxHeaderSize: LIMITS.chanWebSocketHeaderBytes };
     this.#http =
       tls === undefined
         ? createServer(http)
-        : createTlsServer({ ...http, ...tls, handshakeTimeout: LIMITS.chanWebSocketHandshakeMs });
-    this.#http.maxConnections = LIMITS.chanWebSocketConnections * 2;
-    this.#http.on(tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => this.#greet(socket));
-    this.#http.on('tlsClientError', (_error, socket: Socket) => socket.destroy());
-    this.#http.on('clientError', (_error, socket) => this.#refuse(socket, 400));
-    this.#http.on('request', (request) => this.#refuse(request.socket, 426));
+        : createTlsServer({ ...http, ...tls, handshakeTimeout: LIMITS.mediaStrangerMs });
+    this.#http.on('connection', (socket: Socket) => this.#greet(socket));
+    this.#http.on('tlsClientError', (_error, socket: Socket) => this.#cutOff(socket));
+    this.#http.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+      if (error.code === 'ECONNRESET') socket.destroy();
+      else this.#refuse(socket, 400, 'protocol');
+    });
+    this.#http.on('request', (request) => this.#refuse(request.socket, 426, 'protocol'));
     this.#http.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) =>
       this.#upgrade(request, socket, head),
     );
@@ -93,9 +113,14 @@ export class AsteriskWebSocketServer {
     return (this.#http.address() as AddressInfo | null)?.port ?? 0;
   }
 
-  /** Connections that are open. */
+  /** Connections, strangers among them. */
   get connections(): number {
-    return this.#sockets.clients.size;
+    return this.#callers.size;
+  }
+
+  /** Connections that have not said which channel they are. */
+  get strangers(): number {
+    return this.#quota.size;
   }
 
   /** Channels that have not come yet. */
@@ -115,7 +140,7 @@ export class AsteriskWebSocketServer {
       this.#http.listen(port, host, () => {
         this.#http.off('error', onError);
         // A failed accept (no descriptors left) concerns one stranger only.
-        this.#http.on('error', () => (this.refused += 1));
+        this.#http.on('error', () => this.#count('accept', ''));
         resolve();
       });
     });
@@ -124,7 +149,8 @@ export class AsteriskWebSocketServer {
 
   /**
    * Keeps a place for the channel `channelId`, until it came or was abandoned: before Asterisk is told to make it.
-   * @throws ERR_TALKSPURT_MEDIA_CONNECTION when the id is expected already, or the server does not listen
+   * @throws ERR_TALKSPURT_MEDIA_CONNECTION when the id is expected already, or the server does not listen;
+   *   ERR_TALKSPURT_CALL_LIMIT
    */
   expect(channelId: string): ExpectedChanWebSocket {
     if (!this.#http.listening || this.#expected.has(channelId)) {
@@ -132,6 +158,10 @@ export class AsteriskWebSocketServer {
         ? 'the channel is expected already: give each its own id'
         : "the server for Asterisk's WebSockets does not listen";
       throw new TalkspurtError('ERR_TALKSPURT_MEDIA_CONNECTION', message);
+    }
+    if (this.#expected.size + this.#calls.size >= LIMITS.chanWebSocketConnections) {
+      const message = `${LIMITS.chanWebSocketConnections} of Asterisk's WebSockets are up or expected already`;
+      throw new TalkspurtError('ERR_TALKSPURT_CALL_LIMIT', message);
     }
     const place = new WebSocketPlace(this.#options.clock, () => this.#expected.delete(channelId));
     this.#expected.set(channelId, place);
@@ -142,8 +172,13 @@ export class AsteriskWebSocketServer {
   async close(): Promise<void> {
     for (const place of this.#expected.values()) place.refuse(closed());
     this.#expected.clear();
+    this.#quota.clear();
     for (const socket of this.#sockets.clients) socket.terminate();
-    for (const socket of this.#strangers.keys()) socket.destroy();
+    for (const caller of this.#callers.values()) {
+      // That is no refusal.
+      caller.refused = true;
+      caller.socket.destroy();
+    }
     this.#sockets.close();
     if (!this.#http.listening) return;
     await new Promise<void>((resolve) => {
@@ -152,47 +187,64 @@ export class AsteriskWebSocketServer {
     });
   }
 
+  /** Its time runs from here, TLS and all. */
   #greet(socket: Socket): void {
+    const remoteAddress = addressOf(socket);
     socket.on('error', () => socket.destroy());
-    const timer = this.#options.clock.after(LIMITS.chanWebSocketHandshakeMs, () => {
-      this.refused += 1;
+    if (!this.#allow.check(remoteAddress, isIP(remoteAddress) === 6 ? 'ipv6' : 'ipv4')) {
       socket.destroy();
+      return this.#count('address', remoteAddress);
+    }
+    const key = keyOf(socket);
+    const caller: Caller = { socket, remoteAddress, stranger: null, connection: null, refused: false };
+    this.#callers.set(key, caller);
+    caller.stranger = this.#quota.admit(LIMITS.mediaStrangerMs, (reason) => this.#turnAway(caller, reason));
+    socket.on('close', () => {
+      caller.stranger?.known();
+      this.#calls.delete(caller);
+      if (this.#callers.get(key) === caller) this.#callers.delete(key);
+      if (caller.connection === null) this.#refusal(caller, 'silent');
     });
-    this.#strangers.set(socket, timer);
-    socket.on('close', () => this.#known(socket));
-  }
-
-  #known(socket: Duplex): void {
-    this.#strangers.get(socket)?.cancel();
-    this.#strangers.delete(socket);
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const remoteAddress = addressOf(request.socket);
-    const family = isIP(remoteAddress) === 6 ? 'ipv6' : 'ipv4';
-    if (!this.#allow.check(remoteAddress, family)) return this.#refuse(socket, 403);
-    if (!this.#authorized(request.headers.authorization)) return this.#refuse(socket, 401);
-    if (request.url?.split('?', 1)[0] !== this.#path) return this.#refuse(socket, 404);
-    if (this.#sockets.clients.size >= LIMITS.chanWebSocketConnections) return this.#refuse(socket, 503);
-    this.#known(socket);
+    const caller = this.#callers.get(keyOf(request.socket));
+    if (caller === undefined || caller.refused) {
+      socket.destroy();
+      return;
+    }
+    if (!this.#authorized(request.headers.authorization)) return this.#refuse(request.socket, 401, 'password');
+    if (request.url?.split('?', 1)[0] !== this.#path) return this.#refuse(request.socket, 404, 'path');
     this.#sockets.handleUpgrade(request, socket, head, (webSocket) => {
       const { clock, tls } = this.#options;
-      const connection = new ChanWebSocketConnection(webSocket, clock, remoteAddress, tls !== undefined);
-      void this.#admit(connection);
+      const connection = new ChanWebSocketConnection(webSocket, clock, caller.remoteAddress, tls !== undefined);
+      caller.connection = connection;
+      void this.#admit(caller, connection);
     });
   }
 
-  async #admit(connection: ChanWebSocketConnection): Promise<void> {
+  async #admit(caller: Caller, connection: ChanWebSocketConnection): Promise<void> {
     const start = await startOf(connection);
+    // Cut off meanwhile; or gone, which its socket tells.
+    if (caller.refused) return;
+    caller.stranger?.known();
     const place = start === null ? undefined : this.#expected.get(start.channelId);
     if (start !== null && place !== undefined) {
       this.#expected.delete(start.channelId);
+      if (!caller.socket.destroyed) this.#calls.add(caller);
       place.resolve({ connection, start });
       return;
     }
-    this.refused += 1;
-    this.#options.onRefused?.(POLICY_VIOLATION, connection.remoteAddress);
+    const mute = connection.malformed + connection.unknown > 0 ? 'protocol' : 'silent';
+    this.#refusal(caller, start === null ? mute : 'unknown');
     await connection.close(POLICY_VIOLATION);
+  }
+
+  /** A stranger has had its time, or must make room. */
+  #turnAway(caller: Caller, reason: MediaRefusal): void {
+    this.#refusal(caller, reason);
+    if (caller.connection === null || reason === 'quota') caller.socket.destroy();
+    else void caller.connection.close(POLICY_VIOLATION);
   }
 
   #authorized(shown: string | undefined): boolean {
@@ -200,9 +252,10 @@ export class AsteriskWebSocketServer {
     return timingSafeEqual(digest(shown ?? ''), this.#authorization);
   }
 
-  #refuse(socket: Duplex, status: number): void {
-    this.refused += 1;
-    this.#options.onRefused?.(status, addressOf(socket as Socket));
+  /** An answer in HTTP. Its place among the strangers is taken until it is gone. */
+  #refuse(socket: Duplex, status: number, reason: MediaRefusal): void {
+    const caller = this.#callers.get(keyOf(socket as Socket));
+    if (caller !== undefined) this.#refusal(caller, reason);
     if (!socket.writable) {
       socket.destroy();
       return;
@@ -211,12 +264,31 @@ export class AsteriskWebSocketServer {
     const line = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Error'}`;
     socket.end(`${line}\r\n${challenge}Content-Length: 0\r\nConnection: close\r\n\r\n`);
   }
+
+  /** No TLS. */
+  #cutOff(socket: Socket): void {
+    const caller = this.#callers.get(keyOf(socket));
+    if (caller !== undefined) this.#refusal(caller, 'protocol');
+    socket.destroy();
+  }
+
+  /** Each connection once. */
+  #refusal(caller: Caller, reason: MediaRefusal): void {
+    if (caller.refused) return;
+    caller.refused = true;
+    this.#count(reason, caller.remoteAddress);
+  }
+
+  #count(reason: MediaRefusal, remoteAddress: string): void {
+    this.refused += 1;
+    this.#options.onRefused?.(reason, remoteAddress);
+  }
 }
 
 /** Null for one that does not say what it is: it is turned away like any other stranger. */
 async function startOf(connection: ChanWebSocketConnection): Promise<ChanWebSocketStart | null> {
   try {
-    return await connection.started(LIMITS.chanWebSocketStartMs);
+    return await connection.started(LIMITS.mediaStrangerMs);
   } catch (error) {
     if (error instanceof TalkspurtError) return null;
     throw error;
@@ -233,6 +305,10 @@ function digest(text: string): Buffer {
 
 function addressOf(socket: Socket): string {
   return (socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/, '').replace(/%.*$/, '');
+}
+
+function keyOf(socket: Socket): string {
+  return `${socket.remoteAddress ?? ''} ${socket.remotePort ?? 0}`;
 }
 
 function closed(): TalkspurtError {

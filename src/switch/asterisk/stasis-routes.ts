@@ -1,9 +1,29 @@
 /** Who is told of an event: by the id of the channel or bridge that it is about. */
 import type { AriEvent } from './ari-link.ts';
 import { bridgeOf, subjectOf } from './stasis-channel.ts';
+import type { OwnKind, StasisIds } from './stasis-ids.ts';
 
 /** Handles events of one id. Must not throw. */
 export type StasisHandler = (event: AriEvent) => void;
+
+/** Channels and bridges that are watched, by what they are for: callers, media, snoops, parties of a transfer. */
+export interface AsteriskThings {
+  readonly calls: number;
+  readonly media: number;
+  readonly snoops: number;
+  readonly parties: number;
+  readonly bridges: number;
+}
+
+const THING_OF: Readonly<Record<OwnKind, keyof AsteriskThings>> = {
+  call: 'calls',
+  media: 'media',
+  snoop: 'snoops',
+  party: 'parties',
+  half: 'parties',
+  bridge: 'bridges',
+  joined: 'bridges',
+};
 
 /** All ids that somebody of ours watches. */
 export class StasisRoutes {
@@ -12,6 +32,13 @@ export class StasisRoutes {
   /** Ids that are watched. */
   get size(): number {
     return this.#handlers.size;
+  }
+
+  /** How many there are. What bears no id of ours is a caller. */
+  things(ids: StasisIds): AsteriskThings {
+    const things = { calls: 0, media: 0, snoops: 0, parties: 0, bridges: 0 };
+    for (const id of this.#handlers.keys()) things[THING_OF[ids.kindOf(id) ?? 'call']] += 1;
+    return things;
   }
 
   /** Whether something of ours that lives has this id. */

@@ -8,7 +8,7 @@ import { asteriskIsThere } from './running-asterisk.ts';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 
-test('load, set-up, delay and requests: each completes and prints a hash', () => {
+test('load, set-up, delay, backlog and requests: each completes and prints a hash', () => {
   if (!required(asteriskIsThere(), 'Asterisk (test/integration/asterisk/get-asterisk.sh)')) return;
   const args = ['--import', 'tsx', 'bench/run.ts', '--small', 'asterisk-', 'ari-'];
   const { status, stdout, stderr } = spawnSync(process.execPath, args, {
@@ -18,7 +18,7 @@ test('load, set-up, delay and requests: each completes and prints a hash', () =>
   });
   assert.is(status, 0, `${stdout}${stderr}`);
   const parts = stdout.split(/^=== /m).slice(1);
-  assert.is(parts.length, 4, stdout);
+  assert.is(parts.length, 5, stdout);
   for (const part of parts) assert.match(part, /\b[0-9a-f]{16}\b/, part);
 });
 

@@ -65,6 +65,7 @@ test('a call: taken, heard, given back with what it came to', async () => {
     ['completed', 'stopped', '3', '1', ''],
   );
   assert.equal([world.ours, path.open, world.adapter.legCount], [[], 0, 0]);
+  assert.equal(world.adapter.things, { calls: 0, media: 0, snoops: 0, parties: 0, bridges: 0 });
   assert.is(ari.channels.get('c1')!.subscribed, false, 'we hear no more of it');
   // Whatever it does now is no news for us.
   const told = listening(leg);

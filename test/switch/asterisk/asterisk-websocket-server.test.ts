@@ -9,6 +9,7 @@ import { TalkspurtError } from '../../../src/core/errors.ts';
 import { LIMITS } from '../../../src/limits.ts';
 import { AsteriskWebSocketServer } from '../../../src/switch/asterisk/asterisk-websocket-server.ts';
 import type { AsteriskWebSocketServerOptions } from '../../../src/switch/asterisk/asterisk-websocket-server.ts';
+import type { MediaRefusal } from '../../../src/transport/stranger-quota.ts';
 import { FakeClock } from '../../sim/fake-clock.ts';
 
 const TLS = new URL('../../fixtures/tls/', import.meta.url);
@@ -17,18 +18,18 @@ const START = 'MEDIA_START connection_id:c channel:x channel_id:w1 format:slin16
 interface Serving {
   readonly server: AsteriskWebSocketServer;
   readonly clock: FakeClock;
-  readonly refused: number[];
+  readonly refused: MediaRefusal[];
   readonly url: string;
 }
 
 async function serve(options: Partial<AsteriskWebSocketServerOptions> = {}): Promise<Serving> {
   const clock = new FakeClock();
-  const refused: number[] = [];
+  const refused: MediaRefusal[] = [];
   const server = new AsteriskWebSocketServer({
     clock,
     host: '127.0.0.1',
     port: 0,
-    onRefused: (status) => refused.push(status),
+    onRefused: (reason) => refused.push(reason),
     ...options,
   });
   const { port } = await server.listen();
@@ -92,7 +93,7 @@ test('a channel is known by what it says, whatever its URL, and comes once', asy
   const code = closeOf(again);
   again.send(START);
   assert.is(await code, 1008);
-  assert.equal(refused, [1008]);
+  assert.equal(refused, ['unknown']);
   assert.is(server.refused, 1);
   socket.close();
   await server.close();
@@ -149,15 +150,16 @@ test('strangers: address, password, path, sub-protocol', async () => {
   assert.is(await statusOf(url, good), 101);
   assert.is(await statusOf(url, good, []), 101);
   assert.is((await fetch(url.replace('ws:', 'http:'))).status, 426);
-  // 1008: those that were let in and left without a word.
+  // `silent`: those that were let in and left without a word.
   assert.equal(
-    refused.filter((status) => status !== 1008),
-    [401, 401, 401, 401, 404, 426],
+    refused.filter((reason) => reason !== 'silent'),
+    ['password', 'password', 'password', 'password', 'path', 'protocol'],
   );
   await server.close();
 
   const far = await serve({ allow: ['192.0.2.0/24', '2001:db8::/32'], path: '/a' });
-  assert.is(await statusOf(far.url), 403);
+  assert.is(await statusOf(far.url), 0);
+  assert.equal([far.refused, far.server.connections], [['address'], 0]);
   await far.server.close();
   for (const entry of ['localhost', '10.0.0.0/33', '::1/129']) {
     assert.is(await codeOf(serve({ allow: [entry] })), 'ERR_TALKSPURT_CONFIG_INVALID');
@@ -169,18 +171,20 @@ test('who says nothing is cut off: before the upgrade and after it', async () =>
   const bare = connect(server.port, '127.0.0.1');
   bare.on('error', () => undefined);
   const gone = new Promise((resolve) => bare.on('close', resolve));
-  await until(() => clock.pending === 1, 'it is counted');
-  clock.advance(LIMITS.chanWebSocketHandshakeMs);
+  await until(() => server.strangers === 1, 'it is counted');
+  clock.advance(LIMITS.mediaStrangerMs);
   await gone;
-  assert.is(server.refused, 1);
+  await until(() => server.connections === 0, 'it is gone');
+  assert.equal(refused, ['silent']);
   const [, socket] = await knock(url);
   const code = closeOf(socket);
   await until(() => server.connections === 1, 'it is in');
   socket.send('hello');
-  await until(() => clock.pending === 1, 'it is timed');
-  clock.advance(LIMITS.chanWebSocketStartMs);
+  clock.advance(LIMITS.mediaStrangerMs);
   assert.is(await code, 1008);
-  assert.equal(refused, [1008]);
+  await until(() => server.connections === 0, 'it is gone as well');
+  assert.equal(refused, ['silent', 'silent']);
+  assert.is(clock.pending, 0);
   await server.close();
 });
 
@@ -194,10 +198,44 @@ test('a message that is too long ends its connection', async () => {
   await server.close();
 });
 
-test('more connections than there may be', async () => {
-  const { server, url } = await serve();
-  for (let at = 0; at < LIMITS.chanWebSocketConnections; at += 1) await knock(url);
-  assert.is(await statusOf(url), 503);
+test('a thousand who say nothing, upgraded or not, and a call gets in: before them, among them and behind them', async () => {
+  const { server, clock, refused, url } = await serve();
+  const bare = (): Promise<void> =>
+    new Promise((resolve) => {
+      const socket = connect(server.port, '127.0.0.1', () => resolve());
+      socket.on('error', () => socket.destroy());
+    });
+  const started = (id: string): string => START.replace('channel_id:w1', `channel_id:${id}`);
+  const before = server.expect('before');
+  const [, slow] = await knock(url);
+  for (let n = 0; n < 350; n += 1) await bare();
+  for (let n = 0; n < 50; n += 1) assert.is((await knock(url))[0], 101);
+  // The oldest of 401, but it came a moment ago.
+  slow.send(started('before'));
+  assert.is((await before.arrived(1_000)).start.channelId, 'before');
+  for (let n = 0; n < 600; n += 1) await bare();
+  const among = server.expect('among');
+  (await knock(url))[1].send(started('among'));
+  assert.is((await among.arrived(1_000)).start.channelId, 'among');
+  assert.ok(server.strangers <= LIMITS.mediaStrangersAtOnce, `${server.strangers} strangers`);
+
+  clock.advance(LIMITS.mediaStrangerGraceMs);
+  const behind = server.expect('behind');
+  (await knock(url))[1].send(started('behind'));
+  assert.is((await behind.arrived(1_000)).start.channelId, 'behind');
+  assert.ok(server.strangers <= LIMITS.mediaStrangers, `${server.strangers} strangers are left`);
+  clock.advance(LIMITS.mediaStrangerMs);
+  await until(() => server.connections === 3, 'three calls are left');
+  assert.equal([refused.length, server.refused, server.strangers], [1_000, 1_000, 0]);
+  assert.equal(new Set(refused), new Set(['quota', 'silent']));
+  await server.close();
+  assert.equal([refused.length, clock.pending], [1_000, 0]);
+});
+
+test('a call more than there may be', async () => {
+  const { server } = await serve();
+  for (let at = 0; at < LIMITS.chanWebSocketConnections; at += 1) server.expect(`w${at}`);
+  assert.is(await codeOf(Promise.resolve().then(() => server.expect('one more'))), 'ERR_TALKSPURT_CALL_LIMIT');
   await server.close();
 });
 
@@ -206,13 +244,24 @@ test('TLS, and a port that is taken', async () => {
     cert: readFileSync(new URL('stream-example-cert.pem', TLS), 'utf8'),
     key: readFileSync(new URL('stream-example-key.pem', TLS), 'utf8'),
   };
-  const { server, url } = await serve({ tls });
+  const { server, clock, refused, url } = await serve({ tls });
   const place = server.expect('w1');
   const [status, socket] = await knock(url.replace('ws:', 'wss:'), { rejectUnauthorized: false });
   assert.is(status, 101);
   socket.send(START);
   await place.arrived(1_000);
   assert.is(await statusOf(url), 0);
+  // Over TLS as well it is known which connection has said who it is, and which has gone.
+  await until(() => server.connections === 1, 'who speaks no TLS is gone');
+  assert.equal([server.strangers, refused], [0, ['protocol']]);
+  const [, mute] = await knock(url.replace('ws:', 'wss:'), { rejectUnauthorized: false });
+  const gone = closeOf(mute);
+  assert.equal([server.connections, server.strangers], [2, 1]);
+  clock.advance(LIMITS.mediaStrangerMs);
+  assert.is(await gone, 1008);
+  socket.close();
+  await until(() => server.connections === 0, 'all are gone');
+  assert.equal(refused, ['protocol', 'silent']);
   assert.is(await codeOf(serve({ port: server.port })), 'ERR_TALKSPURT_LISTEN');
   await server.close();
 });

@@ -111,6 +111,11 @@ export class ModuleServer {
     return this.#sockets.clients.size;
   }
 
+  /** Connections that have not shown a token. */
+  get strangers(): number {
+    return this.#strangers.size;
+  }
+
   /** Tokens that nobody has shown yet. */
   get expected(): number {
     return this.#expected.size;

@@ -96,7 +96,7 @@ test('auto takes the call as it is', async () => {
   for (const [formats, codec, rateHz] of [
     ['ulaw', 'pcmu', 8_000],
     ['alaw', 'pcma', 8_000],
-    ['gsm', 'l16', 8_000],
+    ['gsm', 'pcmu', 8_000],
     ['slin16', 'l16', 16_000],
   ] as const) {
     const id = await callIn(asterisk, 'silent', { formats });

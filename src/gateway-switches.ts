@@ -1,9 +1,8 @@
 /** What a gateway asks of its switches by the names of channels, or of the switches themselves. */
-import { TalkspurtError, asTalkspurtError, hasCode } from './core/errors.ts';
+import { TalkspurtError, hasCode } from './core/errors.ts';
 import type { GatewaySnapshot } from './observe/health.ts';
 import { NO_RESOURCES } from './observe/resources.ts';
 import type { Resources } from './observe/resources.ts';
-import { hangupCauseOf } from './switch/switch-adapter.ts';
 import type { AttachRequest, CallLeg, OriginateRequest, SwitchAdapter } from './switch/switch-adapter.ts';
 
 /** Switches' links, as the snapshot of a gateway has them. */
@@ -15,16 +14,6 @@ export function linksOf(adapters: readonly SwitchAdapter[]): GatewaySnapshot['li
 export function resourcesOf(adapters: readonly SwitchAdapter[], more: Partial<Resources> = {}): Resources {
   const legs = adapters.map(({ name, legCount }) => ({ switch: name, count: legCount }));
   return { ...NO_RESOURCES, legs, ...more };
-}
-
-/** Lets go of a leg that no session has. Never rejects: resolves to what stood against it. */
-export async function letGo(leg: CallLeg, hangup: boolean): Promise<TalkspurtError | null> {
-  try {
-    await (hangup ? leg.hangup(hangupCauseOf('error')) : leg.release());
-    return null;
-  } catch (error) {
-    return asTalkspurtError(error);
-  }
 }
 
 /** The channel on whichever switch has it. @throws ERR_TALKSPURT_UNKNOWN_CALL, and as `SwitchAdapter.attach` */

@@ -12,13 +12,14 @@ import type { GatewayBackend, GatewayProfile } from './call-planner.ts';
 import { dispatch } from './commands/dispatch.ts';
 import type { CallSummary, CommandTarget, OrderCommand, StartOptions, StartTarget } from './commands/dispatch.ts';
 import type { Clock } from './core/clock.ts';
-import { TalkspurtError, asTalkspurtError } from './core/errors.ts';
+import { TalkspurtError, asTalkspurtError, hasCode } from './core/errors.ts';
 import type { EndReason, EventSink, ProcessEvent } from './core/events.ts';
 import type { HostList } from './core/host-list.ts';
 import type { DspPool } from './dsp/dsp.ts';
 import { DrainWatch } from './gateway-drain.ts';
+import { letGo } from './gateway-refusal.ts';
 import { notReadyReasons } from './gateway-readiness.ts';
-import { attachOn, letGo, linksOf, originateOn, resourcesOf } from './gateway-switches.ts';
+import { attachOn, linksOf, originateOn, resourcesOf } from './gateway-switches.ts';
 import { globalHealth, sessionHealth } from './observe/health.ts';
 import type { GatewaySnapshot, GlobalHealthJson, SessionHealthJson, SessionSnapshot } from './observe/health.ts';
 import type { Resources } from './observe/resources.ts';
@@ -144,12 +145,7 @@ export class Gateway implements CommandTarget, SwitchSink {
     const cancel = new AbortController();
     const attached = this.#makeSession(channelId, wanted, options, cancel.signal);
     this.#attaching.set(channelId, { cancel, done: Promise.allSettled([attached]) });
-    let session: Session;
-    try {
-      session = await attached;
-    } finally {
-      this.#attaching.delete(channelId);
-    }
+    const session = await attached.finally(() => this.#attaching.delete(channelId));
     await this.#begin(session);
     return session;
   }
@@ -306,10 +302,10 @@ export class Gateway implements CommandTarget, SwitchSink {
       this.admit(leg.id, target);
       await this.#begin(this.#register(leg, target, DEFAULT_START, typeof adopted === 'object' && adopted.masked));
     } catch (error) {
-      const failure = asTalkspurtError(error);
-      this.#emit({ type: 'call.refused', switch: leg.switchName, call: leg.id, error: failure });
-      // A session that failed has let the leg go; one that was never made has not.
-      if (this.#calls.get(leg.id) === undefined) await this.#letGo(leg, adopted !== false);
+      // Hung up or stopped before it could talk: it was taken, and has said how it ended.
+      if (!hasCode(error, 'ERR_TALKSPURT_CALL_GONE')) this.#refused(leg, error);
+      // A session that failed has let the leg go, and letting go twice is harmless; one that was never made has not.
+      if (this.#calls.get(leg.id) === undefined) await this.#letGo(leg, error, adopted !== false);
     }
   }
 
@@ -320,9 +316,13 @@ export class Gateway implements CommandTarget, SwitchSink {
     await rememberVoice(session);
   }
 
-  async #letGo(leg: CallLeg, hangup = false): Promise<void> {
-    const error = await letGo(leg, hangup);
-    if (error !== null) this.#emit({ type: 'call.refused', switch: leg.switchName, call: leg.id, error });
+  async #letGo(leg: CallLeg, why: unknown, hangup = false): Promise<void> {
+    const failure = await letGo(leg, why, hangup);
+    if (failure !== null) this.#refused(leg, failure);
+  }
+
+  #refused(leg: CallLeg, error: unknown): void {
+    this.#emit({ type: 'call.refused', switch: leg.switchName, call: leg.id, error: asTalkspurtError(error) });
   }
 
   async #makeSession(
@@ -337,7 +337,7 @@ export class Gateway implements CommandTarget, SwitchSink {
       signal.throwIfAborted();
       return this.#register(leg, target, options);
     } catch (error) {
-      await this.#letGo(leg);
+      await this.#letGo(leg, error);
       throw error;
     }
   }

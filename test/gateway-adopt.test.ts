@@ -77,6 +77,37 @@ test('a call that was masked is taken up masked, and is remembered so', async ()
   }
 });
 
+test('a call that goes before it could talk was no refusal, and has one end', async () => {
+  for (const how of ['hangup', 'stop'] as const) {
+    const { gateway, pbx, backend, events } = world();
+    const gate = new Promise<never>(() => undefined);
+    backend.open = () => gate;
+    gateway.onCall(pbx.leg, 'p');
+    await settle();
+    if (how === 'hangup') pbx.leg.listener?.onHangup(16);
+    else await gateway.command('uuid_audio_stream a1b2 stop');
+    await settle();
+    assert.equal(
+      [events.of('call.refused').length, events.of('call.ended').map(({ reason }) => reason)],
+      [0, [how === 'stop' ? 'stopped' : how]],
+    );
+    await gateway.close();
+  }
+});
+
+test('a call that is refused: the switch is told why before it has it back', async () => {
+  const { gateway, pbx } = world();
+  const told: string[] = [];
+  const leg = Object.assign(pbx.leg, { refuse: (reason: string) => told.push(`${reason} ${pbx.leg.releases}`) });
+  gateway.onCall(leg, 'none');
+  await settle();
+  gateway.drain(60);
+  gateway.onCall(leg, 'p');
+  await settle();
+  assert.equal([told, leg.releases], [['unknown-profile 0', 'draining 1'], 2]);
+  await gateway.close();
+});
+
 test('a call that is refused is named; one that was taken up again is hung up', async () => {
   const { gateway, pbx, events } = world();
   gateway.onCall(pbx.leg, 'none', { masked: true });

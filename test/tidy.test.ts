@@ -210,6 +210,10 @@ test('the rules see what they are to see', () => {
   assert.equal(importsOf("import {\n  one,\n  two,\n} from '../e.ts';"), ['../e.ts']);
   assert.is(importFault('src/core/clock.ts', 'src/session/session.ts'), 'core is below session');
   assert.is(importFault('src/session/session.ts', 'src/core/clock.ts'), null);
+  const waits = 'src/switch/channel-waits.ts';
+  assert.is(importFault('src/switch/asterisk/call-bridge.ts', 'src/switch/freeswitch/x.ts'), 'is of another switch');
+  assert.is(importFault('src/switch/asterisk/call-bridge.ts', waits), null);
+  assert.is(importFault('src/switch/freeswitch/freeswitch-leg.ts', 'src/switch/sip/sip-leg.ts'), null);
   assert.is(importFault('src/gateway-from-config.ts', 'src/config.ts'), null);
   assert.is(importFault('src/simulator/caller.ts', 'src/switch/freeswitch/esl-server.ts'), null);
   assert.ok(importFault('src/simulator/caller.ts', 'src/switch/freeswitch/esl-link.ts'));

@@ -115,6 +115,10 @@ export type ProcessEvent =
   | { type: 'peer.malformed'; peer: string; error: TalkspurtError }
   /** A connection was turned away by a server of ours; `reason` is one of few. */
   | { type: 'peer.refused'; server: string; reason: string; remoteAddress: string }
+  /** An event of a kind that we do not know: it is left alone. */
+  | { type: 'peer.unknown'; peer: string; kind: string }
+  /** The switch refused a request, with that HTTP status: 404 where what was asked for has just left. */
+  | { type: 'request.refused'; link: string; status: number }
   | { type: 'ready'; version: string }
   | { type: 'draining'; calls: number }
   | { type: 'stopped' };

@@ -68,6 +68,8 @@ const PLAIN_LINES = {
   order: { level: 'info', message: 'order took effect' },
   breaker: { level: 'warn', message: 'a circuit breaker changed its state' },
   'link.up': { level: 'info', message: 'switch link is up' },
+  'peer.unknown': { level: 'debug', message: 'a peer told of something that we do not know' },
+  'request.refused': { level: 'debug', message: 'the switch refused a request' },
   'link.modules': { level: 'info', message: 'modules that the switch has' },
   ready: { level: 'info', message: 'ready' },
   draining: { level: 'info', message: 'draining: no new calls' },

@@ -112,8 +112,8 @@ export class MetricsSink implements EventSink {
   }
 
   #onProcessEvent(event: TalkspurtEvent & { callId?: undefined }): void {
-    const { linkUp, linkDowns, breakerState, breakerOpens, commands, malformed, callsRefused, connectionsRefused } =
-      this.#metrics;
+    const { linkUp, linkDowns, linkRefusals, breakerState, breakerOpens, commands, malformed, unknown } = this.#metrics;
+    const { callsRefused, connectionsRefused } = this.#metrics;
     switch (event.type) {
       case 'link.up':
         linkUp.set({ link: this.#bounded('link', event.link) }, 1);
@@ -143,6 +143,15 @@ export class MetricsSink implements EventSink {
         break;
       case 'peer.refused':
         connectionsRefused.inc({ server: this.#bounded('server', event.server), reason: event.reason });
+        break;
+      case 'peer.unknown':
+        unknown.inc({ peer: this.#bounded('peer', event.peer) });
+        break;
+      case 'request.refused':
+        linkRefusals.inc({
+          link: this.#bounded('link', event.link),
+          status: this.#bounded('status', String(event.status)),
+        });
         break;
       default:
       // Said in the log; nothing to count.
@@ -310,9 +319,11 @@ function makeMetrics(registry: Registry, descriptions: MetricDescription[]) {
     recordingDroppedFrames: counter('recording_dropped_frames_total', 'Recorded frames that the disk did not take'),
     linkUp: gauge('link_up', '1: the switch link is up', 'link'),
     linkDowns: counter('link_downs_total', 'Times that a switch link was lost or refused', 'link', 'code'),
+    linkRefusals: counter('link_refusals_total', 'Requests that a switch refused, by HTTP status', 'link', 'status'),
     breakerState: gauge('breaker_state', '0: closed, 1: half-open, 2: open', 'breaker'),
     breakerOpens: counter('breaker_opens_total', 'Times that a circuit breaker opened', 'breaker', 'reason'),
     commands: counter('commands_total', 'Commands', 'front', 'verb', 'ok'),
+    unknown: counter('unknown_events_total', 'Events of peers of a kind that is not known', 'peer'),
     connectionsRefused: counter(
       'connections_refused_total',
       'Connections that a server for media turned away',

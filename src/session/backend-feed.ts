@@ -16,7 +16,7 @@ export interface BackendFeedParts {
   readonly turns: TurnKeeper;
   emit(event: CallEvent): void;
   /** The stream is over. */
-  onClosed(error: TalkspurtError): void;
+  onClosed(error: TalkspurtError | null): void;
 }
 
 /** The sink of one stream of one call. */
@@ -99,8 +99,7 @@ export class BackendFeed implements BackendSink {
   onClosed(error: TalkspurtError | null): void {
     this.#emit({ type: 'backend.closed', backend: this.#parts.backend, ...(error === null ? {} : { error }) });
     if (this.#deaf) return;
-    const ended = 'the backend ended the conversation';
-    this.#parts.onClosed(error ?? new TalkspurtError('ERR_TALKSPURT_BACKEND_CLOSED', ended));
+    this.#parts.onClosed(error);
   }
 
   #emit(event: CallEvent): void {

@@ -24,7 +24,7 @@ export interface BackendLineParts {
   over(): TalkspurtError | null;
   emit(event: CallEvent): void;
   /** The stream that is in use has ended. */
-  onClosed(error: TalkspurtError): void;
+  onClosed(error: TalkspurtError | null): void;
 }
 
 /** One call's stream to whichever backend answers. */

@@ -2,9 +2,11 @@
 import type { BackendStream } from '../backend/backend.ts';
 import type { Clock, Timer } from '../core/clock.ts';
 import { TalkspurtError, asTalkspurtError } from '../core/errors.ts';
+import type { EndReason } from '../core/events.ts';
 import { LIMITS } from '../limits.ts';
 import type { CallLeg, CallOutcome } from '../switch/switch-adapter.ts';
 import type { MediaTransport } from '../transport/media-transport.ts';
+import type { TurnKeeper } from './turn-keeper.ts';
 
 /** What a call holds when it ends; null: not there (yet). */
 export interface CallHoldings {
@@ -22,6 +24,11 @@ export interface CallHoldings {
   readonly endRecording: (() => Promise<void>) | null;
   /** Text that the backend is given before the goodbye; null: none. */
   readonly metadata: string | null;
+}
+
+/** What a call has come to if it ends for that now. */
+export function outcomeOf(reason: EndReason, turns: Pick<TurnKeeper, 'turns' | 'bargeIns'> | null): CallOutcome {
+  return { reason, turns: turns?.turns ?? 0, bargeIns: turns?.bargeIns ?? 0 };
 }
 
 /** Returns what went wrong with it; what is not done by the deadline is left to itself. */

@@ -1,12 +1,11 @@
 /** What a session is made of, and how it ends. */
 import type { Backend, BackendCall } from '../backend/backend.ts';
 import type { Clock } from '../core/clock.ts';
-import { asTalkspurtError } from '../core/errors.ts';
-import type { TalkspurtError } from '../core/errors.ts';
+import { TalkspurtError, asTalkspurtError } from '../core/errors.ts';
 import type { EndReason, EventSink } from '../core/events.ts';
 import type { MediaFormat } from '../core/media.ts';
 import type { Dsp, DspPool } from '../dsp/dsp.ts';
-import type { CallLeg } from '../switch/switch-adapter.ts';
+import type { CallLeg, MediaEndedAs } from '../switch/switch-adapter.ts';
 import type { MediaTransport } from '../transport/media-transport.ts';
 import { CallMedia } from './call-media.ts';
 import type { CallMediaListener } from './call-media.ts';
@@ -54,9 +53,23 @@ export function reasonOf(failure: TalkspurtError): EndReason {
   if (failure.code.startsWith('ERR_TALKSPURT_BACKEND') || failure.code === 'ERR_TALKSPURT_SECRET_MISSING')
     return 'backend-failed';
   if (failure.code === 'ERR_TALKSPURT_CALL_GONE') return 'hangup';
+  if (failure.code === 'ERR_TALKSPURT_PORTS_EXHAUSTED') return 'media-failed';
   if (failure.code.startsWith('ERR_TALKSPURT_MEDIA') || failure.code.startsWith('ERR_TALKSPURT_UNICAST'))
     return 'media-failed';
   return failure.code.startsWith('ERR_TALKSPURT_LINK') ? 'link-lost' : 'error';
+}
+
+/** How a call ends whose backend has ended the conversation: null when in good order, which is a goodbye and no failure. */
+export function backendEnd(error: TalkspurtError | null): SessionEnd {
+  return error === null ? { reason: 'stopped' } : { reason: 'backend-failed', error };
+}
+
+/** How a call ends whose audio path the switch has ended. */
+export function mediaEnd(reason: string, as?: MediaEndedAs): SessionEnd {
+  if (as === 'transferred') return { reason: as };
+  if (as === 'link-lost') return { reason: as, error: new TalkspurtError('ERR_TALKSPURT_LINK_DOWN', reason) };
+  const message = `the switch ended the audio path: ${reason}`;
+  return { reason: 'media-failed', error: new TalkspurtError('ERR_TALKSPURT_MEDIA_STALLED', message) };
 }
 
 /** The chain of both parties; what a stereo tap brings along is the other one. @throws ERR_TALKSPURT_DSP_POOL_EMPTY */

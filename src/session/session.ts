@@ -12,14 +12,14 @@ import { BackendLine } from './backend-line.ts';
 import { CallControls } from './call-controls.ts';
 import { CallConsultation } from './call-consultation.ts';
 import type { HoldAudio } from './call-consultation.ts';
-import { giveBack } from './call-ending.ts';
+import { giveBack, outcomeOf } from './call-ending.ts';
 import type { CallMedia, CallMediaListener } from './call-media.ts';
 import { CALL_TABLE } from './call-state.ts';
 import type { CallHappening } from './call-state.ts';
 import type { Ticking } from './media-scheduler.ts';
 import { sessionOptions } from './session-options.ts';
 import type { SessionOptions } from './session-options.ts';
-import { makeCallMedia, reasonOf, tickFault } from './session-parts.ts';
+import { backendEnd, makeCallMedia, mediaEnd, reasonOf, tickFault } from './session-parts.ts';
 import type { SessionEnd, SessionParts, StopOptions } from './session-parts.ts';
 import { snapshotOf } from './session-snapshot.ts';
 import { Supervision } from './supervision.ts';
@@ -146,8 +146,9 @@ export class Session {
     this.#talkingStream();
     this.#consultation.refuseAnother();
     this.#transferring = true;
+    this.leg.conclude?.(outcomeOf('transferred', this.#turns));
     try {
-      await this.#parts.leg.transfer(destination);
+      await this.leg.transfer(destination);
     } catch (error) {
       this.#transferring = false;
       throw error;
@@ -161,6 +162,7 @@ export class Session {
    */
   async consult(destination: string, hold: HoldAudio): Promise<void> {
     this.#talkingStream();
+    this.leg.conclude?.(outcomeOf('transferred', this.#turns));
     await this.#consultation.run(this.controls, destination, hold);
     await this.#finish({ reason: 'transferred' });
   }
@@ -269,7 +271,7 @@ export class Session {
       over: () => (this.#tooLate ? (this.#end?.error ?? this.#gone()) : null),
       emit: (event) => this.#emit(event),
       onClosed: (error) =>
-        this.#over({ reason: 'backend-failed', error }, { hangup: this.options.hangupOnBackendFailure }),
+        this.#over(backendEnd(error), { hangup: error !== null && this.options.hangupOnBackendFailure }),
     });
   }
 
@@ -285,10 +287,8 @@ export class Session {
         this.#supervision?.onEvent({ type: 'dtmf' });
         if (this.#controls?.masked !== true) this.#emit({ type: 'dtmf', digit, durationMs });
       },
-      onMediaEnded: (reason) => {
-        if (this.#transferring) return;
-        const message = `the switch ended the audio path: ${reason}`;
-        this.#over({ reason: 'media-failed', error: new TalkspurtError('ERR_TALKSPURT_MEDIA_STALLED', message) });
+      onMediaEnded: (reason, as) => {
+        if (!this.#transferring || as === 'link-lost') this.#over(mediaEnd(reason, as));
       },
     };
   }
@@ -336,7 +336,7 @@ export class Session {
     const failure = await giveBack({
       clock: this.#clock,
       leg: this.#parts.leg,
-      outcome: { reason, turns: this.#turns?.turns ?? 0, bargeIns: this.#turns?.bargeIns ?? 0 },
+      outcome: outcomeOf(reason, this.#turns),
       hangup: this.#stopOptions.hangup ?? false,
       hangupCause: this.#causeOf(reason),
       legGone: this.#legGone,

@@ -45,6 +45,8 @@ export class Supervision {
   /** When somebody was last heard, spoken to or seen to do something. */
   #aliveMs: number;
   #stallReported = false;
+  /** When the far end last needed not send. */
+  #excusedMs = Number.NEGATIVE_INFINITY;
   #underrunsReported = 0;
   #underrunReportedMs = Number.NEGATIVE_INFINITY;
   /** When a call that is to end as soon as it is quiet ends all the same; NaN: it is not to end. */
@@ -124,10 +126,11 @@ export class Supervision {
   #lastHeardMs(): number {
     const { clock, media } = this.#parts;
     const { expectsFrames = true, rtpStats } = media.transport;
-    if (!expectsFrames) return clock.nowMs();
+    if (!expectsFrames) return (this.#excusedMs = clock.nowMs());
     const frameMs = Number.isNaN(media.lastFrameMs) ? this.#sinceMs : media.lastFrameMs;
     return Math.max(
       frameMs,
+      this.#excusedMs,
       rtpStats === undefined || Number.isNaN(rtpStats.lastHeardMs) ? frameMs : rtpStats.lastHeardMs,
     );
   }

@@ -1,6 +1,15 @@
 /** The ports of a switch: its link, and one channel of it as a leg that a session can talk on. */
 import type { EndReason } from '../core/events.ts';
 import type { MediaTransport } from '../transport/media-transport.ts';
+import type { RefusalReason } from './refusal.ts';
+
+export type { RefusalReason } from './refusal.ts';
+
+/**
+ * `transferred`: the channel lives on with somebody else, or with its dialplan. `link-lost`: it may, and is another process's to
+ * speak to; nothing is to be done to it.
+ */
+export type MediaEndedAs = 'transferred' | 'link-lost';
 
 /** What a leg tells its session. Control plane: may be called at any time after `listen`. */
 export interface LegListener {
@@ -8,8 +17,8 @@ export interface LegListener {
   onHangup(hangupCause: number): void;
   /** A DTMF digit, wherever the switch heard it. */
   onDigit(digit: string, durationMs: number): void;
-  /** The switch ended our media path under us (a playback, a bridge, a transfer). */
-  onMediaEnded(reason: string): void;
+  /** The switch ended our media path under us (a playback, a bridge, a transfer). `as`: what it is where that is no failure of it. */
+  onMediaEnded(reason: string, as?: MediaEndedAs): void;
 }
 
 /** What a call came to, for a switch that can pass it on. */
@@ -59,8 +68,13 @@ export interface CallLeg {
    * of what it was told before. Absent: it cannot. @throws ERR_TALKSPURT_SWITCH_COMMAND, ERR_TALKSPURT_LINK_*
    */
   remember?(profile: string, standing: RememberedOrders): Promise<void>;
-  /** What is to be left with the channel; said once, right before `hangup` or `release`. Absent: nothing is left. */
+  /**
+   * What is to be left with the channel: said before `transfer`, `consult`, `hangup` and `release`; the last one counts. Absent:
+   * nothing is left.
+   */
   conclude?(outcome: CallOutcome): void;
+  /** The same of a call that got no voice, before `hangup` or `release`: why. Absent: nothing is left. */
+  refuse?(reason: RefusalReason): void;
   /** Ends the channel with a Q.850 cause; a channel that is already gone is not an error. */
   hangup(hangupCause: number): Promise<void>;
   /** Lets go of the channel and leaves it to the switch; nothing is reported afterwards. Twice is harmless. */

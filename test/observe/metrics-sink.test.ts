@@ -46,6 +46,8 @@ test('one of each event is counted where it belongs', async () => {
     'talkspurt_commands_total{front="fs_cli",verb="start",ok="true"}': 1,
     'talkspurt_connections_refused_total{server="pbx-audiosocket",reason="unknown"}': 1,
     'talkspurt_malformed_total{peer="esl",code="ERR_TALKSPURT_BACKEND_API"}': 1,
+    'talkspurt_unknown_events_total{peer="pbx"}': 1,
+    'talkspurt_link_refusals_total{link="local",status="404"}': 1,
   };
   for (const [line, value] of Object.entries(expected)) assert.is(await valueOf(sink, line), value, line);
   assert.not.match((await sink.page()).body, 'PERSONAL');

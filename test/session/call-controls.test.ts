@@ -186,13 +186,26 @@ test('a transfer ends the call with its own reason; a refused one does not', asy
   rig.leg.transfer = () => Promise.reject(new TalkspurtError('ERR_TALKSPURT_SWITCH_COMMAND', 'no'));
   await rig.session.transfer('1').catch(() => undefined);
   assert.is(rig.end, null);
+  // What is to be left with the channel is known before it goes.
+  let known: unknown = null;
   rig.leg.transfer = () => {
+    known = rig.leg.outcomes.at(-1);
     rig.leg.listener?.onMediaEnded('transferred');
     return Promise.resolve();
   };
   await rig.session.transfer('1000');
   await settle();
   assert.is(rig.end?.reason, 'transferred');
+  assert.equal(known, { reason: 'transferred', turns: 0, bargeIns: 0 });
+
+  const taken = await CallRig.talking();
+  taken.leg.transfer = () => {
+    taken.leg.listener?.onMediaEnded('somebody else has it', 'link-lost');
+    return Promise.reject(new TalkspurtError('ERR_TALKSPURT_LINK_DOWN', 'no'));
+  };
+  await taken.session.transfer('1000').catch(() => undefined);
+  await settle();
+  assert.is(taken.end?.reason, 'link-lost', 'nobody is left with a call that is not ours');
 });
 
 test('stop with metadata: the backend is told before the goodbye', async () => {

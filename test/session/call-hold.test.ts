@@ -123,6 +123,7 @@ test('attended: the caller waits on hold, and our part ends when the two are joi
   await settle();
   await rig.run(60);
   assert.equal([party.asked, lastSent(rig), stages(rig)], [['1000'], MUSIC, ['dialling']]);
+  assert.is(rig.leg.outcomes.at(-1)?.reason, 'transferred', 'what is left with the channel is known before');
   party.answer.open();
   assert.is(await done, 'done');
   assert.is(rig.end?.reason, 'transferred');

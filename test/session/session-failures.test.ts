@@ -209,14 +209,18 @@ test('a hang-up while our own end is under way, and after it, changes nothing', 
 });
 
 test('the backend closes in the middle of the call', async () => {
-  for (const error of [failure('ERR_TALKSPURT_BACKEND_CLOSED'), null]) {
-    const rig = await CallRig.talking({ options: { hangupOnBackendFailure: true } });
-    rig.backend.sink?.onClosed(error);
-    await allGivenBack(rig, 'backend-failed', { media: true, stream: true });
-    assert.is(rig.end?.error?.code, 'ERR_TALKSPURT_BACKEND_CLOSED');
-    assert.equal(rig.leg.hangups, [41]);
-    assert.is(rig.events.of('backend.closed').length, 1);
-  }
+  const rig = await CallRig.talking({ options: { hangupOnBackendFailure: true } });
+  rig.backend.sink?.onClosed(failure('ERR_TALKSPURT_BACKEND_CLOSED'));
+  await allGivenBack(rig, 'backend-failed', { media: true, stream: true });
+  assert.is(rig.end?.error?.code, 'ERR_TALKSPURT_BACKEND_CLOSED');
+  assert.equal(rig.leg.hangups, [41]);
+  assert.is(rig.events.of('backend.closed').length, 1);
+  // In good order: it has said its goodbye, and the caller goes on.
+  const done = await CallRig.talking({ options: { hangupOnBackendFailure: true } });
+  done.backend.sink?.onClosed(null);
+  await allGivenBack(done, 'stopped', { media: true, stream: true });
+  assert.equal([done.end?.error, done.leg.hangups, done.leg.outcomes.at(-1)?.reason], [undefined, [], 'stopped']);
+  assert.is(done.events.of('backend.closed').length, 1);
 });
 
 test('the media path is lost, or the switch ends it', async () => {
@@ -226,6 +230,16 @@ test('the media path is lost, or the switch ends it', async () => {
   const taken = await CallRig.talking();
   taken.leg.listener?.onMediaEnded('bridge');
   await allGivenBack(taken, 'media-failed', { media: true, stream: true });
+  // Led elsewhere, which is no failure; and another process's, which is told as one of the link.
+  const away = await CallRig.talking();
+  away.leg.listener?.onMediaEnded('bridge', 'transferred');
+  await allGivenBack(away, 'transferred', { media: true, stream: true });
+  assert.is(away.events.of('call.ended')[0]?.error, undefined);
+  const theirs = await CallRig.talking();
+  theirs.leg.listener?.onMediaEnded('somebody else has it', 'link-lost');
+  await allGivenBack(theirs, 'link-lost', { media: true, stream: true });
+  const told = theirs.events.of('call.ended')[0]?.error;
+  assert.equal([told?.code, told?.message], ['ERR_TALKSPURT_LINK_DOWN', 'somebody else has it']);
 });
 
 test('the chain throws in a tick: this call ends, another goes on', async () => {

@@ -368,6 +368,33 @@ test('a caller who is not heard any more, or never was, is reported once each ti
   assert.is(rig.session.state, 'talking');
 });
 
+test('a far end that need not send until something else is gone: from then on its silence counts', async () => {
+  const rig = await CallRig.talking();
+  rig.leg.transport.expectsFrames = false;
+  rig.callerSends = false;
+  await rig.run(LIMITS.mediaLostMs * 2);
+  assert.equal([rig.session.state, rig.events.of('media.stalled').length], ['talking', 0]);
+  // The link goes down: what was silence before is no sign.
+  rig.leg.transport.expectsFrames = true;
+  await rig.run(LIMITS.mediaLostMs - 1_000);
+  assert.is(rig.session.state, 'talking');
+  // …and is back in time, twice.
+  rig.leg.transport.expectsFrames = false;
+  await rig.run(1_000);
+  rig.leg.transport.expectsFrames = true;
+  await rig.run(LIMITS.mediaLostMs - 1_000);
+  assert.is(rig.session.state, 'talking');
+  // While packets come it is there.
+  rig.callerSends = true;
+  await rig.run(LIMITS.mediaLostMs * 2);
+  assert.is(rig.session.state, 'talking');
+  rig.callerSends = false;
+  await rig.run(LIMITS.mediaLostMs + 1_000);
+  const end = await rig.session.ended;
+  assert.equal([end.reason, end.error?.code], ['media-failed', 'ERR_TALKSPURT_MEDIA_STALLED']);
+  assert.is(rig.leg.transport.closes, 1);
+});
+
 test('a switch that has gone silent for good ends the call', async () => {
   const rig = await CallRig.talking();
   rig.callerSends = false;

@@ -13,6 +13,9 @@ const LAYERS: readonly (readonly string[])[] = [
 const SIMULATOR_MAY_USE =
   /^src\/(core\/|dsp\/|simulator\/|limits\.ts|version\.ts|switch\/freeswitch\/(esl-(server[a-z-]*|event[a-z-]*|subscription|dialogue|request-parser)|front-door-completion)\.ts)/;
 
+/** The kind of switch that a file is about, where it is about one alone. */
+const SWITCH_KIND = /^src\/switch\/([a-z]+)\//;
+
 /** The part of the host that a file of `src/` belongs to: its folder, or the first word of its own name. */
 export function partOf(file: string): string {
   const [, first = '', second] = file.split('/');
@@ -28,6 +31,9 @@ export function importFault(file: string, target: string): string | null {
   const rank = layerOf(from);
   if (rank === -1) return `part ${from} has no layer`;
   if (to === 'simulator') return rank >= layerOf('gateway') ? null : 'the host does not build on the simulator';
+  const [kind, other] = [SWITCH_KIND.exec(file)?.[1], SWITCH_KIND.exec(target)?.[1]];
+  // What two kinds share stands in src/switch itself. SIP is what FreeSWITCH is also spoken to by.
+  if (kind !== undefined && other !== undefined && kind !== other && other !== 'sip') return 'is of another switch';
   const below = layerOf(to);
   if (below === -1) return `part ${to} has no layer`;
   return below <= rank ? null : `${from} is below ${to}`;

@@ -33,9 +33,45 @@ export interface AriAttachOptions {
 
 /** Somebody else's `ari-client` behind the port. `close` lets go of it and leaves it open. */
 export class AriAttachedLink extends AriReconnectingLink {
+  readonly #registration: OwnersRegistration;
+
   /** @throws ERR_TALKSPURT_CONFIG_INVALID for what is no client of `ari-client` 2.x */
   constructor(options: AriAttachOptions) {
-    super(options, attachedDial(checkedClient(options), options.app));
+    const client = checkedClient(options);
+    const registration = new OwnersRegistration(client);
+    const isTaken = (): Promise<boolean> => Promise.resolve(registration.lost);
+    super(options, attachedDial(client, options.app, registration), isTaken);
+    this.#registration = registration;
+  }
+
+  override async close(): Promise<void> {
+    await super.close();
+    this.#registration.forget();
+  }
+}
+
+/** Whether the owner has lost the application to somebody else: their WebSocket lives on, and only with their next is it back. */
+class OwnersRegistration {
+  readonly #client: Client;
+  #lost = false;
+  readonly #onConnected = (): void => this.forget();
+
+  constructor(client: Client) {
+    this.#client = client;
+  }
+
+  get lost(): boolean {
+    return this.#lost;
+  }
+
+  onReplaced(): void {
+    if (!this.#lost) this.#client.on('WebSocketConnected', this.#onConnected);
+    this.#lost = true;
+  }
+
+  forget(): void {
+    this.#lost = false;
+    this.#client.removeListener('WebSocketConnected', this.#onConnected);
   }
 }
 
@@ -55,10 +91,10 @@ function checkedClient({ name, client }: AriAttachOptions): Client {
   );
 }
 
-function attachedDial(client: Client, app: string): AriDial {
+function attachedDial(client: Client, app: string, registration: OwnersRegistration): AriDial {
   return async (sink, clock, signal) => {
     signal.throwIfAborted();
-    const connection = new AttachedConnection(client, app, sink, clock);
+    const connection = new AttachedConnection({ client, app, registration, sink, clock });
     const onAbort = (): void => connection.close(asTalkspurtError(signal.reason, 'ERR_TALKSPURT_LINK_DOWN'));
     signal.addEventListener('abort', onAbort, { once: true });
     const deadline = clock.after(LIMITS.ariLoginMs, () =>
@@ -77,11 +113,20 @@ function attachedDial(client: Client, app: string): AriDial {
   };
 }
 
+interface AttachedConnectionParts {
+  readonly client: Client;
+  readonly app: string;
+  readonly registration: OwnersRegistration;
+  readonly sink: AriConnectionSink;
+  readonly clock: Clock;
+}
+
 class AttachedConnection implements AriConnection {
   info: AriInfo = { version: '', startupTime: '' };
   ended: TalkspurtError | null = null;
   readonly #client: Client;
   readonly #app: string;
+  readonly #registration: OwnersRegistration;
   readonly #sink: AriConnectionSink;
   readonly #routes: AriPackageRoutes;
   readonly #pending: AriPending;
@@ -91,9 +136,10 @@ class AttachedConnection implements AriConnection {
   #onPong: () => void = () => undefined;
   #onEnd: (error: TalkspurtError) => void = () => undefined;
 
-  constructor(client: Client, app: string, sink: AriConnectionSink, clock: Clock) {
+  constructor({ client, app, registration, sink, clock }: AttachedConnectionParts) {
     this.#client = client;
     this.#app = app;
+    this.#registration = registration;
     this.#sink = sink;
     this.#routes = new AriPackageRoutes(client);
     this.#pending = new AriPending(clock);
@@ -165,8 +211,10 @@ class AttachedConnection implements AriConnection {
   #onEvent(event: unknown): void {
     this.#pulse.heard();
     if (!isEvent(event)) return;
-    if (isReplacement(event, this.#app)) this.#end(replaced(this.#app));
-    else if (event['application'] === undefined || event['application'] === this.#app) this.#sink.onEvent(event);
+    if (isReplacement(event, this.#app)) {
+      this.#registration.onReplaced();
+      this.#end(replaced(this.#app));
+    } else if (event['application'] === undefined || event['application'] === this.#app) this.#sink.onEvent(event);
   }
 
   #end(error: TalkspurtError, tell = true): void {

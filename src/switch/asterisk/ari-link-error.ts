@@ -4,9 +4,6 @@ import { LIMITS } from '../../limits.ts';
 import { originOf } from './ari-target.ts';
 import type { AriTarget } from './ari-target.ts';
 
-/** `details.reason` of a link that lost its application to somebody else. */
-export const REPLACED = 'replaced';
-
 /** The connection is over. */
 export function down(message: string, cause?: unknown): TalkspurtError {
   return new TalkspurtError('ERR_TALKSPURT_LINK_DOWN', message, { cause });
@@ -37,8 +34,8 @@ export function protocolError(what: string): TalkspurtError {
 export function replaced(app: string): TalkspurtError {
   const message =
     `another client has taken over the Stasis application '${app}': ` +
-    'give each process an application of its own, or stop the other one';
-  return new TalkspurtError('ERR_TALKSPURT_LINK_DOWN', message, { details: { reason: REPLACED } });
+    'its calls are theirs now; give each process an application of its own, or stop the other one';
+  return new TalkspurtError('ERR_TALKSPURT_LINK_REPLACED', message);
 }
 
 /** An HTTP status in place of a WebSocket, or of the first answer. */

@@ -1,5 +1,6 @@
 /** The ARI link over the `ari-client` package; docs/decisions/0003-ari-link.md says what of it is the package's. */
 import { TalkspurtError } from '../../core/errors.ts';
+import { applicationLook } from './ari-application.ts';
 import type { AriLinkOptions } from './ari-native-link.ts';
 import { packageDial } from './ari-package-connection.ts';
 import { AriReconnectingLink } from './ari-reconnecting-link.ts';
@@ -14,6 +15,6 @@ export class AriPackageLink extends AriReconnectingLink {
       const message = `${options.name}: the package ari-client has no TLS that holds; leave it to the native link`;
       throw new TalkspurtError('ERR_TALKSPURT_CONFIG_INVALID', message);
     }
-    super(options, packageDial(options));
+    super(options, packageDial(options), applicationLook(options));
   }
 }

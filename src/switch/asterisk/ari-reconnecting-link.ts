@@ -5,9 +5,10 @@ import type { Clock, Timer } from '../../core/clock.ts';
 import { asTalkspurtError, hasCode } from '../../core/errors.ts';
 import type { TalkspurtError } from '../../core/errors.ts';
 import { LIMITS } from '../../limits.ts';
+import type { AriApplicationLook } from './ari-application.ts';
 import type { AriConnection, AriDial } from './ari-connection.ts';
 import type { AriEvent, AriLink, AriLinkListener, AriRequest } from './ari-link.ts';
-import { NOT_INSTALLED, REPLACED, down, protocolError, readOnly } from './ari-link-error.ts';
+import { NOT_INSTALLED, down, protocolError, readOnly, replaced } from './ari-link-error.ts';
 
 /** The port over any {@link AriDial}. */
 export class AriReconnectingLink implements AriLink {
@@ -15,18 +16,26 @@ export class AriReconnectingLink implements AriLink {
   readonly app: string;
   readonly #clock: Clock;
   readonly #dial: AriDial;
+  readonly #isTaken: AriApplicationLook;
   readonly #backoff: Backoff;
   readonly #closing = new AbortController();
   #listener: AriLinkListener | null = null;
   #connection: AriConnection | null = null;
   #attempt: Promise<void> = Promise.resolve();
   #timer: Timer | null = null;
+  /** Somebody else took the application: it is theirs until they are gone. */
+  #replaced = false;
 
-  constructor(options: { readonly name: string; readonly app: string; readonly clock: Clock }, dial: AriDial) {
+  constructor(
+    options: { readonly name: string; readonly app: string; readonly clock: Clock },
+    dial: AriDial,
+    isTaken: AriApplicationLook,
+  ) {
     this.name = options.name;
     this.app = options.app;
     this.#clock = options.clock;
     this.#dial = dial;
+    this.#isTaken = isTaken;
     const baseMs = LIMITS.linkBackoffBaseMs;
     const capMs = LIMITS.linkBackoffCapMs;
     this.#backoff = new Backoff({ baseMs, capMs, random: () => options.clock.random() });
@@ -62,6 +71,7 @@ export class AriReconnectingLink implements AriLink {
     const attempt = new Attempt();
     let connection: AriConnection | null = null;
     try {
+      if (this.#replaced && (await this.#isTaken(this.#clock, signal))) throw replaced(this.app);
       connection = await this.#dial(
         {
           onEvent: (event) => {
@@ -87,6 +97,7 @@ export class AriReconnectingLink implements AriLink {
       return;
     }
     this.#connection = connection;
+    this.#replaced = false;
     this.#backoff.reset();
     this.#listener?.onUp(connection.info);
     // A call that came while the link was being proven is a call all the same.
@@ -120,6 +131,7 @@ export class AriReconnectingLink implements AriLink {
 
   #retry(error: TalkspurtError): void {
     if (this.#closing.signal.aborted) return;
+    this.#replaced ||= error.code === 'ERR_TALKSPURT_LINK_REPLACED';
     const retryInMs = this.#backoff.nextMs() + (isLasting(error) ? LIMITS.linkRefusedRetryMs : 0);
     this.#timer = this.#clock.after(retryInMs, () => {
       this.#timer = null;
@@ -129,14 +141,11 @@ export class AriReconnectingLink implements AriLink {
   }
 }
 
-/**
- * Nothing changes by itself about a refused password, and who takes an application from another that wants it too is
- * answered in kind: asking often would only fill the switch's log, or tear at both.
- */
+/** Nothing changes soon about a refused password, or somebody else's being here: asking often would only fill logs. */
 function isLasting(error: TalkspurtError): boolean {
   const { code, details } = error;
-  if (code === 'ERR_TALKSPURT_LINK_AUTH' || code === 'ERR_TALKSPURT_LINK_DENIED') return true;
-  return details['reason'] === REPLACED || details['reason'] === NOT_INSTALLED;
+  const lasting = ['ERR_TALKSPURT_LINK_AUTH', 'ERR_TALKSPURT_LINK_DENIED', 'ERR_TALKSPURT_LINK_REPLACED'];
+  return lasting.includes(code) || details['reason'] === NOT_INSTALLED;
 }
 
 /**

@@ -1,8 +1,6 @@
 /** One Asterisk: its link, the calls that its dialplan sends into our Stasis application, and those that we dial. */
-import type { Clock, Timer } from '../../core/clock.ts';
 import { TalkspurtError, asTalkspurtError } from '../../core/errors.ts';
-import type { EventSink, ProcessEvent } from '../../core/events.ts';
-import { LIMITS } from '../../limits.ts';
+import type { ProcessEvent } from '../../core/events.ts';
 import type {
   AttachRequest,
   CallLeg,
@@ -13,18 +11,20 @@ import type {
 } from '../switch-adapter.ts';
 import { protocolError } from './ari-link-error.ts';
 import type { AriEvent, AriInfo, AriLink } from './ari-link.ts';
+import { AriObservedLink } from './ari-observed-link.ts';
+import type { AsteriskAdapterOptions } from './asterisk-adapter-options.ts';
 import { AsteriskLeg } from './asterisk-leg.ts';
-import type { AsteriskLegShared } from './asterisk-leg.ts';
+import type { AsteriskLegShared } from './asterisk-leg-parts.ts';
 import { AsteriskOriginates } from './asterisk-originate.ts';
 import { ChannelRequests } from './asterisk-requests.ts';
 import { AsteriskTapLeg } from './asterisk-tap-leg.ts';
 import { Consultations } from './consultation.ts';
 import { AsteriskFitness } from './link-fitness.ts';
-import type { AsteriskMediaPath } from './media-path.ts';
+import { ReconcileTurns } from './reconcile-turns.ts';
 import { survey, sweep } from './reconcile.ts';
 import type { Survey } from './reconcile.ts';
 import { forgetTaps } from './snoop-left-behind.ts';
-import { readStasisArguments } from './stasis-arguments.ts';
+import { readApplicationData, readStasisArguments } from './stasis-arguments.ts';
 import { readChannel } from './stasis-channel.ts';
 import type { StasisChannel } from './stasis-channel.ts';
 import { StasisIds, isHelperId } from './stasis-ids.ts';
@@ -32,24 +32,7 @@ import type { StasisVoice } from './stasis-result.ts';
 import { StasisRoutes } from './stasis-routes.ts';
 import type { AsteriskThings } from './stasis-routes.ts';
 
-/** Which Asterisk, and how its audio is taken. */
-export interface AsteriskAdapterOptions {
-  readonly name: string;
-  /** Owned by the adapter from now on: started and closed by it. */
-  readonly link: AriLink;
-  readonly clock: Clock;
-  readonly events: EventSink;
-  /** How calls are heard. Owned by the adapter. */
-  readonly media: AsteriskMediaPath;
-  /** Asterisk's name of the media's format. Default `auto`: by the call and the path. */
-  readonly format?: string;
-  /** Profile of calls whose Stasis arguments name none; absent: they are refused. */
-  readonly profile?: string;
-  /** Channel variables and functions that are asked for when a call comes; each costs a request. */
-  readonly variables?: readonly string[];
-  /** Is shown every event of the link, before the adapter does anything about it. Must not throw. */
-  onEvent?(event: AriEvent): void;
-}
+export type { AsteriskAdapterOptions } from './asterisk-adapter-options.ts';
 
 /** Holds the calls of one Asterisk. */
 export class AsteriskAdapter implements SwitchAdapter {
@@ -68,21 +51,26 @@ export class AsteriskAdapter implements SwitchAdapter {
   #startupTime: string | null = null;
   /** A process of ours that came before this one has been cleared up after. */
   #recovered = false;
-  #reconciling: Promise<void> | null = null;
-  #again = false;
-  #retry: Timer | null = null;
+  readonly #reconciles: ReconcileTurns;
   /** Channels that came while Asterisk was being looked at: what was seen of them is old. */
   #arrivals: Set<string> | null = null;
 
   constructor(options: AsteriskAdapterOptions) {
-    const { name, link, clock, media, format = 'auto' } = options;
+    const { name, clock, events, media, format = 'auto' } = options;
+    const link = new AriObservedLink(options.link, clock, events);
     this.name = name;
     this.#options = options;
     this.#link = link;
     this.#ids = new StasisIds(link.app);
     this.#originates = new AsteriskOriginates({ switchName: name, link, clock, ids: this.#ids, routes: this.#routes });
     this.#fitness = new AsteriskFitness({ name, link, clock, media, onFound: (event) => this.#emit(event) });
-    const onLeftover = (): void => this.#reconcileLater();
+    this.#reconciles = new ReconcileTurns({
+      clock,
+      look: () => this.#reconcile(),
+      wanted: () => this.#sink !== null,
+      linkUp: () => this.#link.up,
+    });
+    const onLeftover = (): void => this.#reconciles.later();
     this.#consultations = new Consultations({
       switchName: name,
       link,
@@ -132,6 +120,7 @@ export class AsteriskAdapter implements SwitchAdapter {
       onUp: (info) => this.#up(info),
       onDown: (error, retryInMs) => {
         this.#emit({ type: 'link.down', link: this.name, error, retryInMs });
+        if (error.code === 'ERR_TALKSPURT_LINK_REPLACED') this.#replaced(error.message);
         this.#sink?.onLinkDown(this.name);
       },
       onEvent: (event) => this.#onEvent(event),
@@ -161,7 +150,7 @@ export class AsteriskAdapter implements SwitchAdapter {
     const variables = new Map<string, string>();
     const leg = this.#hold(seen.channel, variables);
     try {
-      await this.#prepare(leg, variables);
+      await this.#prepare(leg, variables, null);
       signal?.throwIfAborted();
       return leg;
     } catch (error) {
@@ -191,8 +180,7 @@ export class AsteriskAdapter implements SwitchAdapter {
   async stop(): Promise<void> {
     this.#sink = null;
     this.#fitness.close();
-    this.#retry?.cancel();
-    this.#retry = null;
+    this.#reconciles.close();
     await Promise.allSettled([this.#originates.close(), ...[...this.#legs.values()].map((leg) => leg.release())]);
     await this.#link.close();
     await this.#options.media.close();
@@ -224,18 +212,19 @@ export class AsteriskAdapter implements SwitchAdapter {
     try {
       if (wanted.profile === null) {
         this.#refuse(wanted.refusal);
-        await leg.dismiss('refused', wanted.refusal);
+        await leg.dismiss('refused', wanted.reason);
         return;
       }
       const problem = await this.#fitness.problem();
       if (problem !== null) {
         this.#emit({ type: 'call.refused', switch: this.name, call: channel.id, error: problem });
-        await leg.dismiss('refused', 'no media path');
+        await leg.dismiss('refused', 'media-unavailable');
         return;
       }
-      await this.#prepare(leg, variables);
+      await this.#prepare(leg, variables, wanted.profile);
       const sink = this.#sink;
       // Hung up meanwhile, or we are closing.
+      if (sink === null) leg.refuse('draining');
       if (leg.gone || sink === null) await leg.release();
       else sink.onCall(leg, wanted.profile);
     } catch (error) {
@@ -275,12 +264,17 @@ export class AsteriskAdapter implements SwitchAdapter {
     return leg;
   }
 
-  /** Asks for its variables, and to be told of its end: by itself Asterisk falls silent when a channel leaves the application. */
-  async #prepare(leg: AsteriskLeg, variables: Map<string, string>): Promise<void> {
+  /**
+   * Asks for its variables, and to be told of its end: by itself Asterisk falls silent when a channel leaves the application.
+   * `profile` is what the call is marked with before anything is made for it: who is killed from now on leaves a call that the
+   * next process knows.
+   */
+  async #prepare(leg: AsteriskLeg, variables: Map<string, string>, profile: string | null): Promise<void> {
     const requests = new ChannelRequests(this.#link, this.name, leg.id);
     const names = (this.#options.variables ?? []).filter((name) => !variables.has(name));
     try {
-      await Promise.all([leg.subscribe(), requests.variables(names, variables)]);
+      const marked = profile === null ? Promise.resolve() : leg.remember(profile, { masked: false });
+      await Promise.all([marked, leg.subscribe(), requests.variables(names, variables)]);
     } catch (error) {
       // The channel has gone, which it tells by itself; or the link has, and the call will fail on that.
       if (!(error instanceof TalkspurtError)) throw error;
@@ -295,33 +289,18 @@ export class AsteriskAdapter implements SwitchAdapter {
     this.#emit({ type: 'link.up', link: this.name, switchVersion: version });
     this.#sink?.onLinkUp(this.name);
     void this.#fitness.onUp(version);
-    void this.#reconcile();
+    void this.#reconciles.now();
   }
 
-  /** Something may be left that could not be deleted; where the link is down its return sees to it. */
-  #reconcileLater(): void {
-    if (this.#sink === null || this.#retry !== null) return;
-    this.#retry = this.#options.clock.after(LIMITS.ariSweepRetryMs, () => {
-      this.#retry = null;
-      if (this.#link.up) void this.#reconcile();
-    });
+  /** Another process has the application, and has been told of the calls in it: they are let go of as they are. */
+  #replaced(reason: string): void {
+    for (const leg of this.#legs.values()) leg.onReplaced(reason);
+    // What that one leaves when it is gone is an earlier process's.
+    this.#recovered = false;
   }
 
-  /** One at a time; one more is wanted only once. Never rejects. */
+  /** Never rejects. */
   async #reconcile(): Promise<void> {
-    if (this.#reconciling !== null) {
-      this.#again = true;
-      return;
-    }
-    do {
-      this.#again = false;
-      this.#reconciling = this.#runReconcile();
-      await this.#reconciling;
-      this.#reconciling = null;
-    } while (this.#again && this.#sink !== null);
-  }
-
-  async #runReconcile(): Promise<void> {
     const arrivals = new Set<string>();
     this.#arrivals = arrivals;
     try {
@@ -333,42 +312,50 @@ export class AsteriskAdapter implements SwitchAdapter {
         await leg.onSighted(seen.channels.has(leg.id) ? seen.inApplication.has(leg.id) : null);
       }
       await this.#consultations.reconcile(seen);
-      await sweep(this.#link, seen, this.#ids, (id) => this.#routes.has(id) || this.#consultations.has(id));
-      await this.#takeIn(seen, arrivals, !this.#recovered);
+      const isHeld = (id: string): boolean => this.#routes.has(id) || this.#consultations.has(id);
+      const swept = await sweep(this.#link, seen, this.#ids, isHeld);
+      const taken = await this.#takeIn(seen, arrivals, !this.#recovered);
+      // Of a process that was killed a last request may be carried out only now.
+      if (!this.#recovered && swept + taken > 0) this.#reconciles.later();
       this.#recovered = true;
     } catch (error) {
       if (!(error instanceof TalkspurtError)) throw error;
       // Down again, and asked anew when it is up; or slow, and asked anew after a while.
-      this.#reconcileLater();
+      this.#reconciles.later();
     } finally {
       this.#arrivals = null;
     }
   }
 
-  /** Callers in our application that nobody speaks to. */
-  async #takeIn(seen: Survey, arrivals: ReadonlySet<string>, adopts: boolean): Promise<void> {
+  /** Callers in our application that nobody speaks to. Returns how many there were. */
+  async #takeIn(seen: Survey, arrivals: ReadonlySet<string>, adopts: boolean): Promise<number> {
+    let count = 0;
     for (const id of seen.inApplication) {
       const channel = seen.channels.get(id);
-      const known = isHelperId(id) || this.#legs.has(id) || arrivals.has(id) || this.#consultations.has(id);
-      if (channel === undefined || known) continue;
-      if (this.#sink === null) return;
-      const variables = new Map<string, string>();
+      const held = isHelperId(id) || this.#legs.has(id) || arrivals.has(id) || this.#consultations.has(id);
+      if (channel === undefined || held) continue;
+      if (this.#sink === null) break;
+      count += 1;
+      const came = readApplicationData(channel.applicationData, this.#link.app, this.#options.profile ?? null);
+      const known = came === null || came.profile === null ? null : came;
+      const variables = new Map<string, string>(known?.variables);
       const leg = this.#hold(channel, variables);
       // Only an earlier process's: what this one has let go of does not get its voice again.
-      const voice = adopts ? await this.#recall(leg) : null;
+      const voice = adopts ? await this.#recall(leg, known?.profile ?? null) : null;
       if (voice === null) {
-        await leg.dismiss('orphaned', 'nobody spoke to it any more');
+        await leg.dismiss('orphaned', 'orphaned');
         continue;
       }
-      await this.#prepare(leg, variables);
+      await this.#prepare(leg, variables, voice.standing.masked ? null : voice.profile);
       this.#sink?.onCall(leg, voice.profile, voice.standing);
     }
+    return count;
   }
 
   /** @throws ERR_TALKSPURT_LINK_*; then it is nobody's again */
-  async #recall(leg: AsteriskLeg): Promise<StasisVoice | null> {
+  async #recall(leg: AsteriskLeg, profile: string | null): Promise<StasisVoice | null> {
     try {
-      return await leg.recall();
+      return await leg.recall(profile === null ? null : { profile, standing: { masked: false } });
     } catch (error) {
       leg.forget();
       throw error;

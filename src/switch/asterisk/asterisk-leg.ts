@@ -1,45 +1,20 @@
 /** A channel in our Stasis application as a leg: answered, bridged with media of ours, and given back to the dialplan. */
-import type { Clock, Timer } from '../../core/clock.ts';
+import type { Timer } from '../../core/clock.ts';
 import { TalkspurtError, asTalkspurtError, hasCode } from '../../core/errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { MediaTransport } from '../../transport/media-transport.ts';
-import type { ConsultingCaller, Consultations } from './consultation.ts';
-import type { CallLeg, CallOutcome, LegListener, RememberedOrders } from '../switch-adapter.ts';
-import type { AriEvent, AriLink } from './ari-link.ts';
+import type { CallLeg, CallOutcome, LegListener, RefusalReason, RememberedOrders } from '../switch-adapter.ts';
+import type { AriEvent } from './ari-link.ts';
+import type { AsteriskLegParts } from './asterisk-leg-parts.ts';
 import { ChannelRequests, ChannelSubscription } from './asterisk-requests.ts';
 import { CallBridge } from './call-bridge.ts';
-import type { AsteriskMediaPath } from './media-path.ts';
+import type { ConsultingCaller } from './consultation.ts';
+import { LegSuspicion } from './leg-suspicion.ts';
+import { LegWords } from './leg-words.ts';
 import { causeOf, digitOf } from './stasis-channel.ts';
-import type { StasisChannel } from './stasis-channel.ts';
 import { noExtension, readDestination } from './stasis-destination.ts';
-import type { StasisIds } from './stasis-ids.ts';
-import { VOICE_VARIABLE, outcomeVariables, readVoice, resultVariables, writeVoice } from './stasis-result.ts';
+import { resultVariables } from './stasis-result.ts';
 import type { StasisResult, StasisVoice } from './stasis-result.ts';
-import type { StasisRoutes } from './stasis-routes.ts';
-
-/** What all legs of a switch share. */
-export interface AsteriskLegShared {
-  readonly switchName: string;
-  readonly link: AriLink;
-  readonly clock: Clock;
-  readonly ids: StasisIds;
-  readonly routes: StasisRoutes;
-  readonly path: AsteriskMediaPath;
-  /** Asterisk's name of the media's format, or `auto`. */
-  readonly format: string;
-  /** Something of a call may be left in Asterisk. */
-  onLeftover(): void;
-}
-
-/** What a leg is made of. */
-export interface AsteriskLegParts extends AsteriskLegShared {
-  readonly channel: StasisChannel;
-  readonly consultations: Consultations;
-  /** Variables; whoever makes the leg may fill them until it hands it on. */
-  readonly variables: ReadonlyMap<string, string>;
-  /** Nothing of the call is ours any more. Called once. */
-  onOver(): void;
-}
 
 const NORMAL_CLEARING = 16;
 const TEMPORARY_FAILURE = 41;
@@ -66,14 +41,16 @@ export class AsteriskLeg implements CallLeg {
   #gone = false;
   /** The channel is not in our application: its dialplan, or somebody else, has it. */
   #departed = false;
+  /** Why it is another process's now; null: it is not. */
+  #replaced: string | null = null;
   /** It was asked to call somebody else, and may come back to us instead. */
   #redirected: Timer | null = null;
   #ending: Promise<void> | null = null;
   /** What the channel is still to be told, because the link was down when it was to be. */
   #owed: (() => Promise<void>) | null = null;
   #over = false;
-  #outcome: CallOutcome | null = null;
-  #suspicion: Timer | null = null;
+  readonly #suspicion: LegSuspicion;
+  readonly #words: LegWords;
   /** What happened before anybody listened: told at once when somebody does. */
   #unheardHangup: number | null = null;
   #hangupCause = NORMAL_CLEARING;
@@ -89,6 +66,13 @@ export class AsteriskLeg implements CallLeg {
     this.#answered = channel.state === 'Up';
     this.#requests = new ChannelRequests(link, switchName, channel.id);
     this.#subscription = new ChannelSubscription(link, channel.id);
+    this.#words = new LegWords(this.#requests);
+    this.#suspicion = new LegSuspicion({
+      clock: parts.clock,
+      requests: this.#requests,
+      hungUp: () => this.#hungUp(this.#hangupCause),
+      left: (reason, departed) => this.#left(reason, departed ? 'transferred' : null),
+    });
     this.#unwatch = routes.watch(channel.id, (event) => this.#onEvent(event));
   }
 
@@ -122,11 +106,15 @@ export class AsteriskLeg implements CallLeg {
   }
 
   async remember(profile: string, standing: RememberedOrders): Promise<void> {
-    await this.#requests.setVariables({ [VOICE_VARIABLE]: writeVoice({ profile, standing }) });
+    await this.#words.remember({ profile, standing });
   }
 
   conclude(outcome: CallOutcome): void {
-    this.#outcome = outcome;
+    this.#words.conclude(outcome);
+  }
+
+  refuse(reason: RefusalReason): void {
+    this.#words.refuse(reason);
   }
 
   async sendDtmf(digits: string): Promise<void> {
@@ -153,8 +141,13 @@ export class AsteriskLeg implements CallLeg {
     if (await this.#requests.lacks(`${context},${extension},${priority}`)) {
       throw noExtension(this.switchName);
     }
-    await this.#requests.setVariables(resultVariables('transferred', 'transferred'));
-    await this.#depart({ extension, priority: String(priority), context });
+    await this.#requests.setVariables(this.#words.transferred);
+    try {
+      await this.#depart({ extension, priority: String(priority), context });
+    } catch (error) {
+      await this.#words.restore();
+      throw error;
+    }
   }
 
   async consult(destination: string, signal: AbortSignal): Promise<void> {
@@ -162,7 +155,9 @@ export class AsteriskLeg implements CallLeg {
     const caller: ConsultingCaller = {
       channel: this.#parts.channel,
       requests: this.#requests,
-      away: (away) => (this.#departed = away),
+      away: () => (this.#departed = true),
+      stayed: () => this.#stayed(),
+      words: () => this.#words.transferred,
       comeBack: () => this.#bridge?.rejoin().catch(() => this.#suspect('the caller was led elsewhere', false)),
     };
     const alive = AbortSignal.any([signal, this.#lifeline.signal]);
@@ -173,13 +168,16 @@ export class AsteriskLeg implements CallLeg {
   }
 
   async hangup(hangupCause: number): Promise<void> {
-    await this.#end(() => this.#requests.hangup(hangupCause));
+    await this.#end(async () => {
+      if (!this.#dialled) await this.#words.beforeHangup();
+      await this.#requests.hangup(hangupCause);
+    });
   }
 
   async release(): Promise<void> {
     await this.#end(async () => {
       // The far end is on its way elsewhere; until it is known to be, it stays.
-      if (this.#redirected === null) await this.#giveBack(this.#lastWords());
+      if (this.#redirected === null) await this.#giveBack(this.#words.last);
     });
   }
 
@@ -188,9 +186,9 @@ export class AsteriskLeg implements CallLeg {
     await this.#subscription.begin();
   }
 
-  /** The voice that an earlier process has given it; null: none. @throws ERR_TALKSPURT_LINK_* */
-  async recall(): Promise<StasisVoice | null> {
-    return readVoice((await this.#requests.variable(VOICE_VARIABLE)) ?? '');
+  /** As `LegWords.recall`. @throws ERR_TALKSPURT_LINK_* */
+  async recall(fallback: StasisVoice | null): Promise<StasisVoice | null> {
+    return await this.#words.recall(fallback);
   }
 
   /** Gives it back unheard. @throws ERR_TALKSPURT_LINK_*, ERR_TALKSPURT_ARI_REFUSED; then it is done later */
@@ -203,10 +201,16 @@ export class AsteriskLeg implements CallLeg {
     if (inApplication === null) {
       this.#hungUp(NORMAL_UNSPECIFIED);
     } else if (!inApplication) {
-      this.#left(LEFT, true);
+      this.#left(LEFT, 'transferred');
     } else if (this.#owed !== null) {
       await this.#settleDebt(this.#owed);
     }
+  }
+
+  /** Another process has our application, and this call with it: nothing is done to the channel any more. */
+  onReplaced(reason: string): void {
+    this.#replaced = reason;
+    this.#left(reason, 'link-lost');
   }
 
   /** Asterisk was started anew: it has none of its channels any more. */
@@ -233,15 +237,20 @@ export class AsteriskLeg implements CallLeg {
         if (!link.up) this.#digit(digit, durationMs);
       },
       onLost: (reason) => this.#suspect(reason, false),
+      onBack: (reason) => this.#suspicion.withdraw(reason),
     });
     return await this.#bridge.open(signal);
+  }
+
+  /** We called it: there is no dialplan that it came from. */
+  get #dialled(): boolean {
+    return this.#parts.ids.kindOf(this.id) === 'call';
   }
 
   /** The dialplan goes on, and finds these variables. A call that we dialled has none to go on with. */
   async #giveBack(variables: Readonly<Record<string, string>>): Promise<void> {
     if (this.gone) return;
-    const dialled = this.#parts.ids.kindOf(this.id) === 'call';
-    if (dialled) return await this.#requests.hangup(NORMAL_CLEARING);
+    if (this.#dialled) return await this.#requests.hangup(NORMAL_CLEARING);
     await this.#requests.setVariables(variables);
     await this.#depart({});
   }
@@ -252,20 +261,22 @@ export class AsteriskLeg implements CallLeg {
     try {
       await this.#requests.post('continue', query);
     } catch (error) {
-      this.#departed = false;
+      this.#stayed();
       throw error;
     }
+  }
+
+  /** It was about to go elsewhere, and did not. */
+  #stayed(): void {
+    this.#departed = false;
+    if (this.#replaced !== null) this.#left(this.#replaced, 'link-lost');
   }
 
   /** It was to call somebody else, and is still here. */
   #comeBack(): void {
     this.#redirected = null;
     if (this.gone || this.#ending === null) return;
-    void this.#settleDebt(() => this.#giveBack(this.#lastWords()));
-  }
-
-  #lastWords(): Readonly<Record<string, string>> {
-    return this.#outcome === null ? resultVariables('refused', 'refused') : outcomeVariables(this.#outcome);
+    void this.#settleDebt(() => this.#giveBack(this.#words.last));
   }
 
   /** Our last words to the channel, once; then its media go, whatever became of them. */
@@ -275,7 +286,7 @@ export class AsteriskLeg implements CallLeg {
   }
 
   async #runEnd(lastWords: () => Promise<void>): Promise<void> {
-    this.#trust();
+    this.#suspicion.dismiss();
     this.#lifeline.abort(this.#requests.gone());
     await this.#opening;
     let failure: TalkspurtError | null = null;
@@ -311,7 +322,7 @@ export class AsteriskLeg implements CallLeg {
   }
 
   #finish(): void {
-    this.#trust();
+    this.#suspicion.dismiss();
     this.#unwatch();
     if (this.#over) return;
     this.#over = true;
@@ -351,42 +362,24 @@ export class AsteriskLeg implements CallLeg {
 
   /** Something of the call is gone. If it is the caller's hanging up, that is what is told. */
   #suspect(reason: string, departed: boolean): void {
-    if (this.gone || this.#suspicion !== null) return;
-    this.#suspicion = this.#parts.clock.after(LIMITS.hangupEventMs, () => {
-      this.#suspicion = null;
-      void this.#investigate(reason, departed);
-    });
+    if (!this.gone) this.#suspicion.raise(reason, departed);
   }
 
-  /** Never rejects. */
-  async #investigate(reason: string, departed: boolean): Promise<void> {
-    try {
-      if ((await this.#requests.look()) === null) this.#hungUp(this.#hangupCause);
-    } catch (error) {
-      // The link is down: whether it is there is asked when it is up again. The audio is gone either way.
-      if (!(error instanceof TalkspurtError)) throw error;
-    }
-    this.#left(reason, departed);
-  }
-
-  #left(reason: string, departed: boolean): void {
+  /** `as`: the channel lives on without us, and why; null: only its media are gone. */
+  #left(reason: string, as: 'transferred' | 'link-lost' | null): void {
     if (this.gone) return;
-    this.#departed = departed;
-    if (this.#ending === null) this.#listener?.onMediaEnded(reason);
-    else if (departed) this.#finish();
-  }
-
-  /** Nothing that was suspected matters any more. */
-  #trust(): void {
-    this.#suspicion?.cancel();
-    this.#suspicion = null;
+    this.#departed = as !== null;
+    if (this.#ending !== null) {
+      if (this.#departed) this.#finish();
+    } else if (as === null) this.#listener?.onMediaEnded(reason);
+    else this.#listener?.onMediaEnded(reason, as);
   }
 
   #hungUp(hangupCause: number): void {
     if (this.#gone) return;
     this.#gone = true;
     this.#redirected?.cancel();
-    this.#trust();
+    this.#suspicion.dismiss();
     this.#lifeline.abort(this.#requests.gone());
     if (this.#ending !== null) {
       // Whoever ended it has let go of it already, or is about to.

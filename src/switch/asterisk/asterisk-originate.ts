@@ -3,12 +3,13 @@ import type { Clock } from '../../core/clock.ts';
 import { TalkspurtError, asTalkspurtError } from '../../core/errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { OriginateRequest } from '../switch-adapter.ts';
-import { ChannelWaits } from '../freeswitch/channel-waits.ts';
+import { ChannelWaits } from '../channel-waits.ts';
 import type { AriLink } from './ari-link.ts';
 import { remove } from './asterisk-requests.ts';
-import { isProfileName } from './stasis-arguments.ts';
+import { isProfileName } from '../profile-name.ts';
 import type { StasisArguments } from './stasis-arguments.ts';
 import { causeOf, dialCauseOf } from './stasis-channel.ts';
+import { VOICE_VARIABLE, writeVoice } from './stasis-result.ts';
 import type { StasisIds } from './stasis-ids.ts';
 import type { StasisRoutes } from './stasis-routes.ts';
 
@@ -79,7 +80,12 @@ export class AsteriskOriginates {
     const aborted = AbortSignal.any([this.#closing.signal, ...(signal === undefined ? [] : [signal])]);
     try {
       aborted.throwIfAborted();
-      await link.request({ method: 'POST', path: 'channels', query, body: { variables } });
+      await link.request({
+        method: 'POST',
+        path: 'channels',
+        query,
+        body: { variables: { ...variables, ...voiceOf(profile) } },
+      });
       await waits.wait({
         condition: () => dialled.answered || dialled.hangupCause !== null,
         limitMs: timeoutSeconds * 1000 + LIMITS.ariRequestMs,
@@ -140,6 +146,11 @@ export class AsteriskOriginates {
       if (!(error instanceof TalkspurtError)) throw error;
     }
   }
+}
+
+/** From the first moment, for a process that comes after this one. */
+function voiceOf(profile: string): Readonly<Record<string, string>> {
+  return { [VOICE_VARIABLE]: writeVoice({ profile, standing: { masked: false } }) };
 }
 
 /** @throws ERR_TALKSPURT_COMMAND_SYNTAX */

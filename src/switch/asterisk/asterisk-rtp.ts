@@ -4,7 +4,8 @@
  * What does it do? ulaw, alaw, 8 kHz slin and G.722 both ways. For wideband without a codec take AudioSocket or chan_websocket:
  *   the channel of RTP has no SDP, so Asterisk 22 knows static payload types only, and drops slin16, slin24, slin48 and Opus that
  *   come in, without a word.
- * Not for: digits, which it does not send this way (ARI tells them); a clock, as a silent far end sends no packets at all.
+ * Not for: digits, which it does not send this way (ARI tells them); a clock, as a silent far end sends no packets at all. Only
+ *   while the link is down silence is taken for the end: of a PBX that is gone there is no other sign.
  */
 import { isIP, isIPv6 } from 'node:net';
 import type { Clock } from '../../core/clock.ts';
@@ -13,6 +14,7 @@ import type { MediaTransport } from '../../transport/media-transport.ts';
 import type { RtpCodec, RtpMedia } from '../../transport/rtp-media.ts';
 import type { RtpPortPair, RtpPortPool } from '../../transport/rtp-port-pool.ts';
 import { RtpTransport } from '../../transport/rtp-transport.ts';
+import type { RtpTransportOptions } from '../../transport/rtp-transport.ts';
 import type { WireCodec } from '../../transport/rtp-wire-format.ts';
 import type { AsteriskMediaPath, MediaWanted, PreparedMedia } from './media-path.ts';
 
@@ -109,7 +111,7 @@ export class AsteriskRtpPath implements AsteriskMediaPath {
     pair: RtpPortPair,
     format: WireFormat,
     variables: Readonly<Record<string, string>>,
-    { onDigit }: MediaWanted,
+    { onDigit, linkUp }: MediaWanted,
   ): MediaTransport {
     const { clock, g722 } = this.#options;
     const remote = remoteOf(variables);
@@ -117,7 +119,7 @@ export class AsteriskRtpPath implements AsteriskMediaPath {
     const codec = format.codec === 'g722' ? (g722?.() ?? null) : null;
     const ports = codec === null ? pair : withCodec(pair, codec);
     try {
-      return new AsteriskRtpTransport({
+      const options: RtpTransportOptions = {
         clock,
         ports,
         media: mediaOf(format, remote),
@@ -127,7 +129,8 @@ export class AsteriskRtpPath implements AsteriskMediaPath {
         onDigit,
         firstSequenceNumber: sequenceNumberAt(clock.wallTimeMs()),
         ...(codec === null ? {} : { g722: codec }),
-      });
+      };
+      return new AsteriskRtpTransport(options, linkUp);
     } catch (error) {
       codec?.release();
       throw error;
@@ -135,12 +138,21 @@ export class AsteriskRtpPath implements AsteriskMediaPath {
   }
 }
 
-/** Its far end sends nothing while it has nothing to say, and plays a channel's first packet as it does all others. */
+/**
+ * Its far end sends nothing while it has nothing to say, and plays a channel's first packet as it does all others. That it is
+ * there all the same is ARI's to say: while the link is down only its packets do.
+ */
 class AsteriskRtpTransport extends RtpTransport {
   override readonly leadInFrames = 0;
+  readonly #linkUp: () => boolean;
+
+  constructor(options: RtpTransportOptions, linkUp: () => boolean) {
+    super(options);
+    this.#linkUp = linkUp;
+  }
 
   override get expectsFrames(): boolean {
-    return false;
+    return !this.#linkUp() && super.expectsFrames;
   }
 }
 

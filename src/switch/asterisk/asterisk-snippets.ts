@@ -4,7 +4,7 @@
  */
 import { isIP } from 'node:net';
 import { TalkspurtError } from '../../core/errors.ts';
-import { isProfileName } from './stasis-arguments.ts';
+import { isProfileName } from '../profile-name.ts';
 import type { StasisResult } from './stasis-result.ts';
 
 /** Media paths that the files are made for; `all`: each of them. */

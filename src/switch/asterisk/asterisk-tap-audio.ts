@@ -4,7 +4,7 @@ import type { MediaTransport } from '../../transport/media-transport.ts';
 import type { AttachRequest } from '../switch-adapter.ts';
 import { hearApart } from '../tap-pair.ts';
 import type { Whisper } from '../whisper.ts';
-import type { AsteriskLegShared } from './asterisk-leg.ts';
+import type { AsteriskLegShared } from './asterisk-leg-parts.ts';
 import { SnoopChannel } from './snoop-channel.ts';
 import type { SnoopDirection } from './snoop-channel.ts';
 import { SnoopMedia } from './snoop-media.ts';

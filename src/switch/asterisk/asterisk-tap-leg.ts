@@ -9,7 +9,7 @@ import type { MediaTransport } from '../../transport/media-transport.ts';
 import type { AttachRequest, CallLeg, LegListener } from '../switch-adapter.ts';
 import type { Whisper } from '../whisper.ts';
 import type { AriEvent } from './ari-link.ts';
-import type { AsteriskLegShared } from './asterisk-leg.ts';
+import type { AsteriskLegShared } from './asterisk-leg-parts.ts';
 import { ChannelRequests } from './asterisk-requests.ts';
 import { TapAudio } from './asterisk-tap-audio.ts';
 import { TapSubscription } from './asterisk-tap-subscription.ts';
@@ -185,6 +185,14 @@ export class AsteriskTapLeg implements CallLeg {
       await this.#subscription.renew();
       if ((await this.#audio?.isWhole()) === false) this.#suspect('a snoop channel ended while the link was down');
     }
+  }
+
+  /** Another process has our application, and clears away what stands beside the call. */
+  onReplaced(reason: string): void {
+    if (this.#gone || this.#ending !== null) return;
+    this.#mediaEnded = true;
+    this.#suspicion?.cancel();
+    this.#listener?.onMediaEnded(reason, 'link-lost');
   }
 
   /** Asterisk was started anew: it has none of its channels any more. */

@@ -10,7 +10,7 @@ import { TalkspurtError, asTalkspurtError } from '../../core/errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { MediaTransport } from '../../transport/media-transport.ts';
 import type { DigitHandler } from '../../transport/telephone-event.ts';
-import { ChannelWaits } from '../freeswitch/channel-waits.ts';
+import { ChannelWaits } from '../channel-waits.ts';
 import type { AriEvent, AriLink } from './ari-link.ts';
 import { isLeaving, remove, statusOf } from './asterisk-requests.ts';
 import type { MediaPathKind } from './asterisk-capabilities.ts';
@@ -32,6 +32,8 @@ export interface CallBridgeParts {
   readonly onDigit: DigitHandler;
   /** The media channel, the bridge, or the caller's place in it is gone, and not by our doing. May be called more than once. */
   onLost(reason: string): void;
+  /** What was lost for that reason is where it was: Asterisk takes out whom it puts in anew. Absent: nobody is. */
+  onBack?(reason: string): void;
   /** Something may be left in Asterisk that could not be deleted. */
   onLeftover(): void;
 }
@@ -39,6 +41,8 @@ export interface CallBridgeParts {
 /** What Asterisk says, and no more, when a channel could not be made. */
 const INTERNAL_ERROR = 500;
 
+const CALLER_LEFT = 'the caller was taken out of the bridge';
+const MEDIA_LEFT = 'our media channel was taken out of the bridge';
 /** Digits told as events keep Asterisk from passing media by itself: we see all of them, and the audio stays ours. */
 const BRIDGE_TYPE = 'mixing,dtmf_events,proxy_media';
 
@@ -98,9 +102,16 @@ export class CallBridge {
   }
 
   async #build(signal: AbortSignal): Promise<MediaTransport> {
-    const { path, format, callFormat, onDigit } = this.#parts;
+    const { path, link, format, callFormat, onDigit } = this.#parts;
     signal.throwIfAborted();
-    const prepared = await path.prepare({ channelId: this.#mediaId, format, callFormat, onDigit, signal });
+    const prepared = await path.prepare({
+      channelId: this.#mediaId,
+      format,
+      callFormat,
+      onDigit,
+      linkUp: () => link.up,
+      signal,
+    });
     this.#prepared = prepared;
     signal.throwIfAborted();
     const [variables] = await bothOf(this.#makeMedia(prepared), this.#makeBridge());
@@ -174,10 +185,12 @@ export class CallBridge {
 
   #onBridgeEvent(event: AriEvent): void {
     if (event.type === 'BridgeDestroyed') this.#lost('the bridge was destroyed');
-    const left = event.type === 'ChannelLeftBridge' && bridgeOf(event) === this.#bridgeId;
-    if (!left) return;
-    if (subjectOf(event) === this.#parts.callerId) this.#lost('the caller was taken out of the bridge');
-    else if (subjectOf(event) === this.#mediaId) this.#lost('our media channel was taken out of the bridge');
+    if (bridgeOf(event) !== this.#bridgeId) return;
+    const who = subjectOf(event);
+    const reason = who === this.#parts.callerId ? CALLER_LEFT : who === this.#mediaId ? MEDIA_LEFT : null;
+    if (reason === null) return;
+    if (event.type === 'ChannelLeftBridge') this.#lost(reason);
+    else if (event.type === 'ChannelEnteredBridge') this.#parts.onBack?.(reason);
   }
 
   #lost(reason: string): void {

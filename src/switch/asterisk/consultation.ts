@@ -7,7 +7,7 @@
 import type { Clock } from '../../core/clock.ts';
 import { TalkspurtError, asTalkspurtError } from '../../core/errors.ts';
 import { LIMITS } from '../../limits.ts';
-import { ChannelWaits } from '../freeswitch/channel-waits.ts';
+import { ChannelWaits } from '../channel-waits.ts';
 import type { AriEvent, AriLink } from './ari-link.ts';
 import { remove, statusOf } from './asterisk-requests.ts';
 import type { ChannelRequests } from './asterisk-requests.ts';
@@ -16,7 +16,6 @@ import { causeOf, dialCauseOf, fieldsOf, textsOf } from './stasis-channel.ts';
 import type { StasisChannel } from './stasis-channel.ts';
 import { endpointOf, noExtension } from './stasis-destination.ts';
 import type { StasisIds } from './stasis-ids.ts';
-import { resultVariables } from './stasis-result.ts';
 import type { StasisRoutes } from './stasis-routes.ts';
 
 /** Whom to ask. */
@@ -33,8 +32,12 @@ interface Consultation {
 export interface ConsultingCaller {
   readonly channel: StasisChannel;
   readonly requests: ChannelRequests;
-  /** From now on the channel is not the leg's to speak to, or is again. */
-  away(away: boolean): void;
+  /** From now on the channel is not the leg's to speak to. */
+  away(): void;
+  /** …and is again. */
+  stayed(): void;
+  /** Variables of a call that was transferred. */
+  words(): Readonly<Record<string, string>>;
   /** The channel back to the leg's media. Never rejects. */
   comeBack(): Promise<void> | undefined;
 }
@@ -79,16 +82,16 @@ export class Consultations {
     if (place !== null && (await requests.lacks(place))) throw noExtension(this.#parts.switchName);
     const wanted = { callerNumber: channel.from, endpoint, codec: await requests.codec() };
     const party = await this.#dial(wanted, signal);
-    caller.away(true);
+    caller.away();
     try {
       await this.#join(channel.id, party);
     } catch (error) {
-      caller.away(false);
+      caller.stayed();
       await caller.comeBack();
       throw error;
     }
     // For whoever counts calls at their end; the two talk without.
-    await Promise.allSettled([requests.setVariables(resultVariables('transferred', 'transferred'))]);
+    await Promise.allSettled([requests.setVariables(caller.words())]);
   }
 
   /**

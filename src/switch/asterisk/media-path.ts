@@ -13,6 +13,8 @@ export interface MediaWanted {
   readonly callFormat: string;
   /** A digit that came by the media path itself. Must not throw. */
   readonly onDigit: DigitHandler;
+  /** Whether Asterisk can be heard of by ARI now. While it cannot, a media path that falls silent may be all that tells of its end. */
+  readonly linkUp: () => boolean;
   readonly signal: AbortSignal;
   /** What the connected Asterisk can do; absent: everything. */
   readonly capabilities?: AsteriskCapabilities;

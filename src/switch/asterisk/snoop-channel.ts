@@ -7,9 +7,9 @@
 import { TalkspurtError, asTalkspurtError, hasCode } from '../../core/errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { MediaTransport } from '../../transport/media-transport.ts';
-import { ChannelWaits } from '../freeswitch/channel-waits.ts';
+import { ChannelWaits } from '../channel-waits.ts';
 import type { AriEvent } from './ari-link.ts';
-import type { AsteriskLegShared } from './asterisk-leg.ts';
+import type { AsteriskLegShared } from './asterisk-leg-parts.ts';
 import { ChannelRequests, isLeaving, remove } from './asterisk-requests.ts';
 import { CallBridge } from './call-bridge.ts';
 

@@ -34,9 +34,9 @@ export class SnoopMedia implements MediaTransport {
     };
   }
 
-  /** A call in which nobody sends anything, and one on hold, are still there: Asterisk tells when they end. */
+  /** A call in which nobody sends anything, and one on hold, are still there: Asterisk tells when they end, while it can. */
   get expectsFrames(): boolean {
-    return false;
+    return this.#ear.expectsFrames ?? false;
   }
 
   get rtpStats(): PathQuality {

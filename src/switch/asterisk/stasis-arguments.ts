@@ -1,18 +1,14 @@
 /** What a dialplan says to `Stasis(talkspurt,profile=NAME,key=value,…)`. */
 import { LIMITS } from '../../limits.ts';
+import { isProfileName } from '../profile-name.ts';
 
 /** What a call is to be given, or why it is given nothing. */
 export type StasisArguments =
   | { readonly profile: string; readonly variables: ReadonlyMap<string, string> }
-  | { readonly profile: null; readonly refusal: string };
+  /** `reason`: as a dialplan is told; `refusal`: as an operator is. */
+  | { readonly profile: null; readonly reason: 'no-profile' | 'bad-arguments'; readonly refusal: string };
 
-const PROFILE = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
 const KEY = /^[A-Za-z_][A-Za-z0-9_]{0,63}$/;
-
-/** Whether this can be the name of a profile. */
-export function isProfileName(text: string): boolean {
-  return PROFILE.test(text);
-}
 
 /**
  * Reads them: `key=value`, of which `profile` names the profile, or a bare name at the first place. Without either it is
@@ -36,8 +32,17 @@ export function readStasisArguments(args: unknown, defaultProfile: string | null
   const named = variables.get('profile') ?? '';
   variables.delete('profile');
   const profile = named === '' ? defaultProfile : named;
-  if (profile === null) return refused('no profile is named: Stasis(APP,profile=NAME)');
+  if (profile === null) return refused('no profile is named: Stasis(APP,profile=NAME)', 'no-profile');
   return isProfileName(profile) ? { profile, variables } : refused('what is named is no profile');
+}
+
+/**
+ * The same from what a channel shows of its application, `talkspurt,profile=agent,ORDER=7`: for a process that did not see the call
+ * come in. Null where it is not `app` that runs, or where quotes or escapes leave it open what the arguments were.
+ */
+export function readApplicationData(data: string, app: string, defaultProfile: string | null): StasisArguments | null {
+  const [name, ...args] = data.split(',');
+  return name?.trim() === app && !/["\\]/.test(data) ? readStasisArguments(args, defaultProfile) : null;
 }
 
 function keyAndValue(text: string, index: number): [string | null, string] {
@@ -46,6 +51,6 @@ function keyAndValue(text: string, index: number): [string | null, string] {
   return index === 0 ? ['profile', text] : [null, ''];
 }
 
-function refused(refusal: string): StasisArguments {
-  return { profile: null, refusal };
+function refused(refusal: string, reason: 'no-profile' | 'bad-arguments' = 'bad-arguments'): StasisArguments {
+  return { profile: null, reason, refusal };
 }

@@ -13,6 +13,8 @@ export interface StasisChannel {
   readonly context: string;
   /** The application of the dialplan that runs it: `Stasis` where an ARI application has it. */
   readonly application: string;
+  /** …and what it was given there, as one text; empty where Asterisk does not say. */
+  readonly applicationData: string;
 }
 
 /** Highest Q.850 cause. */
@@ -23,7 +25,7 @@ const NORMAL_CLEARING = 16;
 export function readChannel(value: unknown): StasisChannel | null {
   const { id, name, state, caller, connected, dialplan } = fieldsOf(value);
   if (typeof id !== 'string' || id === '') return null;
-  const { context, exten, app_name: application } = fieldsOf(dialplan);
+  const { context, exten, app_name: application, app_data: applicationData } = fieldsOf(dialplan);
   const called = textOf(exten);
   return {
     id,
@@ -34,6 +36,7 @@ export function readChannel(value: unknown): StasisChannel | null {
     to: called === '' || called === 's' ? textOf(fieldsOf(connected)['number']) : called,
     context: textOf(context),
     application: textOf(application),
+    applicationData: textOf(applicationData),
   };
 }
 

@@ -1,7 +1,7 @@
 /** What a dialplan finds on a channel that it is given back: TALKSPURT_RESULT, _REASON, _TURNS and _BARGE_INS. */
 import type { EndReason } from '../../core/events.ts';
 import type { CallOutcome, RememberedOrders } from '../switch-adapter.ts';
-import { isProfileName } from './stasis-arguments.ts';
+import { isProfileName } from '../profile-name.ts';
 
 /** Channel variable with the voice that a call has, for a process that comes after this one: `agent` or `agent,masked`. */
 export const VOICE_VARIABLE = 'TALKSPURT_VOICE';

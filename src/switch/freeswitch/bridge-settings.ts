@@ -8,7 +8,7 @@
 import { TalkspurtError, hasCode } from '../../core/errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { RememberedOrders } from '../switch-adapter.ts';
-import type { ChannelWaits } from './channel-waits.ts';
+import type { ChannelWaits } from '../channel-waits.ts';
 import type { EslEvent } from './esl-link.ts';
 import { BRIDGE_SETTINGS, MARKS, isPlain, ownSettings, rememberedOwn, voiceMarks } from './left-behind-marks.ts';
 

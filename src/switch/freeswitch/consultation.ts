@@ -7,7 +7,7 @@ import type { Clock } from '../../core/clock.ts';
 import { asTalkspurtError } from '../../core/errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { ChannelApi } from './channel-api.ts';
-import type { ChannelWaits } from './channel-waits.ts';
+import type { ChannelWaits } from '../channel-waits.ts';
 import { checkedDestination } from './channel-words.ts';
 import type { EslEvent, EslLink } from './esl-link.ts';
 import { killParked, originateParked } from './parked-originate.ts';

@@ -8,7 +8,7 @@ import { ChannelApi } from './channel-api.ts';
 import { ChannelEnding } from './channel-ending.ts';
 import { channelHappening } from './channel-event.ts';
 import type { ChannelHappening } from './channel-event.ts';
-import { ChannelWaits } from './channel-waits.ts';
+import { ChannelWaits } from '../channel-waits.ts';
 import { checkedDestination, checkedDigits } from './channel-words.ts';
 import { Consultation } from './consultation.ts';
 import type { EslEvent } from './esl-link.ts';

@@ -1,7 +1,7 @@
 /** An originate request as FreeSWITCH's words: nothing of it can be taken for another variable, endpoint or command. */
 import { TalkspurtError } from '../../core/errors.ts';
 import { LIMITS } from '../../limits.ts';
-import { isProfileName } from '../asterisk/stasis-arguments.ts';
+import { isProfileName } from '../profile-name.ts';
 import type { OriginateRequest } from '../switch-adapter.ts';
 
 const TIMEOUT_S = 30;

@@ -11,7 +11,7 @@ import type { AttachRequest, CallLeg, LegListener, RememberedOrders } from '../s
 import { ChannelApi } from './channel-api.ts';
 import { PARK_MARK, channelHappening } from './channel-event.ts';
 import { ChannelEnding } from './channel-ending.ts';
-import { ChannelWaits } from './channel-waits.ts';
+import { ChannelWaits } from '../channel-waits.ts';
 import { checkedDestination, checkedDigits } from './channel-words.ts';
 import { Consultation } from './consultation.ts';
 import type { EslEvent, EslLink } from './esl-link.ts';

@@ -10,7 +10,7 @@ import type { SipCall, SipEnd } from '../../sip/sip-call.ts';
 import type { SipMedia } from '../sip/sip-media.ts';
 import type { SipRendezvous } from '../sip/sip-rendezvous.ts';
 import type { BridgeSettings } from './bridge-settings.ts';
-import type { ChannelWaits } from './channel-waits.ts';
+import type { ChannelWaits } from '../channel-waits.ts';
 
 /** Our SIP, as a switch reaches it. */
 export interface SipMediaHub {

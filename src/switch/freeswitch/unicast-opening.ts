@@ -7,7 +7,7 @@ import { isPtimeMs, isSampleRateHz } from '../../core/media.ts';
 import { LIMITS } from '../../limits.ts';
 import { UnicastTransport } from '../../transport/unicast-transport.ts';
 import { PARK_MARK } from './channel-event.ts';
-import type { ChannelWaits } from './channel-waits.ts';
+import type { ChannelWaits } from '../channel-waits.ts';
 import type { EslLink } from './esl-link.ts';
 import type { UnicastGuard } from './unicast-guard.ts';
 

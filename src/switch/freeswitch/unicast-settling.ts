@@ -1,6 +1,6 @@
 /** Waiting for a unicast that was written to be carried out. */
 import { TalkspurtError } from '../../core/errors.ts';
-import type { ChannelWaits } from './channel-waits.ts';
+import type { ChannelWaits } from '../channel-waits.ts';
 import type { UnicastGuard } from './unicast-guard.ts';
 
 /** Resolves when none is on its way in the switch any more, or the channel is gone, or time is up. Never rejects. */

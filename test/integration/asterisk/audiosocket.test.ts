@@ -191,6 +191,7 @@ async function bridged(
     format,
     callFormat: '',
     signal: never,
+    linkUp: () => true,
     onDigit: (digit) => digits.push(digit),
   });
   const query = new URLSearchParams({ app: 'test', channelId: media, ...prepared.externalMedia });
@@ -301,7 +302,8 @@ test('externalMedia: its channel is deleted and we are told; ours goes and only 
 test('externalMedia to a place where nobody listens, and a UUID that nobody expects', async () => {
   if (asterisk === null) return;
   const path = new AsteriskAudioSocketPath({ clock, server, connectMs: 300 });
-  const wanted = { channelId: 'x', format: 'auto', callFormat: 'ulaw', signal: never, onDigit: () => undefined };
+  const own = { linkUp: () => true, onDigit: () => undefined };
+  const wanted = { channelId: 'x', format: 'auto', callFormat: 'ulaw', signal: never, ...own };
   const prepared = await path.prepare(wanted);
   assert.is(prepared.externalMedia['format'], 'slin');
   try {

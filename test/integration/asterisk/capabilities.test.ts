@@ -187,7 +187,7 @@ test('a path that is not there refuses calls with what to load; loaded, the next
         assert.match(ours.runtime.gateway.notReady().join(), name);
         const id = await callIn(asterisk!, 'silent');
         const left = await dialplanWentOn(asterisk!, id);
-        assert.equal([left['result'], left['reason']], ['refused', 'no media path']);
+        assert.equal([left['result'], left['reason']], ['refused', 'media-unavailable']);
         const refusal = ours.events.find((event) => event.type === 'call.refused');
         assert.ok(refusal?.type === 'call.refused' && refusal.error.message.includes(name));
         assert.is(ours.backend.talks.size, 0);

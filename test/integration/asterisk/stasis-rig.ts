@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import * as assert from 'uvu/assert';
 import type { Backend, BackendCall, BackendSink, BackendStream } from '../../../src/backend/backend.ts';
 import { SystemClock } from '../../../src/core/clock.ts';
+import type { TalkspurtError } from '../../../src/core/errors.ts';
 import type { AudioFormat } from '../../../src/core/media.ts';
 import { WasmDspPool } from '../../../src/dsp/dsp-pool.ts';
 import { G722Pool } from '../../../src/dsp/g722.ts';
@@ -87,6 +88,17 @@ export class ToneTalk implements BackendStream {
 
   close(): Promise<void> {
     return Promise.resolve();
+  }
+
+  /** It has heard the caller out, and what it says next is the answer. */
+  hearOut(): void {
+    this.#sink.onSpeech('started');
+    this.#sink.onSpeech('stopped');
+  }
+
+  /** It has ended the conversation; null: in good order. */
+  end(error: TalkspurtError | null): void {
+    this.#sink.onClosed(error);
   }
 }
 

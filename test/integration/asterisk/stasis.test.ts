@@ -68,12 +68,12 @@ test('who calls whom, its variables, digits both ways, and the cause of its end'
 test('arguments that are none, and a profile that is not there, are given back at once', async () => {
   await withHost(asterisk, {}, async (pbx, { events, gateway }) => {
     const left = await dialplanWentOn(pbx, await callIn(pbx, 'silent', { to: 'stasis-talkspurt-no,such' }));
-    assert.is(left['result'], 'refused');
+    assert.equal([left['result'], left['reason']], ['refused', 'bad-arguments']);
     const none = await dialplanWentOn(pbx, await callIn(pbx, 'silent', { to: 'stasis-talkspurt' }));
     assert.equal([none['status'], none['result']], ['SUCCESS', 'refused']);
-    assert.match(none['reason'] ?? '', /^no profile is named/);
+    assert.is(none['reason'], 'no-profile');
     const unknown = await dialplanWentOn(pbx, await callIn(pbx, 'silent', { to: 'stasis-talkspurt-nobody' }));
-    assert.is(unknown['result'], 'refused');
+    assert.equal([unknown['result'], unknown['reason']], ['refused', 'unknown-profile']);
     const codes = events.of('call.refused').map(({ error }) => error.code);
     assert.equal(codes.slice(1), ['ERR_TALKSPURT_COMMAND_SYNTAX', 'ERR_TALKSPURT_UNKNOWN_PROFILE']);
     assert.is(gateway.callCount, 0);
@@ -119,14 +119,20 @@ test('taken away under us: the media, the bridge, the caller', async () => {
       assert.equal([left['result'], left['reason']], ['failed', 'media-failed'], kind);
       await until(() => host.gateway.session(id) === undefined, 'our part is over');
     }
-    const id = await callIn(pbx, 'silent');
-    await talking(host, id);
-    await pbx.ari('POST', `channels/${id}/move?app=test`);
-    await until(() => host.gateway.session(id) === undefined, 'our part is over');
-    assert.is(host.events.of('call.ended').at(-1)?.reason, 'media-failed');
-    const { dialplan } = (await pbx.ari('GET', `channels/${id}`)) as { dialplan: { app_name: string } };
-    assert.is(dialplan.app_name, 'Stasis', 'it stays with whoever took it');
-    await pbx.ari('DELETE', `channels/${id}`);
+    for (const [order, application] of [
+      ['move?app=test', 'Stasis'],
+      ['continue?context=test&extension=echo&priority=1', 'Echo'],
+    ] as const) {
+      const id = await callIn(pbx, 'silent');
+      await talking(host, id);
+      await pbx.ari('POST', `channels/${id}/${order}`);
+      await until(() => host.gateway.session(id) === undefined, 'our part is over');
+      const end = host.events.of('call.ended').at(-1);
+      assert.equal([end?.reason, end?.error], ['transferred', undefined], order);
+      const { dialplan } = (await pbx.ari('GET', `channels/${id}`)) as { dialplan: { app_name: string } };
+      assert.is(dialplan.app_name, application, 'it stays with whoever took it');
+      await pbx.ari('DELETE', `channels/${id}`);
+    }
   });
 });
 

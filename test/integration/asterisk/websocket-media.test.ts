@@ -91,6 +91,7 @@ class Call {
       channelId: this.id,
       format,
       callFormat,
+      linkUp: () => true,
       onDigit: (digit) => this.digits.push(digit),
       signal: this.abort.signal,
     });

@@ -164,7 +164,17 @@ test('a connection that is half open is lost, and somebody who takes the applica
     peer.event('ApplicationReplaced', { application: 'ours' });
     await until(() => downs.length === 2, 'down');
     assert.match(downs[1]!.error.message, 'another client');
+    assert.is(downs[1]!.error.code, 'ERR_TALKSPURT_LINK_REPLACED');
     assert.ok(downs[1]!.retryInMs >= LIMITS.linkRefusedRetryMs);
+    // Their connection lives and the application is there; but it is somebody else's until they connect anew.
+    clock.advance(downs[1]!.retryInMs + 1);
+    await until(() => downs.length === 3, 'looked');
+    assert.equal([downs[2]!.error.code, ups.length], ['ERR_TALKSPURT_LINK_REPLACED', 2]);
+    owner.stop();
+    await until(() => peer.clients === 0, 'stopped');
+    await owner.start('ours');
+    clock.advance(downs[2]!.retryInMs + 1);
+    await until(() => ups.length === 3, 'up again');
   }));
 
 test('a listener of ours that throws does no harm to the owner', () =>

@@ -603,7 +603,8 @@ function eventsAndEnds(test: Suite, make: MakeLink): void {
         username: 'test',
         password: 'test',
         app: 'talkspurt',
-        clock,
+        // Its own: here an hour passes without a sign of life.
+        clock: new HandClock(),
       });
       const rivalDowns: TalkspurtError[] = [];
       await rival.start({
@@ -613,12 +614,21 @@ function eventsAndEnds(test: Suite, make: MakeLink): void {
       });
       try {
         await until(() => downs.length === 1, 'down');
-        assert.is(downs[0]!.error.code, 'ERR_TALKSPURT_LINK_DOWN');
+        assert.is(downs[0]!.error.code, 'ERR_TALKSPURT_LINK_REPLACED');
         assert.match(downs[0]!.error.message, /another client has taken over the Stasis application 'talkspurt'/);
         assert.ok(downs[0]!.retryInMs >= LIMITS.linkRefusedRetryMs);
         assert.not.ok(link.up);
         assert.equal(events, []);
         assert.ok(rival.up);
+        // While the other one has it, it is asked for again and again, and never taken.
+        for (let look = 1; look <= 3; look += 1) {
+          clock.advance(downs.at(-1)!.retryInMs + 1);
+          await until(() => downs.length === look + 1, 'looked');
+          assert.is(downs.at(-1)!.error.code, 'ERR_TALKSPURT_LINK_REPLACED');
+          assert.ok(downs.at(-1)!.retryInMs >= LIMITS.linkRefusedRetryMs);
+        }
+        assert.ok(rival.up);
+        assert.equal([peer.connections, rivalDowns], [2, []]);
       } finally {
         await rival.close();
       }

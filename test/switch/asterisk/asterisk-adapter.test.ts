@@ -38,7 +38,18 @@ test('a call: taken, heard, given back with what it came to', async () => {
       ['ACCOUNT', '17'],
     ],
   );
-  assert.is(world.said().filter((line) => line.includes('/variable')).length, 3);
+  assert.equal(
+    world
+      .said()
+      .filter((line) => line.includes('/variable'))
+      .sort(),
+    [
+      'GET channels/c1/variable?variable=ACCOUNT',
+      'GET channels/c1/variable?variable=CHANNEL%28language%29',
+      'GET channels/c1/variable?variable=NONE',
+      'POST channels/c1/variable?variable=TALKSPURT_VOICE&value=agent',
+    ],
+  );
 
   await leg.answer(never);
   await leg.answer(never);
@@ -79,9 +90,11 @@ test('arguments that are none: back to the dialplan, with why', async () => {
   await settle();
   const { variables, inApp } = world.ari.channels.get('c1')!;
   assert.equal([inApp, variables.get('TALKSPURT_RESULT')], [false, 'refused']);
-  assert.match(variables.get('TALKSPURT_REASON')!, /argument 2 is not key=value/);
+  assert.is(variables.get('TALKSPURT_REASON'), 'bad-arguments');
   assert.equal([world.calls.length, world.adapter.legCount], [0, 0]);
-  assert.is(world.events.of('call.refused')[0]?.error.code, 'ERR_TALKSPURT_COMMAND_SYNTAX');
+  const told = world.events.of('call.refused')[0]?.error;
+  assert.is(told?.code, 'ERR_TALKSPURT_COMMAND_SYNTAX');
+  assert.match(told?.message ?? '', /argument 2 is not key=value/);
   // One that nobody took after all.
   const leg = await world.call('c2');
   await leg.release();
@@ -282,15 +295,7 @@ test('taken from us: by another application, out of the bridge, and its media', 
   const world = await new StasisWorld().start();
   const { ari, clock } = world;
   const happenings: [string, () => void, RegExp][] = [
-    [
-      'moved',
-      () => {
-        const channel = ari.channels.get('moved')!;
-        channel.inApp = false;
-        ari.event({ type: 'StasisEnd', channel: ari.json(channel) });
-      },
-      /left our application/,
-    ],
+    ['moved', () => ari.leadAway('moved'), /left our application/],
     [
       'bridged',
       () => {
@@ -328,6 +333,7 @@ test('taken from us: by another application, out of the bridge, and its media', 
     await settle();
     assert.is(told.length, 1, id);
     assert.match(told[0]!, reason);
+    assert.is(told[0]!.startsWith('transferred: '), id === 'moved');
     leg.conclude!({ reason: 'media-failed', turns: 0, bargeIns: 0 });
     await leg.release();
     assert.is(ari.channels.get(id)!.variables.get('TALKSPURT_RESULT'), id === 'moved' ? undefined : 'failed');
@@ -432,7 +438,7 @@ test('after a lost link: who has gone is told, who is there goes on, what was ow
   assert.is(world.adapter.legCount, 4, 'it is not forgotten');
   ari.comeUp();
   await settle();
-  assert.equal(told, [[], ['hangup 31'], ['media ended: the channel left our application']]);
+  assert.equal(told, [[], ['hangup 31'], ['transferred: the channel left our application']]);
   const { inApp, variables } = ari.channels.get('c4')!;
   assert.equal([inApp, variables.get('TALKSPURT_TURNS')], [false, '2']);
   assert.equal(
@@ -478,7 +484,11 @@ test('a new process: what an earlier one has left is swept away, its callers are
   ari.add(half);
   ari.add('voiced', { inApp: true, bridge, variables: new Map([['TALKSPURT_VOICE', 'agent,masked']]) });
   ari.add('plain', { inApp: true, variables: new Map([['TALKSPURT_VOICE', 'agent']]) });
-  ari.add('voiceless', { inApp: true });
+  ari.add('unmarked', { inApp: true, data: 'talkspurt,agent,ORDER=7' });
+  ari.add('voiceless', { inApp: true, data: 'talkspurt' });
+  ari.add('let-go', { inApp: true, variables: new Map([['TALKSPURT_VOICE', '']]) });
+  ari.add('quoted', { inApp: true, data: 'talkspurt,profile=agent,"a,b"' });
+  ari.add('moved', { inApp: true, data: 'other,profile=agent' });
   ari.add('forged', { inApp: true, variables: new Map([['TALKSPURT_VOICE', '../x']]) });
   ari.add('bystander', { variables: new Map([['TALKSPURT_VOICE', 'agent']]) });
   await world.start();
@@ -487,22 +497,28 @@ test('a new process: what an earlier one has left is swept away, its callers are
     [
       ['voiced', 'agent', { masked: true }],
       ['plain', 'agent', { masked: false }],
+      ['unmarked', 'agent', { masked: false }],
     ],
   );
-  for (const id of ['voiceless', 'forged']) {
+  assert.equal([...world.calls[2]!.leg.variables], [['ORDER', '7']]);
+  assert.equal(
+    ['voiced', 'unmarked'].map((id) => ari.channels.get(id)!.variables.get('TALKSPURT_VOICE')),
+    ['agent,masked', 'agent'],
+  );
+  for (const id of ['voiceless', 'let-go', 'quoted', 'moved', 'forged']) {
     const { inApp, variables } = ari.channels.get(id)!;
     assert.equal([inApp, variables.get('TALKSPURT_RESULT')], [false, 'orphaned'], id);
   }
   assert.equal([...ari.bridges], ['somebody-elses']);
   assert.equal(world.ours, [ringing, half], 'what still rings, and the other half of a call, stay');
-  assert.is(world.adapter.legCount, 2);
+  assert.is(world.adapter.legCount, 3);
 
   // The next time it is no earlier process that they are of.
   ari.goDown();
   ari.add('later', { inApp: true, variables: new Map([['TALKSPURT_VOICE', 'agent']]) });
   ari.comeUp();
   await settle();
-  assert.is(world.calls.length, 2);
+  assert.is(world.calls.length, 3);
   assert.is(ari.channels.get('later')!.variables.get('TALKSPURT_RESULT'), 'orphaned');
 });
 

@@ -27,6 +27,7 @@ async function here(options: Partial<AsteriskAudioSocketOptions>, run: (here: He
       channelId: 'media-1',
       format: 'auto',
       callFormat: 'opus',
+      linkUp: () => true,
       onDigit: (digit) => digits.push(digit),
       signal: abort.signal,
       ...changes,
@@ -149,6 +150,7 @@ test('a server that does not listen', async () => {
     channelId: 'x',
     format: 'auto',
     callFormat: '',
+    linkUp: () => true,
     onDigit: () => undefined,
     signal: new AbortController().signal,
   };

@@ -15,11 +15,13 @@ const clock = new SystemClock();
 const from = 31_000 + (process.pid % 200) * 20;
 const ports = new RtpPortPool({ clock, bindHost: '127.0.0.1', from, to: from + 19, coolDownMs: 0 });
 
+const link = { up: true };
 const wanted = (format: string, callFormat = '', signal = new AbortController().signal): MediaWanted => ({
   channelId: 'm1',
   format,
   callFormat,
   signal,
+  linkUp: () => link.up,
   onDigit: () => undefined,
 });
 
@@ -149,6 +151,9 @@ for (const [format, payloadType, wireBytes] of [
     transport.start({ onFrame: (payload) => void frames.push(payload.length), onLost: () => undefined });
     assert.is(transport.kind, 'rtp');
     assert.is(transport.expectsFrames, false, 'a silent far end sends nothing');
+    link.up = false;
+    assert.is(transport.expectsFrames, true, 'and while ARI is silent too, that is a sign');
+    link.up = true;
     assert.is(transport.leadInFrames, 0, 'it plays what comes first');
 
     transport.send(new Uint8Array(frameBytes(transport.format)), true);

@@ -17,7 +17,15 @@ const VARIABLES = { MEDIA_WEBSOCKET_CONNECTION_ID: ID };
 
 function wanted(more: Partial<MediaWanted> = {}): MediaWanted {
   const { signal } = new AbortController();
-  return { channelId: 'w1', format: 'slin16', callFormat: '', onDigit: () => undefined, signal, ...more };
+  return {
+    channelId: 'w1',
+    format: 'slin16',
+    callFormat: '',
+    linkUp: () => true,
+    onDigit: () => undefined,
+    signal,
+    ...more,
+  };
 }
 
 function startOf(channelId = 'w1', format = 'slin16', frameBytes = 640): string {

@@ -14,6 +14,8 @@ export interface FakeChannel {
   bridge: string | null;
   readonly variables: Map<string, string>;
   subscribed: boolean;
+  /** What its application was given, as one text. */
+  data: string;
 }
 
 const INFO: AriInfo = { version: '22.10.1', startupTime: '2026-11-21T11:25:55.918+0000' };
@@ -104,6 +106,7 @@ export class FakeAri implements AriLink {
       bridge: null,
       variables: new Map(),
       subscribed: false,
+      data: `${this.app},profile=agent`,
       ...channel,
     };
     this.channels.set(id, made);
@@ -127,8 +130,8 @@ export class FakeAri implements AriLink {
     }
   }
 
-  json({ id, name, state, inApp }: FakeChannel): Record<string, unknown> {
-    const [application, data] = inApp ? ['Stasis', `${this.app},profile=agent`] : ['Wait', '3600'];
+  json({ id, name, state, inApp, data: given }: FakeChannel): Record<string, unknown> {
+    const [application, data] = inApp ? ['Stasis', given] : ['Wait', '3600'];
     return {
       id,
       name,
@@ -168,6 +171,21 @@ export class FakeAri implements AriLink {
     };
     if (this.mediaArrives) queueMicrotask(() => this.arrive(id));
     return answer;
+  }
+
+  /** Another client registers the application: it has the events from now on, and we have no link. */
+  replace(): void {
+    this.up = false;
+    const error = new TalkspurtError('ERR_TALKSPURT_LINK_REPLACED', 'another client has taken over the application');
+    this.listener?.onDown(error, 60_000);
+  }
+
+  /** Another client, or the dialplan, has the channel go elsewhere. */
+  leadAway(id: string): void {
+    const channel = this.channels.get(id)!;
+    this.#leaveBridge(channel, this.json(channel));
+    channel.inApp = false;
+    this.event({ type: 'StasisEnd', channel: this.json(channel) });
   }
 
   /** A media channel comes into the application. */
@@ -217,6 +235,10 @@ export class FakeAri implements AriLink {
       return { id: wanted };
     }
     if (!this.bridges.has(id)) throw refusal(404, 'Bridge not found');
+    if (method === 'GET') {
+      const members = [...this.channels.values()].filter(({ bridge }) => bridge === id);
+      return { id, channels: members.map((channel) => channel.id) };
+    }
     if (method === 'DELETE') {
       this.bridges.delete(id);
       for (const channel of this.channels.values()) {
@@ -229,6 +251,7 @@ export class FakeAri implements AriLink {
       const channel = this.channels.get(each);
       if (channel === undefined) throw refusal(400, 'Channel not found');
       if (!channel.inApp) throw refusal(409, 'Channel not in Stasis application');
+      this.#leaveBridge(channel, this.json(channel));
       channel.bridge = id;
       this.event({ type: 'ChannelEnteredBridge', bridge: { id }, channel: this.json(channel) });
     }

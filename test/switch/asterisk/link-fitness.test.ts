@@ -84,7 +84,7 @@ test('one that cannot: calls go back to the dialplan with a reason, nothing is b
   const { inApp, variables } = ari.channels.get('c1')!;
   assert.equal(
     [inApp, variables.get('TALKSPURT_RESULT'), variables.get('TALKSPURT_REASON')],
-    [false, 'refused', 'no media path'],
+    [false, 'refused', 'media-unavailable'],
   );
   const [refused] = events.of('call.refused');
   assert.equal([refused?.call, refused?.error.code], ['c1', 'ERR_TALKSPURT_NOT_SUPPORTED']);

@@ -27,6 +27,7 @@ const wanted: MediaWanted = {
   format: 'auto',
   callFormat: 'ulaw',
   onDigit: () => undefined,
+  linkUp: () => true,
   signal: new AbortController().signal,
 };
 

@@ -9,7 +9,11 @@ const FRAME = new Uint8Array(160);
 test('it hears by the ear and speaks by the voice, which comes, changes and goes', async () => {
   const [ear, one, two] = [new FakeTransport(), new FakeTransport(), new FakeTransport()];
   const media = new SnoopMedia(ear);
-  assert.equal([media.kind, media.format, media.expectsFrames], ['fake', ear.format, false]);
+  assert.equal([media.kind, media.format], ['fake', ear.format]);
+  for (const expects of [true, false]) {
+    ear.expectsFrames = expects;
+    assert.is(media.expectsFrames, expects, 'the ear knows');
+  }
   const numbers: number[] = [];
   media.start({ onFrame: (_payload, number) => numbers.push(number), onLost: () => undefined });
   ear.receive(1_000);

@@ -3,7 +3,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { TalkspurtError } from '../../../src/core/errors.ts';
 import { LIMITS } from '../../../src/limits.ts';
-import { readStasisArguments } from '../../../src/switch/asterisk/stasis-arguments.ts';
+import { readApplicationData, readStasisArguments } from '../../../src/switch/asterisk/stasis-arguments.ts';
 import {
   causeOf,
   channelVariablesOf,
@@ -101,6 +101,20 @@ test('destinations', () => {
   }
 });
 
+test('what a channel shows of its arguments is read as they are; where quotes leave it open it is not', () => {
+  const read = (data: string): unknown => {
+    const seen = readApplicationData(data, 'talkspurt', 'standard');
+    return seen === null ? null : [seen.profile, ...(seen.profile === null ? [seen.reason] : seen.variables)];
+  };
+  assert.equal(read('talkspurt,profile=agent,ORDER=7'), ['agent', ['ORDER', '7']]);
+  assert.equal(read('talkspurt, agent'), ['agent']);
+  assert.equal(read('talkspurt'), ['standard']);
+  assert.equal(read('talkspurt,agent,what'), [null, 'bad-arguments']);
+  for (const data of ['', 'other,profile=agent', 'talkspurts,agent', 'talkspurt,A="b,c"', 'talkspurt,A=b\\,c']) {
+    assert.is(read(data), null, data);
+  }
+});
+
 test("Asterisk's channels, as it was recorded and otherwise", () => {
   const recorded: unknown = JSON.parse(
     '{"id":"c1","name":"Local/tone440@test-00000000;1","state":"Up","protocol_id":"","caller":{"name":"","number":"4711"},"connected":{"name":"","number":"4712"},"accountcode":"","dialplan":{"context":"test","exten":"stasis-c2-agent","priority":2,"app_name":"Stasis","app_data":"c2,profile=agent"},"creationtime":"2026-11-21T11:37:39.561+0000","language":"en"}',
@@ -113,6 +127,7 @@ test("Asterisk's channels, as it was recorded and otherwise", () => {
     to: 'stasis-c2-agent',
     context: 'test',
     application: 'Stasis',
+    applicationData: 'c2,profile=agent',
   });
   const dialled = { id: 'c2', connected: { number: '4712' }, dialplan: { exten: 's' } };
   assert.is(readChannel(dialled)?.to, '4712');

@@ -65,7 +65,7 @@ export function listening(leg: CallLeg): string[] {
   const listener: LegListener = {
     onHangup: (cause) => told.push(`hangup ${cause}`),
     onDigit: (digit, durationMs) => told.push(`digit ${digit} ${durationMs}`),
-    onMediaEnded: (reason) => told.push(`media ended: ${reason}`),
+    onMediaEnded: (reason, as) => told.push(`${as ?? 'media ended'}: ${reason}`),
   };
   leg.listen(listener);
   return told;

@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { TalkspurtError } from '../../../src/core/errors.ts';
 import { LIMITS } from '../../../src/limits.ts';
 import { BridgeSettings } from '../../../src/switch/freeswitch/bridge-settings.ts';
-import { ChannelWaits } from '../../../src/switch/freeswitch/channel-waits.ts';
+import { ChannelWaits } from '../../../src/switch/channel-waits.ts';
 import type { EslEvent } from '../../../src/switch/freeswitch/esl-link.ts';
 import { FakeClock, settle } from '../../sim/fake-clock.ts';
 

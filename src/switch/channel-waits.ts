@@ -1,7 +1,7 @@
 /** Waiting for something to become true of a channel: until it does, time is up, the call is over, or nobody wants it. */
-import type { Clock } from '../../core/clock.ts';
-import type { TalkspurtError } from '../../core/errors.ts';
-import { asTalkspurtError } from '../../core/errors.ts';
+import type { Clock } from '../core/clock.ts';
+import type { TalkspurtError } from '../core/errors.ts';
+import { asTalkspurtError } from '../core/errors.ts';
 
 /** What one wait is for. */
 export interface ChannelWait {

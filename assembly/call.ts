@@ -5,8 +5,10 @@ import { GainRamp } from './gain-ramp';
 import { CODEC_L16, CODEC_PCMA, CODEC_PCMU } from './layout';
 import { decodeAlaw, decodeUlaw, encodeAlaw, encodeUlaw } from './g711';
 import { LowPass } from './low-pass';
+import { NoiseModel } from './noise-model';
 import { Resampler } from './resample';
 import { RingBuffer } from './ring-buffer';
+import { TimeScale } from './time-scale';
 import { Tone } from './tone';
 import { VoiceActivity } from './voice-activity';
 
@@ -34,6 +36,8 @@ export class Call {
   renderPassThrough: bool;
   /** The agent's voice goes through the low-pass and the compressor. */
   shaped: bool;
+  /** How much of the caller's line is to be cut out (> 0) or repeated in the next frame, at most, ms. */
+  adjustMs: f32;
   /** For how many samples behind the end of a phrase something is still to come: in all, and of the present one. */
   renderTailSamples: i32;
   renderTailLeft: i32;
@@ -44,7 +48,9 @@ export const captureResampler = changetype<Resampler>(memory.data(offsetof<Resam
 export const narrowResampler = changetype<Resampler>(memory.data(offsetof<Resampler>(), 16));
 export const renderResampler = changetype<Resampler>(memory.data(offsetof<Resampler>(), 16));
 export const concealment = changetype<Concealment>(memory.data(offsetof<Concealment>(), 16));
+export const timeScale = changetype<TimeScale>(memory.data(offsetof<TimeScale>(), 16));
 export const comfortNoise = changetype<ComfortNoise>(memory.data(offsetof<ComfortNoise>(), 16));
+export const noiseModel = changetype<NoiseModel>(memory.data(offsetof<NoiseModel>(), 16));
 export const hopRing = changetype<RingBuffer>(memory.data(offsetof<RingBuffer>(), 16));
 export const voice = changetype<VoiceActivity>(memory.data(offsetof<VoiceActivity>(), 16));
 export const lowPass = changetype<LowPass>(memory.data(offsetof<LowPass>(), 16));

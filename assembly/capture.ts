@@ -1,4 +1,14 @@
-import { call, captureResampler, concealment, decode, encode, hopRing, narrowResampler, voice } from './call';
+import {
+  call,
+  captureResampler,
+  concealment,
+  decode,
+  encode,
+  hopRing,
+  narrowResampler,
+  timeScale,
+  voice,
+} from './call';
 import {
   CAPTURE_PCM,
   CODEC_L16,
@@ -7,6 +17,7 @@ import {
   METER_SPEECH_PROBABILITY,
   METERS,
   NARROW_PCM,
+  SCALE_COUNTS,
   SCRATCH_PCM,
   VOICE_HOP,
   WIRE_IN,
@@ -17,12 +28,14 @@ import { levelDbov } from './level';
  * What does it do? Caller → backend: one wire frame in, the same duration out in what the backend hears.
  * How does it work? Top to bottom:
  *
- *   WIRE_IN ─▶ decode ─▶ conceal ─▶ level ─▶ 8 kHz view ─▶ ring ─▶ 10 ms hops ─▶ voice activity
- *                           └─────▶ resample ─▶ encode ─▶ HEARD
+ *   WIRE_IN ─▶ decode ─▶ conceal ─▶ (line ─▶ time scale) ─▶ level ─▶ 8 kHz view ─▶ ring ─▶ 10 ms hops ─▶ voice activity
+ *                                              └─▶ resample ─▶ encode ─▶ HEARD
  *
  *   Pass-through (leg and backend speak the same): the wire bytes themselves are the result and everything else only
- *   measures. A frame is written back to WIRE_IN only when it was made up, or blended after a loss.
- * How do I use it? Put a frame at WIRE_IN and call `capture(1)`; `capture(0)` when none came.
+ *   measures. A frame is written back to WIRE_IN only when it is not what came: made up, blended after a loss, or cut out of
+ *   the line. The line is empty, and costs nothing, unless time is scaled.
+ * How do I use it? Put a frame at WIRE_IN and call `capture(1)`; `capture(0)` when none came: then what the line holds is
+ *   taken and the rest made up. `feed` puts a packet into the line beforehand; `adjust` says how much of it is too much.
  * Not for: a frame of another size than configured.
  */
 export function capture(received: i32): void {
@@ -31,20 +44,21 @@ export function capture(received: i32): void {
   const pcm = linear ? WIRE_IN : CAPTURE_PCM;
 
   let changed = true;
-  if (received) {
-    if (!linear) decode(call.legCodec, pcm, WIRE_IN, samples);
-    changed = concealment.accept(pcm, samples);
+  if (call.adjustMs == 0.0 && timeScale.held == 0) {
+    changed = receive(received, pcm, samples);
+    timeScale.passed(samples);
   } else {
-    concealment.fill(pcm, samples);
+    changed = throughLine(received, pcm, samples);
   }
+  store<i32>(SCALE_COUNTS, timeScale.held);
 
   store<f32>(METERS + ((<usize>METER_CAPTURE_LEVEL) << 2), levelDbov(pcm, samples));
   const narrow = narrowView(pcm, samples);
   listen(narrow);
 
-  if (call.capturePassThrough) {
-    if (changed && !linear) encode(call.legCodec, WIRE_IN, pcm, samples);
-  } else if (call.inputHz == call.legHz) {
+  if (changed && !linear) encode(call.legCodec, WIRE_IN, pcm, samples);
+  if (call.capturePassThrough) return;
+  if (call.inputHz == call.legHz) {
     encode(call.inputCodec, HEARD, pcm, samples);
   } else if (call.inputHz == 8000) {
     encode(call.inputCodec, HEARD, narrow, call.narrowSamples);
@@ -53,6 +67,48 @@ export function capture(received: i32): void {
   } else {
     encode(call.inputCodec, HEARD, SCRATCH_PCM, captureResampler.push(SCRATCH_PCM, pcm, samples));
   }
+}
+
+/** Puts the packet at WIRE_IN, or one that is made up in its place, into the line. Before a `capture` that needs more than one. */
+export function feed(received: i32): void {
+  if (timeScale.room < call.legSamples) return;
+  const pcm = call.legCodec == CODEC_L16 ? WIRE_IN : CAPTURE_PCM;
+  receive(received, pcm, call.legSamples);
+  timeScale.append(pcm, call.legSamples);
+  store<i32>(SCALE_COUNTS, timeScale.held);
+}
+
+/** Decodes a packet, or makes up `samples` samples; returns whether that is not what is at WIRE_IN. */
+function receive(received: i32, pcm: usize, samples: i32): bool {
+  if (received) {
+    if (call.legCodec != CODEC_L16) decode(call.legCodec, pcm, WIRE_IN, samples);
+    return concealment.accept(pcm, samples);
+  }
+  concealment.fill(pcm, samples);
+  store<i32>(SCALE_COUNTS, load<i32>(SCALE_COUNTS, 12) + samples, 12);
+  return true;
+}
+
+/** A frame by way of the line, which is made shorter or longer where that was asked for. */
+function throughLine(received: i32, pcm: usize, samples: i32): bool {
+  const waited = timeScale.held;
+  let changed = true;
+  if (received) {
+    changed = receive(1, pcm, samples);
+    timeScale.append(pcm, samples);
+  } else if (waited < samples) {
+    receive(0, pcm, samples - waited);
+    timeScale.append(pcm, samples - waited);
+  }
+  const adjustMs = call.adjustMs;
+  call.adjustMs = 0.0;
+  if (adjustMs != 0.0) timeScale.adjust(adjustMs, samples, concealment.pausing(timeScale.firstAddress, samples));
+  // What came is what goes: nothing was in the line before it, and nothing is left.
+  const straight = waited == 0 && timeScale.held == samples;
+  timeScale.take(pcm, samples);
+  store<i32>(SCALE_COUNTS, timeScale.cutSamples, 4);
+  store<i32>(SCALE_COUNTS, timeScale.repeatedSamples, 8);
+  return changed || !straight;
 }
 
 /** The frame at 8 kHz: what the detector listens to, and what a backend at that rate hears. */

@@ -15,8 +15,10 @@ import {
   hopRing,
   lowPass,
   narrowResampler,
+  noiseModel,
   renderGain,
   renderResampler,
+  timeScale,
   tone,
   voice,
 } from './call';
@@ -26,6 +28,7 @@ import * as g722 from './g722';
 import {
   CAPTURE_BANK,
   CAPTURE_LINE,
+  CN_BYTES_MAX,
   CODEC_L16,
   CODEC_PCMU,
   CONFIGURED,
@@ -45,17 +48,20 @@ import {
   REFUSED_SHAPING,
   RENDER_BANK,
   RENDER_LINE,
+  SCALE_COUNTS,
 } from './layout';
 import { knownRate } from './resample';
 import { shape, startShaping } from './shaping';
 import { planDetection } from './voice-activity';
 
-export { capture } from './capture';
+export { capture, feed } from './capture';
 export { render } from './render';
 export { decodeAlaw, decodeUlaw, encodeAlaw, encodeUlaw } from './g711';
 export { levelDbov } from './level';
 export {
   CAPTURE_PCM,
+  CN_BYTES_MAX,
+  CN_IN,
   CODEC_L16,
   CODEC_PCMA,
   CODEC_PCMU,
@@ -78,6 +84,8 @@ export {
   REFUSED_SHAPING,
   RENDER_PCM,
   SAID,
+  SCALE_COUNTS,
+  SCALE_LINE_SAMPLES,
   SCRATCH_PCM,
   WIRE_IN,
   WIRE_OUT,
@@ -127,7 +135,10 @@ export function configure(
   captureResampler.start(CAPTURE_BANK, CAPTURE_LINE, legHz, inputHz);
   narrowResampler.start(NARROW_BANK, NARROW_LINE, legHz, 8000);
   renderResampler.start(RENDER_BANK, RENDER_LINE, outputHz, legHz);
-  concealment.start(legHz, comfortNoise);
+  concealment.start(legHz, comfortNoise, noiseModel);
+  timeScale.start(legHz);
+  call.adjustMs = 0.0;
+  memory.fill(SCALE_COUNTS, 0, 16);
   hopRing.start(HOP_RING, HOP_RING_SAMPLES);
   voice.start(aggressiveness);
   renderGain.start(1.0);
@@ -165,6 +176,45 @@ export function rampGain(gain: f32, rampMs: f32): void {
   if (isNaN(gain)) return;
   const samples = max<f32>(0.0, min<f32>(60000.0, rampMs)) * <f32>(call.legHz / 1000);
   renderGain.moveTo(max<f32>(0.0, min<f32>(4.0, gain)), <i32>samples);
+}
+
+/**
+ * How much of what waits of the caller's line is too much for the next `capture`, ms; negative: too little. At most so much is cut
+ * out or repeated, where it is not heard.
+ */
+export function adjust(ms: f32): void {
+  if (!isNaN(ms)) call.adjustMs = ms;
+}
+
+/**
+ * The far end says what its silence sounds like (RFC 3389): the payload of 1 to CN_BYTES_MAX bytes at CN_IN. It is heard behind
+ * `framesBefore` more frames, until one comes after those.
+ */
+export function describeSilence(bytes: i32, framesBefore: i32): void {
+  if (bytes >= 1 && bytes <= CN_BYTES_MAX) concealment.describeSilence(bytes, max(0, framesBefore));
+}
+
+/** Stage: empties the line of the time scale, at this rate. */
+export function scaleStart(sampleRateHz: i32): void {
+  timeScale.start(sampleRateHz);
+}
+
+/** Stage: samples to the end of the line; returns how many it holds. */
+export function scaleAppend(pcm: usize, samples: i32): i32 {
+  timeScale.append(pcm, samples);
+  return timeScale.held;
+}
+
+/** Stage: makes the line shorter (ms > 0) or longer where that is not heard; returns how many samples it holds. */
+export function scaleAdjust(ms: f32, frame: i32, pause: i32): i32 {
+  timeScale.adjust(ms, frame, pause != 0);
+  return timeScale.held;
+}
+
+/** Stage: samples from the front of the line; returns how many it holds. */
+export function scaleTake(pcm: usize, samples: i32): i32 {
+  timeScale.take(pcm, samples);
+  return timeScale.held;
 }
 
 /** Stage: starts the capture resampler; 0 for rates it does not know. */
@@ -244,7 +294,7 @@ export function shapingApply(pcm: usize, samples: i32): void {
 
 /** Stage: starts the concealment for a leg of this rate. */
 export function concealStart(sampleRateHz: i32): void {
-  concealment.start(sampleRateHz, comfortNoise);
+  concealment.start(sampleRateHz, comfortNoise, noiseModel);
 }
 
 /** Stage: a frame that came; whether it was changed. */

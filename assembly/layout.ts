@@ -80,9 +80,20 @@ export const RENDER_LINE: usize = memory.data((384 + 480) * 4, 16);
 export const HOP_RING_SAMPLES: i32 = 1024;
 export const HOP_RING: usize = memory.data(1024 * 2, 16);
 
-/** 25 ms of past audio at 48 kHz, i16: what a lost frame is made of. */
-export const CONCEAL_HISTORY_SAMPLES: i32 = 1200;
-export const CONCEAL_HISTORY: usize = memory.data(1200 * 2, 16);
+/** The caller's audio between packets and ticks, i16: two frames and 15 ms, or up to 25 ms with frames of 40 ms at 48 kHz. */
+export const SCALE_LINE_SAMPLES: i32 = 4096;
+export const SCALE_LINE: usize = memory.data(4096 * 2, 16);
+/** What the line holds, and what was cut out of it, repeated and concealed since the start: samples, i32 each. */
+export const SCALE_COUNTS: usize = memory.data(16, 16);
+
+/** 35 ms of past audio at 48 kHz, i16: what a lost frame is made of. */
+export const CONCEAL_HISTORY_SAMPLES: i32 = 1680;
+export const CONCEAL_HISTORY: usize = memory.data(1680 * 2, 16);
+
+/** A comfort noise payload (RFC 3389), u8; its reflection coefficients and the lattice's line, f32 each. */
+export const CN_BYTES_MAX: i32 = 16;
+export const CN_IN: usize = memory.data(16, 16);
+export const CN_STATE: usize = memory.data(2 * 16 * 4 + 16, 16);
 
 /** 1 ms at 48 kHz, f64: what passes between the stages of the shaping. */
 export const SHAPING_LINE: usize = memory.data(48 * 8, 16);

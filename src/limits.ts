@@ -6,7 +6,9 @@ export const LIMITS = {
   /** Calls at once; one more is refused with ERR_TALKSPURT_CALL_LIMIT. Also the size of the DSP pool. */
   calls: 200,
   /** Frames a jitter buffer holds; the oldest is dropped and counted as `overflow`. */
-  jitterFrames: 16,
+  jitterFrames: 64,
+  /** Frames that gather before the first is heard. */
+  jitterStartFrames: 2,
   /** Shortest time between two reports that one place of a call was full; what is dropped meanwhile is in the next. */
   overflowReportMs: 1_000,
   /** Agent audio that waits to be said, per call, in ms; what does not fit is dropped and counted as `overflow`. */

@@ -34,10 +34,30 @@ export interface Dsp {
   /** Sets the pipes up and forgets all earlier audio. @throws ERR_TALKSPURT_DSP_OPTIONS for what it cannot do. */
   configure(options: DspOptions): void;
   /**
-   * Caller → backend: one wire frame of the leg (`frameBytes(leg)` bytes), or null when none came and it is to be
-   * concealed. A frame of another size counts as lost. Returns the same duration in `backendInput`.
+   * Caller → backend: one wire frame of the leg (`frameBytes(leg)` bytes), or null when none came: then what the line holds
+   * is heard, and what is missing of a frame concealed. A frame of another size counts as lost. `adjustMs`: how much of what
+   * waits is too much; at most so much is cut out (negative: repeated) where that is not heard. Returns one ptime in
+   * `backendInput`.
    */
-  capture(payload: Uint8Array | null): Uint8Array;
+  capture(payload: Uint8Array | null, adjustMs?: number): Uint8Array;
+  /**
+   * One wire frame more, ahead of the one of the next `capture`: it waits in the line. Null: it was lost, and is concealed
+   * whole. Dropped where the line has no room (`heldMs` of two frames).
+   */
+  feed(payload: Uint8Array | null): void;
+  /**
+   * The far end sends nothing for a while, and says what that sounds like: a comfort noise payload (RFC 3389), heard behind
+   * `framesBefore` more frames and until one comes after those. What is longer than 16 bytes is cut there.
+   */
+  describeSilence(payload: Uint8Array, framesBefore: number): void;
+  /** The caller's audio that waits in the line, ms. */
+  readonly heldMs: number;
+  /** What was cut out of the caller's audio, what was repeated, and what was made up, ms since it was configured. */
+  readonly cutMs: number;
+  readonly repeatedMs: number;
+  readonly concealedMs: number;
+  /** What the last `capture` heard, one wire frame of the leg; borrowed. */
+  readonly heardWire: Uint8Array;
   /**
    * Backend → caller: one frame (`leg.ptimeMs` of `backendOutput`), or null when there is nothing to say. Shorter
    * frames (the end of a phrase) are padded with silence. Returns one wire frame of the leg.

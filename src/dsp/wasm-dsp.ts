@@ -17,11 +17,14 @@ export class WasmDsp implements Dsp {
   readonly #speechIndex: number;
   readonly #captureLevelIndex: number;
   readonly #renderLevelIndex: number;
+  readonly #counts: Int32Array;
+  readonly #noiseIn: Uint8Array;
   #wireIn: Uint8Array;
   #heard: Uint8Array;
   #said: Uint8Array;
   #wireOut: Uint8Array;
   #wireBytes = 0;
+  #samplesPerMs = 8;
   #saidBytes = 0;
   #capturePassThrough = false;
   #renderPassThrough = false;
@@ -33,6 +36,8 @@ export class WasmDsp implements Dsp {
     this.#memory = new Uint8Array(core.memory.buffer);
     this.#freshImage = module.freshImage;
     this.#meters = new Float32Array(core.memory.buffer, core.METERS.value, 4);
+    this.#counts = new Int32Array(core.memory.buffer, core.SCALE_COUNTS.value, 4);
+    this.#noiseIn = this.#view(core.CN_IN.value, core.CN_BYTES_MAX.value);
     this.#speechIndex = core.METER_SPEECH_PROBABILITY.value;
     this.#captureLevelIndex = core.METER_CAPTURE_LEVEL.value;
     this.#renderLevelIndex = core.METER_RENDER_LEVEL.value;
@@ -60,6 +65,7 @@ export class WasmDsp implements Dsp {
     this.#shape(options.shaping);
 
     this.#wireBytes = frameBytes(leg);
+    this.#samplesPerMs = leg.sampleRateHz / 1000;
     this.#saidBytes = frameBytes(framesOf(backendOutput, leg));
     this.#capturePassThrough = core.capturePassThrough() !== 0;
     this.#renderPassThrough = core.renderPassThrough() !== 0;
@@ -71,7 +77,8 @@ export class WasmDsp implements Dsp {
     this.#wireOut = this.#renderPassThrough ? this.#said : this.#view(core.WIRE_OUT.value, this.#wireBytes);
   }
 
-  capture(payload: Uint8Array | null): Uint8Array {
+  capture(payload: Uint8Array | null, adjustMs = 0): Uint8Array {
+    if (adjustMs !== 0) this.#core.adjust(adjustMs);
     if (payload !== null && payload.length === this.#wireBytes) {
       this.#wireIn.set(payload);
       this.#core.capture(1);
@@ -79,6 +86,41 @@ export class WasmDsp implements Dsp {
       this.#core.capture(0);
     }
     return this.#heard;
+  }
+
+  feed(payload: Uint8Array | null): void {
+    if (payload !== null && payload.length === this.#wireBytes) {
+      this.#wireIn.set(payload);
+      this.#core.feed(1);
+    } else {
+      this.#core.feed(0);
+    }
+  }
+
+  describeSilence(payload: Uint8Array, framesBefore: number): void {
+    const bytes = Math.min(payload.length, this.#noiseIn.length);
+    for (let i = 0; i < bytes; i += 1) this.#noiseIn[i] = payload[i]!;
+    this.#core.describeSilence(bytes, framesBefore);
+  }
+
+  get heldMs(): number {
+    return (this.#counts[0] ?? 0) / this.#samplesPerMs;
+  }
+
+  get cutMs(): number {
+    return (this.#counts[1] ?? 0) / this.#samplesPerMs;
+  }
+
+  get repeatedMs(): number {
+    return (this.#counts[2] ?? 0) / this.#samplesPerMs;
+  }
+
+  get concealedMs(): number {
+    return (this.#counts[3] ?? 0) / this.#samplesPerMs;
+  }
+
+  get heardWire(): Uint8Array {
+    return this.#wireIn;
   }
 
   render(said: Uint8Array | null): Uint8Array {

@@ -73,6 +73,10 @@ export const sessionHealthSchema = z.strictObject({
         .describe('Sampling rates'),
       ptime_ms: z.number().positive().nullable().describe('Packet duration'),
       jitter_ms: milliseconds.describe('Interarrival jitter'),
+      buffer_ms: milliseconds.describe('Delay of the jitter buffer: what is heard, against the quickest packets'),
+      buffer_target_ms: milliseconds.describe('Delay that it aims at'),
+      scaled_ms: milliseconds.describe('Caller audio that was cut out or repeated to get there'),
+      concealed_ms: milliseconds.describe('Caller audio that was made up because none came'),
       lost: count.describe('Frames that never came and were concealed'),
       rtt_ms: milliseconds.nullable().describe('Round-trip time by RTCP; null: not reported'),
       remote_lost: z

@@ -33,6 +33,11 @@ export interface SessionSnapshot {
   readonly expectsFrames: boolean;
   readonly lostFrames: number;
   readonly jitterMs: number;
+  /** The jitter buffer's delay and its target; audio of the caller's that was cut out or repeated, and that was made up. Ms. */
+  readonly bufferMs?: number;
+  readonly bufferTargetMs?: number;
+  readonly scaledMs?: number;
+  readonly concealedMs?: number;
   /** Ticks run, and of those the ones that started more than half a ptime late. */
   readonly ticks: number;
   readonly lateTicks: number;
@@ -155,6 +160,10 @@ export function sessionHealth(snapshot: SessionSnapshot): SessionHealthJson {
       },
       ptime_ms: snapshot.leg?.ptimeMs ?? null,
       jitter_ms: rounded(snapshot.jitterMs, 1),
+      buffer_ms: rounded(Math.max(0, snapshot.bufferMs ?? 0), 1),
+      buffer_target_ms: rounded(snapshot.bufferTargetMs ?? 0, 1),
+      scaled_ms: rounded(snapshot.scaledMs ?? 0, 0),
+      concealed_ms: rounded(snapshot.concealedMs ?? 0, 0),
       lost: snapshot.lostFrames,
       rtt_ms: snapshot.rttMs === undefined || snapshot.rttMs === null ? null : rounded(snapshot.rttMs, 1),
       remote_lost: snapshot.remoteLostFrames ?? null,

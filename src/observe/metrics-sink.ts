@@ -37,6 +37,8 @@ interface Counted {
   readonly ticks: number;
   readonly lateTicks: number;
   readonly droppedToBackend: number;
+  readonly scaledMs: number;
+  readonly concealedMs: number;
 }
 
 const LATENCY_BUCKETS_S = [0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 10];
@@ -67,7 +69,7 @@ export class MetricsSink implements EventSink {
 
   /** Adds up a session's own counters. The gateway calls it for a session that ends; a scrape does for those that live. */
   recordSession(session: SessionSnapshot): void {
-    const { frames, ticks, lateTicks, backendDroppedFrames } = this.#metrics;
+    const { frames, ticks, lateTicks, backendDroppedFrames, madeUpSeconds } = this.#metrics;
     const now = countedOf(session);
     const before = this.#counted.get(session.callId);
     // A counter that went back belongs to a new call on the same channel.
@@ -78,6 +80,8 @@ export class MetricsSink implements EventSink {
     frames.inc({ direction: 'received' }, since('capturedFrames'));
     frames.inc({ direction: 'sent' }, since('sentFrames'));
     frames.inc({ direction: 'lost' }, since('lostFrames'));
+    madeUpSeconds.inc({ how: 'scaled' }, since('scaledMs') / 1000);
+    madeUpSeconds.inc({ how: 'concealed' }, since('concealedMs') / 1000);
     ticks.inc(since('ticks'));
     lateTicks.inc(since('lateTicks'));
     backendDroppedFrames.inc({ backend: this.#bounded('backend', session.backend) }, since('droppedToBackend'));
@@ -248,8 +252,9 @@ export class MetricsSink implements EventSink {
 }
 
 function countedOf(session: SessionSnapshot): Counted {
-  const { capturedFrames, sentFrames, lostFrames, ticks, lateTicks, droppedToBackend = 0 } = session;
-  return { capturedFrames, sentFrames, lostFrames, ticks, lateTicks, droppedToBackend };
+  const { capturedFrames, sentFrames, lostFrames, ticks, lateTicks } = session;
+  const { droppedToBackend = 0, scaledMs = 0, concealedMs = 0 } = session;
+  return { capturedFrames, sentFrames, lostFrames, ticks, lateTicks, droppedToBackend, scaledMs, concealedMs };
 }
 
 function makeMetrics(registry: Registry, descriptions: MetricDescription[]) {
@@ -282,6 +287,11 @@ function makeMetrics(registry: Registry, descriptions: MetricDescription[]) {
     underrunSeconds: counter('media_underrun_seconds_total', 'How long the agent ran dry while speaking'),
     overflowBytes: counter('media_overflow_bytes_total', 'Audio dropped because a bounded place was full', 'place'),
     frames: counter('media_frames_total', 'Frames received, sent and lost', 'direction'),
+    madeUpSeconds: counter(
+      'media_made_up_seconds_total',
+      'Caller audio that was cut out or repeated (scaled), or made up because none came (concealed)',
+      'how',
+    ),
     ticks: counter('media_ticks_total', 'Media ticks'),
     lateTicks: counter('media_late_ticks_total', 'Media ticks that began more than half a ptime late'),
     playoutSeconds: gauge('playout_seconds', 'Agent audio that waits to be said, all calls together'),

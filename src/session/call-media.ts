@@ -6,6 +6,7 @@ import type { Dsp } from '../dsp/dsp.ts';
 import { LIMITS } from '../limits.ts';
 import { JitterBuffer } from '../transport/jitter-buffer.ts';
 import type { MediaSink, MediaTransport } from '../transport/media-transport.ts';
+import { CallerLine } from './caller-line.ts';
 import { Endpointer } from './endpointer.ts';
 import type { SpeechEdge } from './endpointer.ts';
 import type { HoldSound } from './hold-sound.ts';
@@ -37,14 +38,15 @@ export interface CallMediaParts {
   readonly other?: TappedParty;
 }
 
-/** A tick comes this long after its packet, ms, and later by twice the jitter. */
-const ARRIVAL_MARGIN_MS = 2;
+/** A tick comes so much later than the jitter buffer's target needs, ms: on a good path 3 ms behind its packet. */
+const ARRIVAL_MARGIN_MS = 1.4;
 /** How far the tick may be from there before it moves, ms. */
-const ARRIVAL_SLACK_MS = 1.5;
+const ARRIVAL_SLACK_MS = 1;
 
 /** One call on the scheduler, and what its ticks work on. */
 export class CallMedia implements MediaPath, Tickable {
   readonly jitter: JitterBuffer;
+  readonly line: CallerLine;
   readonly dsp: Dsp;
   readonly endpointer: Endpointer;
   readonly transport: MediaTransport;
@@ -69,8 +71,8 @@ export class CallMedia implements MediaPath, Tickable {
   lastFrameMs = Number.NaN;
   readonly #options: SessionOptions;
   readonly #listener: CallMediaListener;
-  /** How old the newest frame is when the tick comes, smoothed, ms. */
-  #frameAgeMs = ARRIVAL_MARGIN_MS;
+  /** How much later than it should the tick comes, smoothed, ms. */
+  #behindMs = 0;
 
   constructor(parts: CallMediaParts) {
     const { transport, dsp, options } = parts;
@@ -85,7 +87,9 @@ export class CallMedia implements MediaPath, Tickable {
       frameSamples: frameSamples(leg),
       ptimeMs: leg.ptimeMs,
       capacityFrames: LIMITS.jitterFrames,
+      minimumFrames: LIMITS.jitterStartFrames,
     });
+    this.line = new CallerLine(this.jitter, dsp, leg);
     this.endpointer = new Endpointer(options.endpointer, leg.ptimeMs);
     this.other = parts.other ?? null;
     this.playout = this.#makePlayout(leg);
@@ -111,6 +115,7 @@ export class CallMedia implements MediaPath, Tickable {
         this.jitter.push(payload, sequenceNumber, timestamp, nowMs);
         onArrival(nowMs);
       },
+      onSilence: (payload) => this.line.describeSilence(payload),
       onLost,
     };
   }
@@ -155,19 +160,22 @@ export class CallMedia implements MediaPath, Tickable {
     this.#listener.onFault(error);
   }
 
-  /** Where the tick stands against the arrivals: 1 ms later, 1 ms earlier, or well. */
+  /**
+   * Where the tick stands against the arrivals: 1 ms later, 1 ms earlier, or well. What the target does not need of a frame's
+   * slack is taken out of the delay by ticking earlier; whole frames are the buffer's own affair.
+   */
   #follow(nowMs: number): number {
-    const ageMs = nowMs - this.lastFrameMs;
-    if (!(ageMs < this.ptimeMs * 2)) return 0;
-    // The age wraps at a ptime: a frame that is about to arrive makes the last one look a ptime old.
-    this.#frameAgeMs += (Math.min(ageMs, this.ptimeMs) - this.#frameAgeMs) / 16;
-    const wantedMs = Math.min(this.ptimeMs / 2, ARRIVAL_MARGIN_MS + 2 * this.jitter.jitterMs);
-    if (this.#frameAgeMs > wantedMs + ARRIVAL_SLACK_MS) {
-      this.#frameAgeMs -= 1;
+    if (!(nowMs - this.lastFrameMs < this.ptimeMs * 2) || Number.isNaN(this.jitter.slackMs)) return 0;
+    const overMs = this.jitter.slackMs - this.jitter.targetMs - ARRIVAL_MARGIN_MS;
+    // The nearest way round: a ptime later is the same place.
+    const behindMs = overMs - this.ptimeMs * Math.round(overMs / this.ptimeMs);
+    this.#behindMs += (behindMs - this.#behindMs) / 16;
+    if (this.#behindMs > ARRIVAL_SLACK_MS) {
+      this.#behindMs -= 1;
       return -1;
     }
-    if (this.#frameAgeMs < wantedMs - ARRIVAL_SLACK_MS) {
-      this.#frameAgeMs += 1;
+    if (this.#behindMs < -ARRIVAL_SLACK_MS) {
+      this.#behindMs += 1;
       return 1;
     }
     return 0;

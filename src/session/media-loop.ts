@@ -4,16 +4,16 @@
  */
 import type { BackendStream } from '../backend/backend.ts';
 import type { Dsp } from '../dsp/dsp.ts';
-import type { JitterBuffer } from '../transport/jitter-buffer.ts';
 import type { MediaTransport } from '../transport/media-transport.ts';
+import type { CallerLine } from './caller-line.ts';
 import type { Endpointer, SpeechEdge } from './endpointer.ts';
 import type { PlayedLedger } from './played-ledger.ts';
 import type { Playout, PlayoutMoment } from './playout.ts';
 
 /** The other party of a tapped call, in step with the caller. */
 export interface OtherParty {
-  /** One frame in the backend's input format; borrowed. Hot path. */
-  capture(): Uint8Array;
+  /** One frame in the backend's input format; borrowed. Once a tick: hot path. */
+  capture(nowMs: number): Uint8Array;
 }
 
 /** Where a recording is written to. Hot path: copies and returns. */
@@ -24,7 +24,7 @@ export interface CallRecorder {
 
 /** What a tick works on: one call's media plane. */
 export interface MediaPath {
-  readonly jitter: JitterBuffer;
+  readonly line: CallerLine;
   readonly dsp: Dsp;
   readonly endpointer: Endpointer;
   readonly playout: Playout;
@@ -65,9 +65,9 @@ export interface MediaPath {
 /** One ptime of one call: a frame each way. */
 export function runMediaTick(path: MediaPath, nowMs: number): void {
   // Caller → backend.
-  const packet = path.jitter.pop(path.endpointer.speaking); // null: lost or late, so capture() conceals it
-  const heard = path.dsp.capture(packet);
-  if (packet !== null) path.capturedFrames += 1;
+  const heard = path.line.take(nowMs); // a packet or more, or none; what is lost or late is concealed
+  const { came } = path.line;
+  if (came) path.capturedFrames += 1;
   // Who is not to be heard does not cut in either.
   const probability = path.callerMuted || path.callerPaused ? 0 : path.dsp.speechProbability;
   const edge = path.endpointer.update(probability, nowMs, path.playout.speaking);
@@ -93,11 +93,11 @@ export function runMediaTick(path: MediaPath, nowMs: number): void {
   // Also the last fraction of a millisecond of a phrase, which is not worth a frame.
   if (!announcing) path.ledger.played(path.playout.lastBytes);
   // Both sides of one tick go together: that is what aligns them.
-  if (path.stream !== null && !path.callerPaused) sendBoth(path, path.stream, heard, said);
+  if (path.stream !== null && !path.callerPaused) sendBoth(path, path.stream, heard, said, nowMs);
   const wire = path.dsp.render(said);
   path.transport.send(wire, moment === 'started');
   path.ledger.sent(path.transport.stats.sentFrames);
-  if (path.recorder !== null) path.recorder.write(path.callerMuted ? null : packet, wire);
+  if (path.recorder !== null) path.recorder.write(came && !path.callerMuted ? path.dsp.heardWire : null, wire);
   if (path.fading) path.onFaded(nowMs);
   if (announcing) return;
   if (moment === 'underrun') path.underrunTicks += 1;
@@ -106,7 +106,13 @@ export function runMediaTick(path: MediaPath, nowMs: number): void {
 }
 
 /** `said` is what the caller is given; the other party of a tapped call takes its place where there is one. */
-function sendBoth(path: MediaPath, stream: BackendStream, heard: Uint8Array, said: Uint8Array | null): void {
-  if (stream.wantsPlayed === true) stream.sendPlayed?.(path.other === null ? said : path.other.capture());
+function sendBoth(
+  path: MediaPath,
+  stream: BackendStream,
+  heard: Uint8Array,
+  said: Uint8Array | null,
+  nowMs: number,
+): void {
+  if (stream.wantsPlayed === true) stream.sendPlayed?.(path.other === null ? said : path.other.capture(nowMs));
   stream.sendAudio(path.callerMuted ? path.silence : heard);
 }

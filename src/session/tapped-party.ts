@@ -5,6 +5,7 @@ import type { Dsp } from '../dsp/dsp.ts';
 import { LIMITS } from '../limits.ts';
 import { JitterBuffer } from '../transport/jitter-buffer.ts';
 import type { MediaTransport } from '../transport/media-transport.ts';
+import { CallerLine } from './caller-line.ts';
 import type { OtherParty } from './media-loop.ts';
 
 /** One party that is only listened to. It owns neither the transport nor the chain. */
@@ -12,6 +13,7 @@ export class TappedParty implements OtherParty {
   readonly transport: MediaTransport;
   readonly dsp: Dsp;
   readonly #jitter: JitterBuffer;
+  readonly #line: CallerLine;
 
   constructor(transport: MediaTransport, dsp: Dsp) {
     const { format } = transport;
@@ -22,7 +24,9 @@ export class TappedParty implements OtherParty {
       frameSamples: frameSamples(format),
       ptimeMs: format.ptimeMs,
       capacityFrames: LIMITS.jitterFrames,
+      minimumFrames: LIMITS.jitterStartFrames,
     });
+    this.#line = new CallerLine(this.#jitter, dsp, format);
   }
 
   /** Frames begin to gather. What is lost of this path for good leaves silence; the call ends with the caller's path. */
@@ -30,6 +34,7 @@ export class TappedParty implements OtherParty {
     this.transport.start({
       onFrame: (payload, sequenceNumber, timestamp, nowMs) =>
         this.#jitter.push(payload, sequenceNumber, timestamp, nowMs),
+      onSilence: (payload) => this.#line.describeSilence(payload),
       onLost: () => undefined,
     });
   }
@@ -39,7 +44,7 @@ export class TappedParty implements OtherParty {
     this.dsp.configure({ leg: this.transport.format, backendInput, backendOutput: backendInput });
   }
 
-  capture(): Uint8Array {
-    return this.dsp.capture(this.#jitter.pop(false));
+  capture(nowMs: number): Uint8Array {
+    return this.#line.take(nowMs);
   }
 }

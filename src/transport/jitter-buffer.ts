@@ -1,33 +1,52 @@
 /**
- * Reorders received frames and hands one out a ptime, on our own clock.
+ * Reorders received frames, hands one out at a time on our own clock, and says how much more waits than the network needs.
  *
- * What does it do? `push` puts a frame into the slot of its sequence number; `pop` takes the next one in order.
+ * What does it do? `push` puts a frame into the slot of its sequence number; `pop` takes the next one in order; `surplusMs` says by
+ *   how much the audio is older than it has to be, so that the chain can play it a little faster or slower.
  * How does it work? Slots are made once. A gap with later frames behind it is a lost frame; an empty buffer is a late one,
  *   and the next number is waited for: a late frame so deepens the buffer by itself, and one that proves lost is left out,
- *   because it was concealed while it was waited for. When the buffer has been deeper than its target for a whole window
- *   (sender's clock faster than ours, or a burst), the oldest frames are given up, in a pause of the speech if one comes
- *   soon. The target follows the interarrival jitter of RFC 3550 §6.4.1.
+ *   because it was concealed while it was waited for. The target is the delay at which a conversation suffers least (`arrival-delay.ts`); the
+ *   delay is measured on what is about to be heard, to the fraction of a frame. Nothing is dropped but what finds no room.
  * How do I use it? Not for: audio that waits to be *sent* (that is the playout).
  */
+import { ArrivalDelay } from './arrival-delay.ts';
+
+/** What frames look like, and how many there may be. */
 export interface JitterBufferOptions {
   /** Size of every frame, in bytes; others are refused and counted. */
   readonly frameBytes: number;
   readonly ptimeMs: number;
   /** Timestamp units a frame: samples at the RTP clock rate. */
   readonly frameSamples: number;
-  /** Slots; rounded up to a power of two. Frames further ahead than this start the buffer anew. */
+  /** Slots; rounded up to a power of two. The oldest frames make room for one that is further ahead than this. */
   readonly capacityFrames: number;
   /** Depth in frames at which it begins to hand out; default 1. */
   readonly minimumFrames?: number;
 }
 
 const EMPTY = -1;
-/** Pops after which a buffer that was never shallower than its target gives up what is too much. */
-const WINDOW_POPS = 100;
-/** Windows for which this waits for a pause while somebody speaks. */
-const PATIENT_WINDOWS = 4;
+/** How coarse clocks are, ms, and how far they drift apart while a frame is stretched (1,000 ppm), as a share of it. */
+const MARGIN_MS = 0.2;
+const MARGIN_SHARE = 0.02;
+/** What has to be over once a frame more is taken out of the buffer, ms: else it would have to go back at once. */
+const SPARE_MS = 0.3;
+/** Share of the target that is enough: it moves a little all the time. */
+const ENOUGH = 0.95;
+/** Pops in a row for which there was too much, or too little: one late tick makes it look so. */
+const ABOVE_POPS = 5;
+const BELOW_POPS = 2;
+/** Less than this is not cut out, ms. */
+const LEAST_CUT_MS = 2.5;
+/** What is asked for at least when there is too little, ms: one period of most voices. */
+const LEAST_REPEAT_MS = 12;
+/** Pops after having run dry for which the path is only watched. */
+const WATCH_POPS = 10;
+/** Pops in a row that found nothing: the sender paused. */
+const PAUSED_POPS = 16;
 /** Consecutive frames from far behind that mean: the sender started over. */
 const RESTART_FRAMES = 3;
+/** A transit that differs by more says nothing about the network, ms. */
+const JUMP_MS = 1_000;
 
 /** One direction of one call. Made once, never allocates again. */
 export class JitterBuffer {
@@ -37,9 +56,12 @@ export class JitterBuffer {
   readonly #capacity: number;
   readonly #mask: number;
   readonly #slots: readonly Uint8Array[];
-  /** Extended sequence number in each slot, or EMPTY. */
+  /** Extended sequence number in each slot, or EMPTY, and when its frame was sent, ms of the sender's clock. */
   readonly #numbers: Float64Array;
+  readonly #sentMs: Float64Array;
+  readonly #arrivals: ArrivalDelay;
   readonly #minimumFrames: number;
+  readonly #marginMs: number;
   /** Extended numbers: the next to hand out, and the newest received. */
   #next = 0;
   #newest = EMPTY;
@@ -49,11 +71,14 @@ export class JitterBuffer {
   #waited = 0;
   #jitterMs = 0;
   #transitMs = Number.NaN;
-  #windowPops = 0;
-  #windowMinimum = Number.POSITIVE_INFINITY;
-  /** Frames too many in all of the last window, and windows in a row in which there were. */
-  #excess = 0;
-  #excessWindows = 0;
+  /** The last timestamp, and the time it stands for, unwrapped. */
+  #timestamp = Number.NaN;
+  #sentNowMs = 0;
+  #delayMs = 0;
+  #slackMs = Number.NaN;
+  #abovePops = 0;
+  #belowPops = 0;
+  #watchPops = 0;
   #received = 0;
   #lost = 0;
   #late = 0;
@@ -69,8 +94,11 @@ export class JitterBuffer {
     this.#capacity = 2 ** Math.ceil(Math.log2(Math.max(2, options.capacityFrames)));
     this.#mask = this.#capacity - 1;
     this.#minimumFrames = Math.min(this.#capacity - 1, Math.max(1, options.minimumFrames ?? 1));
+    this.#marginMs = MARGIN_MS + MARGIN_SHARE * options.ptimeMs;
     this.#slots = Array.from({ length: this.#capacity }, () => new Uint8Array(options.frameBytes));
     this.#numbers = new Float64Array(this.#capacity).fill(EMPTY);
+    this.#sentMs = new Float64Array(this.#capacity);
+    this.#arrivals = new ArrivalDelay(options.ptimeMs);
   }
 
   /** Frames between the next to hand out and the newest, gaps included. */
@@ -78,15 +106,29 @@ export class JitterBuffer {
     return this.#newest < this.#next ? 0 : this.#newest - this.#next + 1;
   }
 
-  /** Depth that is aimed at, in frames. */
-  get targetFrames(): number {
-    const wanted = 1 + Math.floor((2.5 * this.#jitterMs) / this.#ptimeMs);
-    return Math.min(this.#capacity - 1, Math.max(this.#minimumFrames, wanted));
+  /** Delay against the quickest frames that is aimed at, ms. */
+  get targetMs(): number {
+    return Math.min((this.#capacity - 1) * this.#ptimeMs, this.#arrivals.bestMs + this.#marginMs);
+  }
+
+  /** Delay of what was about to be heard when {@link surplusMs} was asked for last, against the quickest frames, ms. */
+  get delayMs(): number {
+    return this.#delayMs;
+  }
+
+  /** How much later the next frame could have come when {@link surplusMs} was asked for last, ms; NaN: none was there. */
+  get slackMs(): number {
+    return this.#slackMs;
   }
 
   /** Interarrival jitter, ms (RFC 3550 §6.4.1). */
   get jitterMs(): number {
     return this.#jitterMs;
+  }
+
+  /** Whether the last `pop` was null because nothing was there (late, or none was sent), not because a frame is lost. */
+  get waiting(): boolean {
+    return !this.#running || this.#waited > 0;
   }
 
   get receivedFrames(): number {
@@ -107,7 +149,7 @@ export class JitterBuffer {
     return this.#duplicate;
   }
 
-  /** Given up to come back to the target depth, or thrown away when the buffer started anew. */
+  /** Thrown away: no room for them, or the sender started anew. */
   get droppedFrames(): number {
     return this.#dropped;
   }
@@ -130,45 +172,69 @@ export class JitterBuffer {
     }
     this.#received += 1;
     this.#measure(timestamp, nowMs);
-    if (this.#newest === EMPTY) {
-      this.#start(sequenceNumber & 0xffff);
-    }
+    if (this.#newest === EMPTY) this.#start(sequenceNumber & 0xffff);
     const number = this.#extend(sequenceNumber & 0xffff);
     if (number < this.#next) {
       this.#arriveBehind(payload, number, sequenceNumber & 0xffff);
       return;
     }
     this.#behind = 0;
-    if (number - this.#next >= this.#capacity) {
-      const held = this.#held();
-      this.#dropped += held;
-      this.#overflow += held;
+    if (number - this.#newest > this.#capacity) {
+      // The sender jumped: what is held is before a gap that nothing can fill.
+      this.#dropped += this.#held();
       this.#clear();
       this.#start(sequenceNumber & 0xffff);
       this.#store(payload, this.#next);
       return;
     }
+    while (number - this.#next >= this.#capacity) {
+      if (this.#leaveOut()) this.#overflow += 1;
+    }
     this.#store(payload, number);
   }
 
   /**
-   * The next frame in order, borrowed until the next `push`; null when it is lost, late, or the buffer still fills.
-   * `speaking`: what is handed out now is speech, which is not cut if that can wait.
+   * How much of the caller's audio is too much, ms; negative: too little, and late frames will be missed; 0: as it should be.
+   * `heldMs`: what waits between here and the listener. Once a tick, before `pop`.
+   *
+   * What protects against late frames is the slack of the next one: how much later it could have come. A part of a frame
+   * that is held is only delay, so it may go at once; a whole frame goes when the slack is a frame more than the target.
    */
-  pop(speaking = false): Uint8Array | null {
+  surplusMs(nowMs: number, heldMs: number): number {
+    const leastMs = this.#arrivals.leastMs;
+    if (this.#watchPops > 0) this.#watchPops -= 1;
+    this.#slackMs = Number.NaN;
+    if (!this.#running || this.depthFrames === 0 || Number.isNaN(leastMs)) return 0;
+    const ptimeMs = this.#ptimeMs;
+    const partMs = heldMs % ptimeMs;
+    const delayMs = nowMs - this.#nextSentMs() + heldMs - leastMs;
+    // Older than all that there is room for: the sender's timestamps jumped, and what waits is from before that.
+    if (!(Math.abs(delayMs) < this.#capacity * ptimeMs + JUMP_MS)) return 0;
+    this.#delayMs = delayMs;
+    const slackMs = delayMs - partMs;
+    this.#slackMs = slackMs;
+    if (this.#watchPops > 0) return 0;
+    const { targetMs } = this;
+    this.#belowPops = slackMs < targetMs * ENOUGH ? this.#belowPops + 1 : 0;
+    if (this.#belowPops > BELOW_POPS) return -Math.max(LEAST_REPEAT_MS, ptimeMs - partMs);
+    // What has just happened may happen again: it is not drained before it is known whether it pays.
+    const overMs = slackMs - Math.max(targetMs, this.#arrivals.recentMs + this.#marginMs) - SPARE_MS;
+    const cutMs = partMs + ptimeMs * Math.max(0, Math.floor(overMs / ptimeMs));
+    this.#abovePops = this.#belowPops === 0 && cutMs >= LEAST_CUT_MS ? this.#abovePops + 1 : 0;
+    return this.#abovePops > ABOVE_POPS ? cutMs : 0;
+  }
+
+  /** The next frame in order, borrowed until the next `push`; null when it is lost, late, or the buffer still fills. */
+  pop(): Uint8Array | null {
     if (!this.#running) {
-      if (this.#newest === EMPTY || this.depthFrames < this.targetFrames) return null;
+      if (this.#newest === EMPTY || this.depthFrames < this.#startFrames()) return null;
       this.#running = true;
+      this.#waited = 0;
     }
-    const depth = this.depthFrames;
-    if (depth === 0) {
-      this.#windowMinimum = 0;
-      this.#waited += 1;
-      // The sender paused (or is gone): what comes after is gathered as at the start.
-      if (this.#waited >= this.#capacity) this.#running = false;
+    if (this.depthFrames === 0) {
+      this.#runDry();
       return null;
     }
-    this.#settle(depth, speaking);
     this.#leaveOutConcealed();
     const index = this.#next & this.#mask;
     const here = this.#numbers[index] === this.#next;
@@ -180,32 +246,40 @@ export class JitterBuffer {
     return null;
   }
 
+  /** Gives the oldest frame up. For a listener that cannot play faster. */
+  leaveOut(): void {
+    if (this.depthFrames > 0) this.#leaveOut();
+  }
+
   /** Forgets the audio, keeps the counters: the sender starts over. */
   restart(): void {
     this.#clear();
     this.#transitMs = Number.NaN;
+    this.#timestamp = Number.NaN;
   }
 
-  /** The frames that were too many all through a window are given up, together: one gap is heard less than several. */
-  #settle(depth: number, speaking: boolean): void {
-    if (depth < this.#windowMinimum) this.#windowMinimum = depth;
-    this.#windowPops += 1;
-    if (this.#windowPops >= WINDOW_POPS) {
-      this.#excess = this.#windowMinimum - this.targetFrames;
-      this.#excessWindows = this.#excess > 0 ? this.#excessWindows + 1 : 0;
-      this.#windowPops = 0;
-      this.#windowMinimum = Number.POSITIVE_INFINITY;
-    }
-    if (this.#excess <= 0 || (speaking && this.#excessWindows < PATIENT_WINDOWS)) return;
-    // Never the last frame: the depth may have fallen since.
-    for (let excess = Math.min(this.#excess, depth - 1); excess > 0; excess -= 1) {
-      const index = this.#next & this.#mask;
-      if (this.#numbers[index] === this.#next) this.#dropped += 1;
-      else this.#lost += 1;
-      this.#numbers[index] = EMPTY;
-      this.#next += 1;
-    }
-    this.#forgetWindow();
+  #startFrames(): number {
+    return Math.min(this.#capacity - 1, Math.max(this.#minimumFrames, Math.round(this.targetMs / this.#ptimeMs)));
+  }
+
+  /** What is late may be only late, or the first of another level. */
+  #runDry(): void {
+    if (this.#waited === 0) this.#arrivals.restart();
+    this.#waited += 1;
+    this.#watchPops = WATCH_POPS;
+    // The sender paused (or is gone): what comes after is gathered as at the start.
+    if (this.#waited >= PAUSED_POPS) this.#running = false;
+  }
+
+  /** Gives the next number up; returns whether its frame was there. */
+  #leaveOut(): boolean {
+    const index = this.#next & this.#mask;
+    const here = this.#numbers[index] === this.#next;
+    if (here) this.#dropped += 1;
+    else this.#lost += 1;
+    this.#numbers[index] = EMPTY;
+    this.#next += 1;
+    return here;
   }
 
   /** Lost frames that were waited for. The newest number always has its frame, so this ends there at the latest. */
@@ -217,6 +291,13 @@ export class JitterBuffer {
     }
   }
 
+  /** When the next frame was sent; a missing one a ptime before the one behind it. */
+  #nextSentMs(): number {
+    let number = this.#next;
+    while (number < this.#newest && this.#numbers[number & this.#mask] !== number) number += 1;
+    return this.#sentMs[number & this.#mask]! - (number - this.#next) * this.#ptimeMs;
+  }
+
   #store(payload: Uint8Array, number: number): void {
     const index = number & this.#mask;
     if (this.#numbers[index] === number) {
@@ -225,16 +306,14 @@ export class JitterBuffer {
     }
     this.#slots[index]?.set(payload);
     this.#numbers[index] = number;
+    this.#sentMs[index] = this.#sentNowMs;
     if (number > this.#newest) this.#newest = number;
   }
 
   #arriveBehind(payload: Uint8Array, number: number, sequenceNumber: number): void {
-    if (this.#next - number < this.#capacity) {
-      this.#late += 1;
-      return;
-    }
-    this.#behind += 1;
     this.#late += 1;
+    if (this.#next - number < this.#capacity) return;
+    this.#behind += 1;
     if (this.#behind < RESTART_FRAMES) return;
     this.#dropped += this.#held();
     this.#clear();
@@ -258,13 +337,17 @@ export class JitterBuffer {
   }
 
   #measure(timestamp: number, nowMs: number): void {
-    const sentMs = (timestamp / this.#frameSamples) * this.#ptimeMs;
-    const transitMs = nowMs - sentMs;
+    // The nearest of the times that 32 bits may stand for.
+    const units = Number.isNaN(this.#timestamp) ? 0 : (timestamp - this.#timestamp) | 0;
+    this.#timestamp = timestamp;
+    this.#sentNowMs += (units / this.#frameSamples) * this.#ptimeMs;
+    const transitMs = nowMs - this.#sentNowMs;
     const difference = Math.abs(transitMs - this.#transitMs);
     this.#transitMs = transitMs;
-    // The first frame, a wrapped timestamp and a restarted sender say nothing about the network.
-    if (!(difference < 1000)) return;
-    this.#jitterMs += (difference - this.#jitterMs) / 16;
+    // The first frame and a restarted sender say nothing about the network.
+    if (!(difference < JUMP_MS)) this.#arrivals.restart();
+    else this.#jitterMs += (difference - this.#jitterMs) / 16;
+    this.#arrivals.arrived(transitMs);
   }
 
   #held(): number {
@@ -279,13 +362,9 @@ export class JitterBuffer {
     this.#running = false;
     this.#behind = 0;
     this.#waited = 0;
-    this.#forgetWindow();
-  }
-
-  #forgetWindow(): void {
-    this.#windowPops = 0;
-    this.#windowMinimum = Number.POSITIVE_INFINITY;
-    this.#excess = 0;
-    this.#excessWindows = 0;
+    this.#abovePops = 0;
+    this.#belowPops = 0;
+    this.#watchPops = WATCH_POPS;
+    this.#arrivals.restart();
   }
 }

@@ -9,6 +9,8 @@ export interface MediaSink {
    * (the RTP one, or the transport's own where the wire has none); `timestamp` is in samples modulo 2³².
    */
   onFrame(payload: Uint8Array, sequenceNumber: number, timestamp: number, nowMs: number): void;
+  /** The far end stops sending, and says what its silence sounds like: a comfort noise payload (RFC 3389), borrowed. Rare. */
+  onSilence?(payload: Uint8Array): void;
   /** The path is gone for good. Called at most once, and not after `close()`. */
   onLost(error: TalkspurtError): void;
 }

@@ -25,6 +25,8 @@ export interface RtpReceiverOptions {
   readonly symmetric: boolean;
   readonly onFrame: FrameHandler;
   readonly onDigit: DigitHandler;
+  /** A comfort noise payload (RFC 3389), borrowed. Rare. */
+  readonly onSilence: (payload: Uint8Array) => void;
 }
 
 /** Static payload type of comfort noise (RFC 3389 §4). */
@@ -41,6 +43,7 @@ export class RtpReceiver {
   readonly #format: RtpWireFormat;
   readonly #packet: RtpPacket = makeRtpPacket();
   readonly #events: TelephoneEventReceiver;
+  readonly #onSilence: (payload: Uint8Array) => void;
   #payloadType: number;
   #eventPayloadType: number | null;
   #newest = -1;
@@ -60,6 +63,7 @@ export class RtpReceiver {
     this.#payloadType = media.payloadType;
     this.#eventPayloadType = media.eventPayloadType;
     this.source = new RtpSource({ clockRateHz: media.clockRateHz, byAddress: options.symmetric });
+    this.#onSilence = options.onSilence;
     this.#events = new TelephoneEventReceiver(media.eventClockRateHz, options.onDigit);
     const frame = new Uint8Array(format.frameBytes);
     const { samplesPerTick } = format;
@@ -98,8 +102,10 @@ export class RtpReceiver {
       this.unknownPackets += 1;
       return false;
     }
-    if (kind === NOISE) this.comfortNoisePackets += 1;
-    else if (kind === EVENT) {
+    if (kind === NOISE) {
+      this.comfortNoisePackets += 1;
+      if (this.listening && bytes > 0) this.#onSilence(datagram.subarray(packet.payloadStart, packet.payloadEnd));
+    } else if (kind === EVENT) {
       this.eventPackets += 1;
       return this.#events.receive(datagram, packet.payloadStart, packet.payloadEnd, packet.timestamp, nowMs);
     } else if (whole) this.#hear(datagram, place, ticks, nowMs);

@@ -109,6 +109,7 @@ export class RtpTransport implements MediaTransport {
       format: this.#format,
       symmetric: this.#symmetric,
       onDigit: options.onDigit,
+      onSilence: (payload) => this.#sink?.onSilence?.(payload),
       onFrame: (frame, sequenceNumber, timestamp, nowMs) => {
         this.#counters.receivedFrames += 1;
         this.#sink?.onFrame(frame, sequenceNumber, timestamp, nowMs);

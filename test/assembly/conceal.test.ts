@@ -1,6 +1,10 @@
 /** Concealment: what is heard in place of frames that never came. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { barkDistance } from '../../bench/jitter/bark-distance.ts';
+import { lostFrames, withAppendixOne, withOurs, withRepetition, withSilence } from '../../bench/jitter/loss.ts';
+import type { Conceal } from '../../bench/jitter/loss.ts';
+import { conversation, onTheLine, say } from '../dsp/speech.ts';
 import { CoreInstance } from './core-instance.ts';
 
 const core = new CoreInstance();
@@ -69,6 +73,42 @@ for (const rate of [8000, 16000, 48000]) {
     assert.not(accept(came).changed);
   });
 }
+
+test('no step at a seam is steeper than the voice itself, wherever the line breaks off', () => {
+  const steepest = (pcm: readonly number[]): number =>
+    pcm.reduce((most, x, n) => (n === 0 ? 0 : Math.max(most, Math.abs(x - (pcm[n - 1] ?? 0)))), 0);
+  for (const pitch of [83, 111, 147, 190]) {
+    for (let shift = 0; shift < 160; shift += 13) {
+      exports.concealStart(8000);
+      const heard: number[] = [];
+      for (let n = 0; n < 5; n += 1) heard.push(...accept(vowel(pitch, 8000, n * 160 + shift, 160)).out);
+      heard.push(...fill(160), ...fill(160));
+      heard.push(...accept(vowel(pitch, 8000, 7 * 160 + shift, 160)).out);
+      const own = steepest(vowel(pitch, 8000, 0, 1_000));
+      assert.ok(steepest(heard) <= 1.15 * own, `${pitch} Hz, ${shift}: ${steepest(heard)} against ${own}`);
+    }
+  }
+});
+
+const pcm = onTheLine(conversation([say('I would like a table for four on Friday evening, please.', 'rms')], 200).pcm);
+
+test('on speech it is nearer to what was said than silence, repetition and Appendix I, for single losses and runs', () => {
+  for (const burst of [false, true]) {
+    for (const share of [0.05, 0.1, 0.2]) {
+      const patterns = [1, 2, 3, 4, 5, 6].map((seed) => lostFrames(Math.floor(pcm.length / 160), share, burst, seed));
+      const score = (conceal: Conceal): number =>
+        patterns.reduce(
+          (sum, lost) =>
+            sum + barkDistance(pcm, conceal(pcm, lost), (n) => lost[n] === true || lost[n - 1] === true) / 6,
+          0,
+        );
+      const ours = score(withOurs(exports));
+      const [silence, repetition, appendix] = [withSilence, withRepetition, withAppendixOne].map(score);
+      const said = `${share}: ${ours} against ${silence}, ${repetition}, ${appendix}`;
+      assert.ok(ours < 0.75 * (silence ?? 0) && ours < 0.95 * (repetition ?? 0) && ours < (appendix ?? 0), said);
+    }
+  }
+});
 
 test('a call that begins with a loss is silent', () => {
   exports.concealStart(8000);

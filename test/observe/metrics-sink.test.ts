@@ -95,6 +95,14 @@ test('frames of sessions are added up once, however often they are read, and not
   assert.is(await valueOf(sink, 'talkspurt_media_late_ticks_total'), 7);
 });
 
+test('what was cut out, repeated or made up of the caller is added up', async () => {
+  const sink = new MetricsSink({ processMetrics: false });
+  sink.recordSession(session({ callId: 'a', scaledMs: 250, concealedMs: 40 }));
+  sink.recordSession(session({ callId: 'a', scaledMs: 500, concealedMs: 100 }));
+  assert.is(await valueOf(sink, 'talkspurt_media_made_up_seconds_total{how="scaled"}'), 0.5);
+  assert.is((await valueOf(sink, 'talkspurt_media_made_up_seconds_total{how="concealed"}'))?.toFixed(6), '0.100000');
+});
+
 test('a new call on the same channel counts from nothing', async () => {
   const sink = new MetricsSink({ processMetrics: false });
   sink.recordSession(session({ callId: 'a', sentFrames: 100 }));

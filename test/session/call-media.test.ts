@@ -70,7 +70,10 @@ test('a sender 100 ppm fast or slow is followed for an hour: not one frame is gi
     assert.is(jitter.droppedFrames, 0);
     assert.is(jitter.lostFrames, 0);
     assert.ok(Math.abs(ticks - packets) <= 2);
-    assert.ok(packets - media.capturedFrames <= 2, `${packets - media.capturedFrames} frames not captured`);
+    assert.ok(
+      packets - media.capturedFrames <= 3,
+      `${packets - media.capturedFrames} frames not captured: two gather, one waits`,
+    );
     assert.ok(jitter.depthFrames <= 1);
   }
 });

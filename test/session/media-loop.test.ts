@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { CallerLine } from '../../src/session/caller-line.ts';
 import { DEFAULT_ENDPOINTER, Endpointer } from '../../src/session/endpointer.ts';
 import { runMediaTick } from '../../src/session/media-loop.ts';
 import type { MediaPath } from '../../src/session/media-loop.ts';
@@ -13,6 +14,7 @@ import { JitterBuffer } from '../../src/transport/jitter-buffer.ts';
 import { FakeDsp, FakeStream, FakeTransport, PCMU_LEG } from '../sim/fake-peers.ts';
 
 interface Rig extends MediaPath {
+  readonly jitter: JitterBuffer;
   readonly dsp: FakeDsp;
   readonly transport: FakeTransport;
   readonly told: string[];
@@ -25,8 +27,10 @@ function rig(): Rig {
   const dsp = new FakeDsp();
   dsp.configure({ leg: PCMU_LEG, backendInput: PCMU_LEG, backendOutput: PCMU_LEG });
   const told: string[] = [];
+  const jitter = new JitterBuffer({ frameBytes: 160, frameSamples: 160, ptimeMs: 20, capacityFrames: 16 });
   return {
-    jitter: new JitterBuffer({ frameBytes: 160, frameSamples: 160, ptimeMs: 20, capacityFrames: 16 }),
+    jitter,
+    line: new CallerLine(jitter, dsp, PCMU_LEG),
     dsp,
     endpointer: new Endpointer(DEFAULT_ENDPOINTER, 20),
     playout: new Playout({ format: PCMU_LEG, ptimeMs: 20, prebufferMs: 20 }),
@@ -114,8 +118,9 @@ test('at most 64 heap bytes a tick over 50,000 ticks with the real chain, and th
   const probe = fileURLToPath(new URL('heap-probe.ts', import.meta.url));
   const flags = ['--expose-gc', '--min-semi-space-size=128', '--max-semi-space-size=128', '--import', 'tsx'];
   const { stdout } = await promisify(execFile)(process.execPath, [...flags, probe]);
-  const bytes = JSON.parse(stdout) as { passThrough: number; realtime: number; control: number };
+  const bytes = JSON.parse(stdout) as Record<'passThrough' | 'scaled' | 'realtime' | 'control', number>;
   assert.ok(bytes.passThrough <= 64, `pass-through: ${bytes.passThrough} bytes a tick`);
+  assert.ok(bytes.scaled <= 64, `while time is scaled: ${bytes.scaled} bytes a tick`);
   assert.ok(bytes.realtime <= 64, `24 kHz: ${bytes.realtime} bytes a tick`);
   assert.ok(bytes.control > 64, `control: ${bytes.control} bytes a tick`);
 });

@@ -221,21 +221,45 @@ export class FakeDsp implements Dsp {
   readonly renderLevelDbov = -40;
   readonly capturePassThrough = true;
   readonly renderPassThrough = true;
+  heldMs = 0;
+  readonly cutMs = 0;
+  readonly repeatedMs = 0;
+  readonly concealedMs = 0;
   readonly ramps: [number, number][] = [];
   /** The gain that the last ramp went to. */
   gain = 1;
   onCapture: () => void = () => undefined;
+  #ptimeMs = 20;
   #wire = new Uint8Array(0);
   #heard = new Uint8Array(0);
+  heardWire = new Uint8Array(0);
 
   configure(options: DspOptions): void {
     this.#wire = new Uint8Array(frameBytes(options.leg));
+    this.heardWire = new Uint8Array(frameBytes(options.leg));
+    this.#ptimeMs = options.leg.ptimeMs;
+    this.heldMs = 0;
     this.#heard = new Uint8Array(frameBytes({ ...options.backendInput, ptimeMs: options.leg.ptimeMs }));
   }
 
-  capture(): Uint8Array {
+  /** Whole frames are all that it cuts. */
+  capture(payload: Uint8Array | null = null, adjustMs = 0): Uint8Array {
     this.onCapture();
+    if (payload !== null) this.heardWire.set(payload);
+    if (adjustMs >= this.#ptimeMs && this.heldMs >= 2 * this.#ptimeMs) this.heldMs -= this.#ptimeMs;
+    this.heldMs = Math.max(0, this.heldMs - this.#ptimeMs);
     return this.#heard;
+  }
+
+  readonly silences: [Uint8Array, number][] = [];
+
+  describeSilence(payload: Uint8Array, framesBefore: number): void {
+    this.silences.push([payload.slice(), framesBefore]);
+  }
+
+  feed(payload: Uint8Array | null): void {
+    if (payload !== null) this.heardWire.set(payload);
+    this.heldMs += this.#ptimeMs;
   }
 
   render(said: Uint8Array | null): Uint8Array {

@@ -26,6 +26,8 @@ interface Bench {
   readonly ports: RtpPortPair;
   readonly peer: UdpPeer;
   readonly frames: Frame[];
+  /** Payloads of comfort noise. */
+  readonly silences: readonly (readonly number[])[];
   readonly digits: string[];
   /** The peer's packet arrives. */
   readonly say: (fields: Partial<WrittenPacket>, from?: UdpPeer) => Promise<void>;
@@ -59,7 +61,9 @@ async function bench(changes: Changes, run: (bench: Bench) => Promise<void>): Pr
     ...options,
   });
   const frames: Frame[] = [];
+  const silences: number[][] = [];
   transport.start({
+    onSilence: (payload) => silences.push([...payload]),
     onFrame: (payload, sequenceNumber, timestamp) =>
       frames.push({ payload: Buffer.from(payload), sequenceNumber, timestamp }),
     onLost: () => assert.unreachable('RTP is never lost'),
@@ -73,6 +77,7 @@ async function bench(changes: Changes, run: (bench: Bench) => Promise<void>): Pr
       ports,
       peer,
       frames,
+      silences,
       digits,
       say: (fields, from = peer) => from.say(packet({ payload: Buffer.alloc(160, 0x55), ...fields }), ports.rtpPort),
       tick: (startsTalkspurt = false) => {
@@ -332,8 +337,8 @@ test('packets of 30 and 10 ms become frames of 20', () =>
     assert.is(transport.rtpStats.lost, 0);
   }));
 
-test('digits are told, take no room in the audio, and comfort noise is silence', () =>
-  bench({}, async ({ transport, frames, digits, say }) => {
+test('digits are told, take no room in the audio, and comfort noise describes silence', () =>
+  bench({}, async ({ transport, frames, silences, digits, say }) => {
     await say({ sequenceNumber: 10, timestamp: 0 });
     for (let n = 0; n < 4; n += 1) {
       await say({
@@ -344,9 +349,10 @@ test('digits are told, take no room in the audio, and comfort noise is silence',
         payload: event(5, 160 + n * 160, n > 1),
       });
     }
-    await say({ sequenceNumber: 15, timestamp: 800, payloadType: 13, payload: Buffer.from([60]) });
+    await say({ sequenceNumber: 15, timestamp: 800, payloadType: 13, payload: Buffer.from([60, 17, 140]) });
     await say({ sequenceNumber: 16, timestamp: 960 });
     await until(() => frames.length === 2, 'the audio around');
+    assert.equal(silences, [[60, 17, 140]]);
     assert.equal(digits, ['5 60']);
     assert.equal(
       frames.map(({ sequenceNumber }) => sequenceNumber),

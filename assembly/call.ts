@@ -1,12 +1,21 @@
 import { ComfortNoise } from './comfort-noise';
 import { Compressor } from './compressor';
 import { Concealment } from './conceal';
+import { DtmfGenerator } from './dtmf-generator';
+import { DtmfReceiver } from './dtmf-receiver';
+import { GainControl } from './gain-control';
 import { GainRamp } from './gain-ramp';
+import { HighPass } from './high-pass';
 import { CODEC_L16, CODEC_PCMA, CODEC_PCMU } from './layout';
 import { decodeAlaw, decodeUlaw, encodeAlaw, encodeUlaw } from './g711';
+import { LieDetector } from './lie-detector';
+import { Limiter } from './limiter';
 import { LowPass } from './low-pass';
 import { NoiseModel } from './noise-model';
+import { NoiseSuppression } from './noise-suppression';
+import { RateSuspicion } from './rate-suspicion';
 import { Resampler } from './resample';
+import { ProgressTones } from './progress-tones';
 import { RingBuffer } from './ring-buffer';
 import { TimeScale } from './time-scale';
 import { Tone } from './tone';
@@ -38,6 +47,8 @@ export class Call {
   shaped: bool;
   /** How much of the caller's line is to be cut out (> 0) or repeated in the next frame, at most, ms. */
   adjustMs: f32;
+  /** The caller's voice goes through the cleaning. */
+  cleaned: bool;
   /** For how many samples behind the end of a phrase something is still to come: in all, and of the present one. */
   renderTailSamples: i32;
   renderTailLeft: i32;
@@ -57,6 +68,16 @@ export const lowPass = changetype<LowPass>(memory.data(offsetof<LowPass>(), 16))
 export const compressor = changetype<Compressor>(memory.data(offsetof<Compressor>(), 16));
 export const renderGain = changetype<GainRamp>(memory.data(offsetof<GainRamp>(), 16));
 export const tone = changetype<Tone>(memory.data(offsetof<Tone>(), 16));
+export const highPass = changetype<HighPass>(memory.data(offsetof<HighPass>(), 16));
+export const noiseSuppression = changetype<NoiseSuppression>(memory.data(offsetof<NoiseSuppression>(), 16));
+export const gainControl = changetype<GainControl>(memory.data(offsetof<GainControl>(), 16));
+export const dtmfReceiver = changetype<DtmfReceiver>(memory.data(offsetof<DtmfReceiver>(), 16));
+export const dtmfGenerator = changetype<DtmfGenerator>(memory.data(offsetof<DtmfGenerator>(), 16));
+export const progressTones = changetype<ProgressTones>(memory.data(offsetof<ProgressTones>(), 16));
+export const captureLies = changetype<LieDetector>(memory.data(offsetof<LieDetector>(), 16));
+export const renderLies = changetype<LieDetector>(memory.data(offsetof<LieDetector>(), 16));
+export const rateSuspicion = changetype<RateSuspicion>(memory.data(offsetof<RateSuspicion>(), 16));
+export const limiter = changetype<Limiter>(memory.data(offsetof<Limiter>(), 16));
 
 /** Bytes of `samples` samples. */
 export function bytesOf(codec: i32, samples: i32): i32 {

@@ -1,5 +1,6 @@
 import {
   call,
+  captureLies,
   captureResampler,
   concealment,
   decode,
@@ -9,6 +10,8 @@ import {
   timeScale,
   voice,
 } from './call';
+import { clean, level } from './cleaning';
+import { hear, suspectCapture } from './hearing';
 import {
   CAPTURE_PCM,
   CODEC_L16,
@@ -28,9 +31,10 @@ import { levelDbov } from './level';
  * What does it do? Caller → backend: one wire frame in, the same duration out in what the backend hears.
  * How does it work? Top to bottom:
  *
- *   WIRE_IN ─▶ decode ─▶ conceal ─▶ (line ─▶ time scale) ─▶ level ─▶ 8 kHz view ─▶ ring ─▶ 10 ms hops ─▶ voice activity
- *                                              └─▶ resample ─▶ encode ─▶ HEARD
+ *   WIRE_IN ─▶ decode ─▶ conceal ─▶ (line ─▶ time scale) ─▶ (cleaning) ─▶ level ─▶ 8 kHz view ─▶ ring ─▶ 10 ms hops ─▶ voice activity
+ *                                              └─▶ (gain control) ─▶ resample ─▶ encode ─▶ HEARD
  *
+ *   Cleaning and gain control are off unless asked for, and then there is no pass-through.
  *   Pass-through (leg and backend speak the same): the wire bytes themselves are the result and everything else only
  *   measures. A frame is written back to WIRE_IN only when it is not what came: made up, blended after a loss, or cut out of
  *   the line. The line is empty, and costs nothing, unless time is scaled.
@@ -52,9 +56,15 @@ export function capture(received: i32): void {
   }
   store<i32>(SCALE_COUNTS, timeScale.held);
 
+  if (call.cleaned) clean(pcm, samples);
   store<f32>(METERS + ((<usize>METER_CAPTURE_LEVEL) << 2), levelDbov(pcm, samples));
   const narrow = narrowView(pcm, samples);
-  listen(narrow);
+  hear(narrow, call.narrowSamples);
+  const probability = listen(narrow);
+  if (call.cleaned) {
+    if (call.inputHz == 8000) level(narrow, call.narrowSamples, probability);
+    else level(pcm, samples, probability);
+  }
 
   if (changed && !linear) encode(call.legCodec, WIRE_IN, pcm, samples);
   if (call.capturePassThrough) return;
@@ -82,6 +92,7 @@ export function feed(received: i32): void {
 function receive(received: i32, pcm: usize, samples: i32): bool {
   if (received) {
     if (call.legCodec != CODEC_L16) decode(call.legCodec, pcm, WIRE_IN, samples);
+    if (captureLies.active) suspectCapture(pcm, samples);
     return concealment.accept(pcm, samples);
   }
   concealment.fill(pcm, samples);
@@ -119,7 +130,7 @@ function narrowView(pcm: usize, samples: i32): usize {
 }
 
 /** Measures the probability of speech: the highest of the hops that this frame completes. */
-function listen(narrow: usize): void {
+function listen(narrow: usize): f32 {
   hopRing.write(narrow, call.narrowSamples);
   let highest: f32 = 0.0;
   while (hopRing.waiting >= 80) {
@@ -127,4 +138,5 @@ function listen(narrow: usize): void {
     highest = max(highest, voice.hop(VOICE_HOP));
   }
   store<f32>(METERS + ((<usize>METER_SPEECH_PROBABILITY) << 2), highest);
+  return highest;
 }

@@ -23,6 +23,7 @@ import {
   voice,
 } from './call';
 import { powerOf, transform } from './fft';
+import { restCaller } from './hearing';
 import { designFilters } from './filter-design';
 import * as g722 from './g722';
 import {
@@ -50,10 +51,12 @@ import {
   RENDER_LINE,
   SCALE_COUNTS,
 } from './layout';
+import { planRealTransform } from './real-transform';
 import { knownRate } from './resample';
 import { shape, startShaping } from './shaping';
 import { planDetection } from './voice-activity';
 
+export * from './caller-stages';
 export { capture, feed } from './capture';
 export { render } from './render';
 export { decodeAlaw, decodeUlaw, encodeAlaw, encodeUlaw } from './g711';
@@ -93,6 +96,7 @@ export {
 
 designFilters();
 planDetection();
+planRealTransform();
 g722.start(G722_ENCODER);
 g722.start(G722_DECODER);
 
@@ -128,6 +132,7 @@ export function configure(
   call.capturePassThrough = legCodec == inputCodec && legHz == inputHz;
   call.renderPassThrough = legCodec == outputCodec && legHz == outputHz;
   call.shaped = false;
+  restCaller();
   // What the resampler holds is shorter than the shortest frame.
   call.renderTailSamples = legHz == outputHz ? 0 : call.legSamples;
   call.renderTailLeft = 0;

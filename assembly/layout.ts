@@ -37,6 +37,8 @@ export const REFUSED_BACKEND_OUTPUT: i32 = 3;
 export const REFUSED_AGGRESSIVENESS: i32 = 4;
 /** The same of `setShaping`. */
 export const REFUSED_SHAPING: i32 = 5;
+/** The same of `setCleaning`. */
+export const REFUSED_CLEANING: i32 = 6;
 
 /** The longest frame: 60 ms at 48 kHz. */
 export const FRAME_SAMPLES_MAX: i32 = 2880;
@@ -118,3 +120,71 @@ export const G722_DECODER: usize = memory.data(176, 16);
 /** Codes that the codec takes at a time (60 ms), and its line of 22 past samples and so many pairs: i16. */
 export const G722_BLOCK_CODES: i32 = 480;
 export const G722_LINE: usize = memory.data(44 + 480 * 4, 16);
+
+/** Frequency domain of the noise suppression: e^(−2πik/512), half a window, the last hop, what overlaps into the next. */
+export const SUPPRESSION_TWIDDLES: usize = memory.data(256 * 8, 16);
+export const SUPPRESSION_WINDOW: usize = memory.data(240 * 4, 16);
+export const SUPPRESSION_PAST: usize = memory.data(240 * 2, 16);
+export const SUPPRESSION_OVERLAP: usize = memory.data(240 * 4, 16);
+/** Noise, speech and presence of each band, f32. */
+export const SUPPRESSION_BANDS_MAX: i32 = 128;
+export const SUPPRESSION_BANDS: usize = memory.data(3 * 128 * 4, 16);
+
+/** The high-pass: two sections of coefficients (14 vectors) and state (1 vector). */
+export const HIGH_PASS_SECTIONS: usize = memory.data(2 * 15 * 16, 16);
+
+/** DTMF: 6 rows of coefficients of 8 frequencies, what each 5 ms gave (4 × 4 rows), the window's sums now and before, its rise. */
+export const DTMF_COEFFICIENTS: usize = memory.data(6 * 8 * 4, 16);
+export const DTMF_ROWS: usize = memory.data(4 * 4 * 8 * 4, 16);
+export const DTMF_SUMS: usize = memory.data(2 * 2 * 8 * 4, 16);
+export const DTMF_RISE: usize = memory.data(40 * 4, 16);
+/** Keys by row and column. */
+export const DTMF_KEYS: usize = memory.data<u8>([
+  0x31, 0x32, 0x33, 0x41, 0x34, 0x35, 0x36, 0x42, 0x37, 0x38, 0x39, 0x43, 0x2a, 0x30, 0x23, 0x44,
+]);
+/** The digits that are to be sent in band, ASCII. */
+export const DIAL_DIGITS_MAX: i32 = 64;
+export const DIAL_DIGITS: usize = memory.data(64, 16);
+
+/** Progress tones: 5 rows of coefficients of 8 frequencies, what each of the last eight 10 ms gave, the window's powers. */
+export const PROGRESS_COEFFICIENTS: usize = memory.data(5 * 8 * 4, 16);
+export const PROGRESS_ROWS: usize = memory.data(8 * 2 * 8 * 4, 16);
+export const PROGRESS_POWERS: usize = memory.data(8 * 4, 16);
+export const PROGRESS_ENERGIES: usize = memory.data(8 * 4, 16);
+
+/** What was heard on the line by the last `capture`, i32 each: index with the REPORT_ constants; 0: nothing. */
+export const REPORTS: usize = memory.data(8 * 4, 16);
+/** A key that was let go of, ASCII, and how long it was held, ms. */
+export const REPORT_DIGIT: i32 = 0;
+export const REPORT_DIGIT_MS: i32 = 1;
+/** A PROGRESS_ number: a tone of the network or of a machine was made out. */
+export const REPORT_PROGRESS: i32 = 2;
+
+export const PROGRESS_DIAL: i32 = 1;
+export const PROGRESS_BUSY: i32 = 2;
+export const PROGRESS_CONGESTION: i32 = 3;
+export const PROGRESS_RINGBACK: i32 = 4;
+export const PROGRESS_FAX_CALLING: i32 = 5;
+export const PROGRESS_FAX_ANSWER: i32 = 6;
+export const PROGRESS_BEEP: i32 = 7;
+
+/** Suspicions that stand, one bit each (1 << SUSPECT_…), of what came from the leg and from the backend. */
+export const REPORT_CAPTURE_SUSPECTS: i32 = 4;
+export const REPORT_RENDER_SUSPECTS: i32 = 5;
+export const SUSPECT_SILENCE: i32 = 0;
+export const SUSPECT_DC: i32 = 1;
+export const SUSPECT_CLIPPING: i32 = 2;
+export const SUSPECT_CONSTANT: i32 = 3;
+export const SUSPECT_STEREO: i32 = 4;
+/** Read as L16 in the other byte order, as µ-law, as A-law, as L16, it would be a voice. */
+export const SUSPECT_SWAPPED: i32 = 5;
+export const SUSPECT_ULAW: i32 = 6;
+export const SUSPECT_ALAW: i32 = 7;
+export const SUSPECT_LINEAR: i32 = 8;
+export const SUSPECT_TOO_SLOW: i32 = 9;
+export const SUSPECT_TOO_FAST: i32 = 10;
+/** 60 ms at 4 kHz, i16: what comes in, and the loudest of half a second. */
+export const PITCH_SAMPLES: i32 = 240;
+export const PITCH_NEXT: usize = memory.data(240 * 2, 16);
+export const PITCH_LOUDEST: usize = memory.data(240 * 2, 16);
+export const MEASURED_SUMS: usize = memory.data(32, 16);

@@ -1,5 +1,6 @@
-import { call, decode, encode, renderGain, renderResampler, writeSilence } from './call';
+import { call, decode, dtmfGenerator, encode, renderGain, renderLies, renderResampler, writeSilence } from './call';
 import { CODEC_L16, METER_RENDER_LEVEL, METERS, RENDER_PCM, SAID, SCRATCH_PCM, WIRE_OUT } from './layout';
+import { suspectRender } from './hearing';
 import { levelDbov } from './level';
 import { restShaping, shape } from './shaping';
 
@@ -13,16 +14,22 @@ import { restShaping, shape } from './shaping';
  *   encoded again only while the gain moves or is not 1. Shaping is off unless asked for, and then there is no
  *   pass-through. When nothing is said, zeros push the end of the phrase out of the resampler (one frame) and of the
  *   low-pass, and from then on the frame is digital silence: 0xFF (µ-law), 0xD5 (A-law) or 0.
+ *   While keys are dialled in band they take the frame's place.
  * How do I use it? Put at most one frame at SAID and call `render(bytes)`; `render(0)` when there is nothing to say.
  * Not for: more than one frame.
  */
 export function render(saidBytes: i32): void {
   const samples = call.legSamples;
   const out = call.renderPassThrough ? SAID : WIRE_OUT;
+  if (dtmfGenerator.busy) {
+    dial(out, samples);
+    return;
+  }
   if (saidBytes <= 0 && call.renderTailLeft <= 0) {
     rest(out, samples);
     return;
   }
+  if (saidBytes == call.outputBytes && renderLies.active) suspectRender();
   pad(max(0, saidBytes));
 
   const linear = call.legCodec == CODEC_L16;
@@ -42,6 +49,16 @@ export function render(saidBytes: i32): void {
   if (changed) renderGain.apply(pcm, samples);
   store<f32>(METERS + ((<usize>METER_RENDER_LEVEL) << 2), levelDbov(pcm, samples));
   if (!linear && (changed || !call.renderPassThrough)) encode(call.legCodec, out, pcm, samples);
+}
+
+/** Keys in place of the agent, whose phrase is not said: what stays of it in the filters is left behind. */
+function dial(out: usize, samples: i32): void {
+  const pcm = call.legCodec == CODEC_L16 ? out : RENDER_PCM;
+  dtmfGenerator.write(pcm, samples);
+  if (call.shaped) restShaping(samples);
+  renderGain.skip(samples);
+  store<f32>(METERS + ((<usize>METER_RENDER_LEVEL) << 2), levelDbov(pcm, samples));
+  if (call.legCodec != CODEC_L16) encode(call.legCodec, out, pcm, samples);
 }
 
 /** Nothing to be heard: digital silence, without work. The gain and the compressor go on moving. */

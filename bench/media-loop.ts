@@ -67,7 +67,13 @@ function measured(
   };
   const dsp = pool.acquire({ leg: LEG, backendInput: format, backendOutput: format });
   const nothing = (): void => undefined;
-  const listener = { onSpeech: nothing, onPlayout: nothing, onFaded: nothing, onFault: nothing };
+  const listener = {
+    onSpeech: nothing,
+    onPlayout: nothing,
+    onFaded: nothing,
+    onHeard: () => undefined,
+    onFault: nothing,
+  };
   const media = new CallMedia({ transport: transportTo(take), dsp, options: DEFAULT_SESSION_OPTIONS, listener });
   media.connect(streamTo(take, format));
   const frames = caller(TURN_TICKS * 2);

@@ -323,6 +323,11 @@ export const LIMITS = {
   rtpEventMemoryMs: 5_000,
   /** Digits that wait to be sent as telephone-events; more are refused with ERR_TALKSPURT_MEDIA_FORMAT. */
   rtpDigits: 64,
+  /** A key that came in both ways is told once when its second telling is within this; and so many wait for theirs. */
+  digitEchoMs: 1_500,
+  digitEchoes: 32,
+  /** Keys in the audio that are not out at their time are looked for so often, 20 ms apart; then they are taken for sent. */
+  dialLooks: 50,
   /** Period of RTCP reports (RFC 3550 §6.2), before it is randomised. */
   rtcpReportMs: 5_000,
   /** One session description; a longer one is refused with ERR_TALKSPURT_MEDIA_FORMAT. */

@@ -12,6 +12,8 @@ import { describeAudio, frameBytes } from '../../src/core/media.ts';
 import { DspModule } from '../../src/dsp/dsp-module.ts';
 import { G722Pool } from '../../src/dsp/g722.ts';
 import { WasmDsp } from '../../src/dsp/wasm-dsp.ts';
+import { cleaningRows } from './cleaning.ts';
+import { hearingRows } from './line-hearing.ts';
 
 /** Frames of one measured iteration, so that the clock's own cost does not count. */
 const FRAMES = 100;
@@ -54,6 +56,10 @@ function frames(format: AudioFormat): Uint8Array[] {
   const size = frameBytes({ ...format, ptimeMs: 20 });
   return Array.from({ length: 50 }, (_, n) => bytes.slice(n * size, n * size + size));
 }
+
+/** A second of material as samples. */
+const linearFrames = (sampleRateHz: 8000 | 16000): Int16Array[] =>
+  frames({ codec: 'l16', sampleRateHz }).map((bytes) => new Int16Array(bytes.buffer));
 
 const at = <T>(list: readonly T[], n: number): T => list[n % list.length] as T;
 
@@ -237,11 +243,13 @@ function hashOf(rows: readonly Row[]): string {
 /** Prints the table. `small` takes a few seconds, otherwise about half a minute. */
 export async function run({ small }: { small: boolean }): Promise<void> {
   const module = await DspModule.load();
-  const rows = [
+  const rows: Row[] = [
     ...g711Rows(module),
     ...(await g722Rows()),
     ...resampleRows(module),
     ...shapingRows(module),
+    ...cleaningRows(module, linearFrames),
+    ...hearingRows(module, linearFrames(8000), frames(ULAW_LEG)),
     ...(await detectorRows(module)),
     ...pipeRows(module),
   ];

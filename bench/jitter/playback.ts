@@ -37,7 +37,7 @@ export interface Playback {
 export function playAdaptive(transitMs: Float64Array, speech: Uint8Array, dsp: Dsp): Playback {
   dsp.configure({ leg: LEG, backendInput: LEG, backendOutput: LEG });
   const nothing = (): void => undefined;
-  const listener = { onSpeech: nothing, onPlayout: nothing, onFaded: nothing, onFault: nothing };
+  const listener = { onSpeech: nothing, onPlayout: nothing, onFaded: nothing, onHeard: nothing, onFault: nothing };
   const media = new CallMedia({ transport: SILENT, dsp, options: DEFAULT_SESSION_OPTIONS, listener });
   const sink = media.sink(nothing, nothing);
   const order = arrivalOrder(transitMs);

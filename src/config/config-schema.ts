@@ -61,6 +61,23 @@ const endpointer = z
   .prefault({})
   .describe('Where speech begins and ends');
 
+/** 0, or within the bounds. */
+const zeroOr = (low: number, high: number) => z.union([z.literal(0), z.number().min(low).max(high)]);
+const cleaning = z
+  .strictObject({
+    highPassHz: zeroOr(20, 1_000)
+      .default(session.capture.highPassHz)
+      .describe('Cut-off of the high-pass that takes hum and rumble away, Hz; 100 does for a telephone. 0: none'),
+    noiseSuppressionDb: zeroOr(1, 18)
+      .default(session.capture.noiseSuppressionDb)
+      .describe('How far steady noise goes down, dB; 12 leaves no trace, and delays by 10 ms. 0: not at all'),
+    agcTargetDbov: zeroOr(-40, -6)
+      .default(session.capture.agcTargetDbov)
+      .describe("Level that the caller's voice is brought to, dBov; -22, say. 0: its own"),
+  })
+  .prefault({})
+  .describe("How the caller's voice is cleaned before the backend hears it; what is on ends the pass-through");
+
 const profile = z.strictObject({
   backend: z.string().describe('Name of a backend'),
   bargeIn: z.boolean().default(session.bargeIn).describe('Whether the caller may cut in'),
@@ -118,6 +135,22 @@ const profile = z.strictObject({
     .max(20_000)
     .default(session.lowPassHz)
     .describe('Cut-off of the low-pass, Hz; from 0.45 of the rate of the leg on it is not there'),
+  capture: cleaning,
+  dtmf: z
+    .enum(['rfc4733', 'inband', 'both'])
+    .default(session.dtmf)
+    .describe(
+      'Where keys are heard: as the leg tells of them (telephone-events), in the audio, or both without hearing one twice; ' +
+        '`inband` also presses them in the audio',
+    ),
+  progressTones: z
+    .enum(['never', 'outbound', 'always'])
+    .default(session.progressTones)
+    .describe('On which calls dial, busy and ringback tones, faxes and beeps of answering machines are listened for'),
+  lieDetector: z
+    .boolean()
+    .default(session.lieDetector)
+    .describe('Whether audio that is not what it says it is (wrong codec, byte order, stereo, silence …) is reported'),
   speechCache: z
     .boolean()
     .default(session.speechCache)

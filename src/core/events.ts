@@ -26,6 +26,26 @@ export type EndReason =
 /** Who spoke. */
 export type Speaker = 'caller' | 'agent';
 
+/** What a telephone network, a fax or an answering machine says in tones. */
+export type ProgressSignal = 'dial' | 'busy' | 'congestion' | 'ringback' | 'fax-calling' | 'fax-answer' | 'beep';
+
+/** Whose audio is suspected: what came from the leg, or from the backend. */
+export type SuspectSide = 'caller' | 'agent';
+
+/** How audio is not what it says it is. `ulaw`, `alaw`, `l16`: what its bytes are; `too-…`: another rate. */
+export type AudioSuspicion =
+  | 'silence'
+  | 'dc'
+  | 'clipping'
+  | 'constant'
+  | 'stereo'
+  | 'byte-order'
+  | 'ulaw'
+  | 'alaw'
+  | 'l16'
+  | 'too-slow'
+  | 'too-fast';
+
 /** Something that happened to one call. Times are the clock's monotonic ms. */
 export type CallEvent =
   | { type: 'call.state'; state: CallState; previous: CallState }
@@ -39,6 +59,15 @@ export type CallEvent =
       passThrough: boolean;
     }
   | { type: 'media.stalled'; silentMs: number }
+  /** Each suspicion once in a call. */
+  | {
+      type: 'media.suspect';
+      side: SuspectSide;
+      suspicion: AudioSuspicion;
+      /** What to do; a fixed text. */ fix: string;
+    }
+  /** A tone of the network, or of a machine that answered. */
+  | { type: 'call.progress'; signal: ProgressSignal }
   | { type: 'media.underrun'; missingMs: number }
   | { type: 'media.overflow'; place: 'jitter' | 'playout' | 'backend'; droppedBytes: number }
   | { type: 'turn.state'; state: TurnState; previous: TurnState }

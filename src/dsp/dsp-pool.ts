@@ -22,6 +22,13 @@ const WARM_UP: readonly DspOptions[] = [
   { leg: LEG, backendInput: LEG, backendOutput: LEG },
   { leg: LEG, backendInput: REALTIME, backendOutput: REALTIME },
   { leg: WIDE_LEG, backendInput: A_LAW, backendOutput: A_LAW },
+  {
+    leg: LEG,
+    backendInput: LEG,
+    backendOutput: LEG,
+    cleaning: { highPassHz: 100, noiseSuppressionDb: 12, agcTargetDbov: -22 },
+    hearing: { dtmf: true, progress: true, suspicion: true },
+  },
 ];
 
 /** A fixed number of instances; see {@link DspPool}. */

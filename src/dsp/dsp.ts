@@ -1,4 +1,5 @@
 /** The port of the signal chain: one instance is one call's whole DSP state. */
+import type { AudioSuspicion, ProgressSignal } from '../core/events.ts';
 import type { AudioFormat, MediaFormat } from '../core/media.ts';
 
 /** How the agent's voice is shaped, at the rate of the leg: low-pass, then compressor; never above −1 dB of overload. */
@@ -9,6 +10,26 @@ export interface ShapingOptions {
   readonly compressorMakeupDb: number;
   /** Cut-off of the low-pass (24 dB per octave), Hz: 100..20000; from 0.45 of the leg's rate on it is not there. */
   readonly lowPassHz: number;
+}
+
+/** How the caller's voice is cleaned, at the rate of the leg; what is 0 is not done. */
+export interface CleaningOptions {
+  /** Cut-off of the high-pass (24 dB per octave), Hz: 20..1000. */
+  readonly highPassHz: number;
+  /** How far steady noise goes down, dB: 1..18. Delays by 10 ms (5 ms at 48 kHz). */
+  readonly noiseSuppressionDb: number;
+  /** Level that a voice is brought to, dBov: −40..−6. */
+  readonly agcTargetDbov: number;
+}
+
+/** What is listened for besides voices. */
+export interface HearingOptions {
+  /** Keys in the caller's audio. */
+  readonly dtmf: boolean;
+  /** Tones of the network and of machines in it. */
+  readonly progress: boolean;
+  /** Audio of either side that is not what it says it is. */
+  readonly suspicion: boolean;
 }
 
 /** What the two pipes connect. */
@@ -23,6 +44,10 @@ export interface DspOptions {
   readonly vadAggressiveness?: 0 | 1 | 2 | 3;
   /** Shaping of the agent's voice; absent: none, and not one byte is touched for it. With it, render never passes through. */
   readonly shaping?: ShapingOptions;
+  /** Cleaning of the caller's voice; absent or all 0: none, and not one byte is touched for it. With it, capture never passes through. */
+  readonly cleaning?: CleaningOptions;
+  /** Absent: nothing is listened for. */
+  readonly hearing?: HearingOptions;
 }
 
 /**
@@ -71,6 +96,22 @@ export interface Dsp {
   /** Whether each pipe hands the bytes through unchanged and only measures. */
   readonly capturePassThrough: boolean;
   readonly renderPassThrough: boolean;
+  /** Whether the last frame each way brought news: a key, a progress tone, other suspicions than when they were last read. */
+  readonly news: boolean;
+  /** The key that was let go of in the last captured frame and how long it was held, ms; null: none. */
+  readonly heardDigit: string | null;
+  readonly heardDigitMs: number;
+  /** The signal that was made out in the last captured frame; null: none. */
+  readonly heardProgress: ProgressSignal | null;
+  /** What is suspected now of what comes from the leg (the backend). Allocates: for when there is news. */
+  readonly captureSuspects: readonly AudioSuspicion[];
+  readonly renderSuspects: readonly AudioSuspicion[];
+  /**
+   * Sends keys (0-9 A-D * #, `w` and `W` for pauses of 0.5 and 1 s; at most 64) in the audio to the caller, in place of the agent,
+   * from the next `render` on. @throws ERR_TALKSPURT_DSP_OPTIONS while others are being sent, or out of bounds (40..4000 ms)
+   */
+  dial(digits: string, toneMs: number, gapMs: number): void;
+  readonly dialling: boolean;
   /** Moves the render gain linearly to `gain` (0..4, 1 = unchanged) over `rampMs`. */
   rampGain(gain: number, rampMs: number): void;
 }

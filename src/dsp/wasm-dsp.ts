@@ -1,9 +1,15 @@
 /** The signal chain of one call over one WebAssembly instance. Views are made when it is configured, never in a tick. */
 import { TalkspurtError } from '../core/errors.ts';
+import type { AudioSuspicion, ProgressSignal } from '../core/events.ts';
 import type { AudioFormat, Codec, MediaFormat } from '../core/media.ts';
 import { describeAudio, frameBytes } from '../core/media.ts';
-import type { Dsp, DspOptions, ShapingOptions } from './dsp.ts';
+import type { CleaningOptions, Dsp, DspOptions, HearingOptions, ShapingOptions } from './dsp.ts';
 import type { CoreExports, DspModule } from './dsp-module.ts';
+import { LineReports } from './line-reports.ts';
+
+/** Keys are sent with −9 and −7 dBm0; a full-scale sine has 3.17. */
+const LOW_AMPLITUDE = 32_767 * 10 ** (-12.17 / 20);
+const HIGH_AMPLITUDE = 32_767 * 10 ** (-10.17 / 20);
 
 /**
  * One call's {@link Dsp}. Owns its instance's memory; what `capture` and `render` return are windows of it. A trap of the
@@ -19,6 +25,7 @@ export class WasmDsp implements Dsp {
   readonly #renderLevelIndex: number;
   readonly #counts: Int32Array;
   readonly #noiseIn: Uint8Array;
+  readonly #reports: LineReports;
   #wireIn: Uint8Array;
   #heard: Uint8Array;
   #said: Uint8Array;
@@ -41,6 +48,7 @@ export class WasmDsp implements Dsp {
     this.#speechIndex = core.METER_SPEECH_PROBABILITY.value;
     this.#captureLevelIndex = core.METER_CAPTURE_LEVEL.value;
     this.#renderLevelIndex = core.METER_RENDER_LEVEL.value;
+    this.#reports = new LineReports(core);
     this.#wireIn = this.#view(core.WIRE_IN.value, 0);
     this.#heard = this.#wireIn;
     this.#said = this.#wireIn;
@@ -63,6 +71,8 @@ export class WasmDsp implements Dsp {
     );
     if (answer !== core.CONFIGURED.value) throw this.#refusal(answer, options);
     this.#shape(options.shaping);
+    this.#clean(options.cleaning);
+    this.#listen(options.hearing);
 
     this.#wireBytes = frameBytes(leg);
     this.#samplesPerMs = leg.sampleRateHz / 1000;
@@ -157,6 +167,45 @@ export class WasmDsp implements Dsp {
     return this.#renderPassThrough;
   }
 
+  get news(): boolean {
+    return this.#reports.news;
+  }
+
+  get heardDigit(): string | null {
+    return this.#reports.digit;
+  }
+
+  get heardDigitMs(): number {
+    return this.#reports.digitMs;
+  }
+
+  get heardProgress(): ProgressSignal | null {
+    return this.#reports.progress;
+  }
+
+  get captureSuspects(): readonly AudioSuspicion[] {
+    return this.#reports.captureSuspects;
+  }
+
+  get renderSuspects(): readonly AudioSuspicion[] {
+    return this.#reports.renderSuspects;
+  }
+
+  get dialling(): boolean {
+    return this.#core.dialling() !== 0;
+  }
+
+  dial(digits: string, toneMs: number, gapMs: number): void {
+    // Not over the keys of a dialling that goes on.
+    if (!this.dialling) this.#reports.write(digits);
+    if (this.#core.dial(digits.length, toneMs, gapMs, LOW_AMPLITUDE, HIGH_AMPLITUDE) === 1) return;
+    throw new TalkspurtError(
+      'ERR_TALKSPURT_DSP_OPTIONS',
+      `keys cannot be sent: one dialling at a time, 1 to ${this.#core.DIAL_DIGITS_MAX.value} keys of 40 to 4000 ms`,
+      { details: { option: 'dial' } },
+    );
+  }
+
   rampGain(gain: number, rampMs: number): void {
     this.#core.rampGain(gain, rampMs);
   }
@@ -181,6 +230,25 @@ export class WasmDsp implements Dsp {
     const answer = this.#core.setShaping(compressorThresholdDb, compressorMakeupDb, lowPassHz);
     if (answer === this.#core.CONFIGURED.value) return;
     throw refused('shaping', `${compressorThresholdDb} dBov, ${compressorMakeupDb} dB, ${lowPassHz} Hz`);
+  }
+
+  #clean(cleaning: CleaningOptions | undefined): void {
+    if (cleaning === undefined) return;
+    const { highPassHz, noiseSuppressionDb, agcTargetDbov } = cleaning;
+    const answer = this.#core.setCleaning(highPassHz, noiseSuppressionDb, agcTargetDbov);
+    if (answer === this.#core.CONFIGURED.value) return;
+    throw new TalkspurtError(
+      'ERR_TALKSPURT_DSP_OPTIONS',
+      `the caller cannot be cleaned with ${highPassHz} Hz, ${noiseSuppressionDb} dB and ${agcTargetDbov} dBov: use 20 to 1000 Hz, ` +
+        '1 to 18 dB and -40 to -6 dBov, or 0 for none of it',
+      { details: { option: 'cleaning' } },
+    );
+  }
+
+  #listen(hearing: HearingOptions | undefined): void {
+    this.#reports.reset();
+    if (hearing === undefined) return;
+    this.#core.setHearing(Number(hearing.dtmf), Number(hearing.progress), Number(hearing.suspicion));
   }
 
   #codecNumber(codec: Codec): number {

@@ -49,6 +49,8 @@ export function eventLine(event: TalkspurtEvent): EventLine {
 /** Events whose severity does not depend on what they say. */
 const PLAIN_LINES = {
   'media.opened': { level: 'info', message: 'media opened' },
+  'media.suspect': { level: 'warn', message: 'audio is not what it says it is' },
+  'call.progress': { level: 'info', message: 'a tone of the network or a machine' },
   'media.underrun': { level: 'debug', message: 'agent ran dry while speaking' },
   'turn.state': { level: 'debug', message: 'turn changed' },
   'speech.started': { level: 'debug', message: 'speech started' },

@@ -85,6 +85,7 @@ export const sessionHealthSchema = z.strictObject({
         .nullable()
         .describe('Our packets that the far end lost, by RTCP; null: not reported'),
       pass_through: z.boolean().describe('Bytes go through unchanged; the chain only measures'),
+      suspects: z.array(z.string()).describe('Audio that is not what it says it is, `caller: byte-order`, say'),
     })
     .describe('Media path'),
   orders: z

@@ -74,6 +74,8 @@ export interface SessionSnapshot {
   /** As RTCP reports it; null: the path has none, or the far end has not said. */
   readonly rttMs?: number | null;
   readonly remoteLostFrames?: number | null;
+  /** Audio that is not what it says it is, `side: suspicion` each. */
+  readonly suspects?: readonly string[];
 }
 
 /** What the process knows of itself. */
@@ -168,6 +170,7 @@ export function sessionHealth(snapshot: SessionSnapshot): SessionHealthJson {
       rtt_ms: snapshot.rttMs === undefined || snapshot.rttMs === null ? null : rounded(snapshot.rttMs, 1),
       remote_lost: snapshot.remoteLostFrames ?? null,
       pass_through: snapshot.passThrough,
+      suspects: [...(snapshot.suspects ?? [])],
     },
     orders: [...(snapshot.orders ?? [])],
     recording: snapshot.recording ?? false,
@@ -244,6 +247,9 @@ function judge(snapshot: SessionSnapshot): { health: CallHealth; reasons: string
   if (snapshot.overflows > HEALTH_RULES.degradedOverflows) slight.push(`overflow ${snapshot.overflows}`);
   const latePct = share(snapshot.lateTicks, snapshot.ticks);
   if (latePct > HEALTH_RULES.degradedLateTickPct) slight.push(`late ticks ${latePct} %`);
+  // Who says nothing yet may well be listening.
+  const suspects = (snapshot.suspects ?? []).filter((suspect) => !suspect.endsWith(': silence'));
+  for (const suspect of suspects) slight.push(`suspect ${suspect}`);
   const reasons = [...grave, ...slight];
   return { health: grave.length > 0 ? 'UNHEALTHY' : slight.length > 0 ? 'DEGRADED' : 'HEALTHY', reasons };
 }

@@ -184,6 +184,12 @@ export class MetricsSink implements EventSink {
       case 'media.stalled':
         metrics.stalls.inc();
         break;
+      case 'media.suspect':
+        metrics.suspects.inc({ side: event.side, suspicion: event.suspicion });
+        break;
+      case 'call.progress':
+        metrics.progress.inc({ signal: event.signal });
+        break;
       case 'media.underrun':
         metrics.underruns.inc();
         metrics.underrunSeconds.inc(event.missingMs / 1000);
@@ -309,6 +315,8 @@ function makeMetrics(registry: Registry, descriptions: MetricDescription[]) {
       STOP_BUCKETS_S,
     ),
     bargeInWithdrawn: histogram('barge_in_withdrawn_seconds', 'Pauses of an agent who then went on', STOP_BUCKETS_S),
+    suspects: counter('media_suspects_total', 'Audio that is not what it says it is', 'side', 'suspicion'),
+    progress: counter('call_progress_total', 'Tones of networks and machines', 'signal'),
     digits: counter('dtmf_digits_total', 'DTMF digits heard'),
     toolCalls: counter('tool_calls_total', 'Functions that agents called'),
     backendConnect: histogram(

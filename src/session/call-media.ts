@@ -24,6 +24,7 @@ export interface CallMediaListener {
   onSpeech(edge: SpeechEdge, nowMs: number): void;
   onPlayout(moment: PlayoutMoment, nowMs: number): void;
   onFaded(nowMs: number): void;
+  onHeard(dsp: Dsp): void;
   /** The tick threw: a defect of ours, never of a peer. */
   onFault(error: unknown): void;
 }
@@ -156,6 +157,10 @@ export class CallMedia implements MediaPath, Tickable {
     this.#listener.onFaded(nowMs);
   }
 
+  onHeard(): void {
+    this.#listener.onHeard(this.dsp);
+  }
+
   onFault(error: unknown): void {
     this.#listener.onFault(error);
   }
@@ -182,12 +187,15 @@ export class CallMedia implements MediaPath, Tickable {
   }
 
   #configure(backendInput: AudioFormat, backendOutput: AudioFormat): void {
-    const { shaping, compressorThresholdDb, compressorMakeupDb, lowPassHz, vadAggressiveness } = this.#options;
+    const { shaping, compressorThresholdDb, compressorMakeupDb, lowPassHz, vadAggressiveness, capture } = this.#options;
+    const { dtmf, progressTones, lieDetector } = this.#options;
     this.dsp.configure({
       leg: this.leg,
       backendInput,
       backendOutput,
       vadAggressiveness,
+      cleaning: capture,
+      hearing: { dtmf: dtmf !== 'rfc4733', progress: progressTones === 'always', suspicion: lieDetector },
       ...(shaping && { shaping: { compressorThresholdDb, compressorMakeupDb, lowPassHz } }),
     });
     this.other?.configure(backendInput);

@@ -54,6 +54,8 @@ export interface MediaPath {
   capturedFrames: number;
   speakingTicks: number;
   underrunTicks: number;
+  /** The chain has heard a key or a tone, or suspects something else than before; rare. */
+  onHeard(): void;
   /** A speech edge; rare. May pause or clear the playout: barge-in. */
   onSpeech(edge: SpeechEdge, nowMs: number): void;
   /** The agent began or ended a phrase; rare. */
@@ -97,6 +99,7 @@ export function runMediaTick(path: MediaPath, nowMs: number): void {
   const wire = path.dsp.render(said);
   path.transport.send(wire, moment === 'started');
   path.ledger.sent(path.transport.stats.sentFrames);
+  if (path.dsp.news) path.onHeard();
   if (path.recorder !== null) path.recorder.write(came && !path.callerMuted ? path.dsp.heardWire : null, wire);
   if (path.fading) path.onFaded(nowMs);
   if (announcing) return;

@@ -1,7 +1,9 @@
 /** How a call is to behave; every key has a default and is a key of a profile in the configuration. */
+import type { CleaningOptions } from '../dsp/dsp.ts';
 import { LIMITS } from '../limits.ts';
 import { DEFAULT_ENDPOINTER } from './endpointer.ts';
 import type { EndpointerOptions } from './endpointer.ts';
+import type { DtmfSource } from './line-watch.ts';
 
 /** Everything about a call that a profile may set. */
 export interface SessionOptions {
@@ -26,6 +28,14 @@ export interface SessionOptions {
   readonly compressorMakeupDb: number;
   /** Cut-off of the low-pass, Hz; from 0.45 of the rate of the leg on it is not there. */
   readonly lowPassHz: number;
+  /** How the caller's voice is cleaned; what is 0 is not done. */
+  readonly capture: CleaningOptions;
+  /** Where keys are heard, and whether those that we press go in the audio (`inband`). */
+  readonly dtmf: DtmfSource;
+  /** Whether tones of the network and of machines are listened for. */
+  readonly progressTones: 'never' | 'outbound' | 'always';
+  /** Whether audio that is not what it says it is is looked for. */
+  readonly lieDetector: boolean;
   /** Whether what our own voice speaks is kept for the next time. */
   readonly speechCache: boolean;
   /** The agent's level while the caller may be cutting in, 0..1. */
@@ -56,6 +66,10 @@ export const DEFAULT_SESSION_OPTIONS: SessionOptions = {
   compressorThresholdDb: -18,
   compressorMakeupDb: 3,
   lowPassHz: 3_400,
+  capture: { highPassHz: 0, noiseSuppressionDb: 0, agcTargetDbov: 0 },
+  dtmf: 'rfc4733',
+  progressTones: 'outbound',
+  lieDetector: true,
   speechCache: false,
   duckGain: 0,
   vadAggressiveness: 2,
@@ -67,5 +81,13 @@ export const DEFAULT_SESSION_OPTIONS: SessionOptions = {
 /** `given` over the defaults. */
 export function sessionOptions(given: Partial<SessionOptions> = {}): SessionOptions {
   const endpointer = { ...DEFAULT_SESSION_OPTIONS.endpointer, ...given.endpointer };
-  return { ...DEFAULT_SESSION_OPTIONS, ...given, endpointer };
+  const capture = { ...DEFAULT_SESSION_OPTIONS.capture, ...given.capture };
+  return { ...DEFAULT_SESSION_OPTIONS, ...given, endpointer, capture };
+}
+
+/** What of `options` holds for one call: `outbound` is settled by the channel's own word on its direction. */
+export function settledOptions(options: SessionOptions, variables: ReadonlyMap<string, string>): SessionOptions {
+  if (options.progressTones !== 'outbound') return options;
+  const outbound = variables.get('direction') === 'outbound';
+  return { ...options, progressTones: outbound ? 'always' : 'never' };
 }

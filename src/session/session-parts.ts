@@ -1,5 +1,5 @@
 /** What a session is made of, and how it ends. */
-import type { Backend, BackendCall } from '../backend/backend.ts';
+import type { Backend, BackendCall, BackendStream } from '../backend/backend.ts';
 import type { Clock } from '../core/clock.ts';
 import { TalkspurtError, asTalkspurtError } from '../core/errors.ts';
 import type { EndReason, EventSink } from '../core/events.ts';
@@ -106,4 +106,12 @@ export function backendCallOf(parts: SessionParts, format: MediaFormat): Backend
 export function tickFault(error: unknown): TalkspurtError {
   const trapped = error instanceof WebAssembly.RuntimeError;
   return asTalkspurtError(error, trapped ? 'ERR_TALKSPURT_DSP_TRAP' : 'ERR_TALKSPURT_INTERNAL');
+}
+
+/** A message of the backend's own protocol, as it is. @throws ERR_TALKSPURT_NOT_SUPPORTED */
+export function passJson(stream: BackendStream, backendName: string, json: string): void {
+  if (stream.sendJson === undefined) {
+    throw new TalkspurtError('ERR_TALKSPURT_NOT_SUPPORTED', `${backendName} takes no messages of your own`);
+  }
+  stream.sendJson(json);
 }

@@ -24,6 +24,7 @@ export interface SnapshotParts {
   readonly ticking: Ticking | null;
   readonly mode: 'ai' | 'ws';
   readonly controls: CallControls | null;
+  readonly suspects: readonly string[];
 }
 
 const SILENCE_DBOV = -127;
@@ -81,6 +82,7 @@ export function snapshotOf(parts: SnapshotParts): SessionSnapshot {
     remoteLostFrames: media?.transport.rtpStats?.remoteLost ?? null,
     captureLevelDbov: media?.dsp.captureLevelDbov ?? SILENCE_DBOV,
     renderLevelDbov: media?.dsp.renderLevelDbov ?? SILENCE_DBOV,
+    suspects: parts.suspects,
     responseLatencyMs: turns?.responseLatenciesMs ?? [],
   };
 }

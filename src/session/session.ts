@@ -12,14 +12,15 @@ import { BackendLine } from './backend-line.ts';
 import { CallControls } from './call-controls.ts';
 import { CallConsultation } from './call-consultation.ts';
 import type { HoldAudio } from './call-consultation.ts';
+import { InBandDial } from './in-band-dial.ts';
+import { LineWatch } from './line-watch.ts';
 import { giveBack, outcomeOf } from './call-ending.ts';
 import type { CallMedia, CallMediaListener } from './call-media.ts';
 import { CALL_TABLE } from './call-state.ts';
 import type { CallHappening } from './call-state.ts';
 import type { Ticking } from './media-scheduler.ts';
-import { sessionOptions } from './session-options.ts';
-import type { SessionOptions } from './session-options.ts';
-import { backendEnd, makeCallMedia, mediaEnd, reasonOf, tickFault } from './session-parts.ts';
+import { sessionOptions, settledOptions, type SessionOptions } from './session-options.ts';
+import { backendEnd, makeCallMedia, mediaEnd, passJson, reasonOf, tickFault } from './session-parts.ts';
 import type { SessionEnd, SessionParts, StopOptions } from './session-parts.ts';
 import { snapshotOf } from './session-snapshot.ts';
 import { Supervision } from './supervision.ts';
@@ -47,6 +48,8 @@ export class Session {
   #legGone = false;
   #transferring = false;
   readonly #consultation: CallConsultation;
+  readonly #dial: InBandDial;
+  readonly #watch: LineWatch;
   #transport: MediaTransport | null = null;
   #media: CallMedia | null = null;
   #turns: TurnKeeper | null = null;
@@ -61,11 +64,14 @@ export class Session {
     this.callId = parts.callId;
     this.profile = parts.profile;
     this.#clock = parts.clock;
-    this.options = sessionOptions(parts.options);
+    this.options = settledOptions(sessionOptions(parts.options), parts.leg.variables);
     this.#createdMs = parts.clock.nowMs();
     this.ended = new Promise((resolve) => (this.#resolveEnded = resolve));
     const emit = (event: CallEvent): void => this.#emit(event);
-    this.#consultation = new CallConsultation({ leg: parts.leg, signal: this.#lifeline.signal, emit });
+    const line = { ...parts, ...this.options, signal: this.#lifeline.signal, emit };
+    this.#consultation = new CallConsultation(line);
+    this.#dial = new InBandDial(line);
+    this.#watch = new LineWatch({ ...line, masked: () => this.#controls?.masked === true });
   }
 
   get leg(): CallLeg {
@@ -114,12 +120,7 @@ export class Session {
 
   /** A message of the backend's own protocol, as it is. @throws ERR_TALKSPURT_NOT_SUPPORTED */
   sendJson(json: string): void {
-    const stream = this.#talkingStream();
-    if (stream.sendJson === undefined) {
-      const { backend } = this.snapshot();
-      throw new TalkspurtError('ERR_TALKSPURT_NOT_SUPPORTED', `${backend} takes no messages of your own`);
-    }
-    stream.sendJson(json);
+    passJson(this.#talkingStream(), this.snapshot().backend, json);
   }
 
   /** Has the agent speak `text` word for word; false where the backend cannot: then a voice of ours has to. */
@@ -138,7 +139,7 @@ export class Session {
   /** @throws ERR_TALKSPURT_COMMAND_SYNTAX, ERR_TALKSPURT_SWITCH_COMMAND, ERR_TALKSPURT_LINK_* */
   async sendDtmf(digits: string): Promise<void> {
     this.#talkingStream();
-    await this.#parts.leg.sendDtmf(digits);
+    if (this.#media !== null) await this.#dial.send(digits, this.#media.dsp);
   }
 
   /** Gives the caller to `destination` of the switch; our part ends. A refused transfer leaves the call as it was. */
@@ -206,6 +207,7 @@ export class Session {
       line: this.#line,
       ticking: this.#ticking,
       controls: this.#controls,
+      suspects: this.#watch.suspects,
     });
   }
 
@@ -285,7 +287,7 @@ export class Session {
       },
       onDigit: (digit, durationMs) => {
         this.#supervision?.onEvent({ type: 'dtmf' });
-        if (this.#controls?.masked !== true) this.#emit({ type: 'dtmf', digit, durationMs });
+        this.#watch.onDigit(digit, durationMs);
       },
       onMediaEnded: (reason, as) => {
         if (!this.#transferring || as === 'link-lost') this.#over(mediaEnd(reason, as));
@@ -298,9 +300,8 @@ export class Session {
       onSpeech: (edge, nowMs) => this.#turns?.onSpeech(edge, nowMs),
       onPlayout: (moment, nowMs) => this.#turns?.onPlayout(moment, nowMs),
       onFaded: (nowMs) => this.#turns?.onFaded(nowMs),
-      onFault: (error) => {
-        this.#over({ reason: 'error', error: tickFault(error) });
-      },
+      onHeard: (dsp) => this.#watch.onHeard(dsp),
+      onFault: (error) => this.#over({ reason: 'error', error: tickFault(error) }),
     };
   }
 
@@ -387,8 +388,8 @@ export class Session {
   }
 
   #gone(): TalkspurtError {
-    const reason = this.#end?.reason ?? 'hangup';
-    return new TalkspurtError('ERR_TALKSPURT_CALL_GONE', `the call ended before it could talk: ${reason}`);
+    const message = `the call ended before it could talk: ${this.#end?.reason ?? 'hangup'}`;
+    return new TalkspurtError('ERR_TALKSPURT_CALL_GONE', message);
   }
 
   #talkingStream(): BackendStream {

@@ -47,6 +47,8 @@ const PAUSED_POPS = 16;
 const RESTART_FRAMES = 3;
 /** A transit that differs by more says nothing about the network, ms. */
 const JUMP_MS = 1_000;
+/** A tick that is later than this is overdue, ms. */
+const OVERDUE_MS = 5;
 
 /** One direction of one call. Made once, never allocates again. */
 export class JitterBuffer {
@@ -76,6 +78,8 @@ export class JitterBuffer {
   #sentNowMs = 0;
   #delayMs = 0;
   #slackMs = Number.NaN;
+  /** When {@link surplusMs} was asked for last; NaN: never. */
+  #tickMs = Number.NaN;
   #abovePops = 0;
   #belowPops = 0;
   #watchPops = 0;
@@ -201,6 +205,7 @@ export class JitterBuffer {
    * that is held is only delay, so it may go at once; a whole frame goes when the slack is a frame more than the target.
    */
   surplusMs(nowMs: number, heldMs: number): number {
+    this.#tickMs = nowMs;
     const leastMs = this.#arrivals.leastMs;
     if (this.#watchPops > 0) this.#watchPops -= 1;
     this.#slackMs = Number.NaN;
@@ -347,7 +352,9 @@ export class JitterBuffer {
     // The first frame and a restarted sender say nothing about the network.
     if (!(difference < JUMP_MS)) this.#arrivals.restart();
     else this.#jitterMs += (difference - this.#jitterMs) / 16;
-    this.#arrivals.arrived(transitMs);
+    // While our own tick is overdue packets wait in the socket: that is not the network's doing, and no tick misses them.
+    const overdueMs = nowMs - this.#tickMs - this.#ptimeMs;
+    if (!(overdueMs > OVERDUE_MS)) this.#arrivals.arrived(transitMs);
   }
 
   #held(): number {

@@ -23,6 +23,13 @@ const cases: Record<string, DspOptions> = {
     backendOutput: leg,
     shaping: { compressorThresholdDb: -18, compressorMakeupDb: 3, lowPassHz: 3400 },
   },
+  line: {
+    leg,
+    backendInput: leg,
+    backendOutput: leg,
+    cleaning: { highPassHz: 100, noiseSuppressionDb: 12, agcTargetDbov: -22 },
+    hearing: { dtmf: true, progress: true, suspicion: true },
+  },
 };
 
 /** Bytes that `tick` leaves on the heap, live or garbage; the young generation is too large to be collected meanwhile. */
@@ -45,7 +52,9 @@ for (const [name, options] of Object.entries(cases)) {
   result[name] = bytesPerTick((n) => {
     const heard = dsp.capture(n % 50 === 0 ? null : wire);
     const out = dsp.render(n % 10 === 0 ? null : said);
-    return heard.length + out.length + dsp.speechProbability + dsp.captureLevelDbov + dsp.renderLevelDbov;
+    return (
+      Number(dsp.news) + heard.length + out.length + dsp.speechProbability + dsp.captureLevelDbov + dsp.renderLevelDbov
+    );
   });
   pool.release(dsp);
 }

@@ -37,6 +37,8 @@ export function everyEvent(personal = 'x', callId = 'u-1', atMs = 1_000): Talksp
     'barge-in.withdrawn': { type: 'barge-in.withdrawn', pausedMs: 100 },
     dtmf: { type: 'dtmf', digit: personal, durationMs: 100 },
     'tool.call': { type: 'tool.call', toolCallId: 't', name: 'f', argumentsJson: `{"a":"${personal}"}` },
+    'media.suspect': { type: 'media.suspect', side: 'caller', suspicion: 'byte-order', fix: 'send little endian' },
+    'call.progress': { type: 'call.progress', signal: 'busy' },
     'media.stalled': { type: 'media.stalled', silentMs: 5_100 },
     'media.underrun': { type: 'media.underrun', missingMs: 60 },
     'media.overflow': { type: 'media.overflow', place: 'playout', droppedBytes: 320 },

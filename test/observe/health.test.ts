@@ -55,6 +55,7 @@ test('the field names are an API: exactly these, in this order', () => {
     'rtt_ms',
     'remote_lost',
     'pass_through',
+    'suspects',
   ]);
   assert.equal(Object.keys(globalHealth(gateway())), [
     ...['active_ws_sessions', 'active_ai_sessions', 'total_sessions_created', 'total_sessions_destroyed', 'healthy'],
@@ -181,6 +182,14 @@ test('the share of texts that had not to be made; none, and there is no share', 
   const shown = (spokenTexts: number, cachedTexts: number): number | null =>
     sessionHealth(session({ spokenTexts, cachedTexts })).ai.tts_cache_hit_pct;
   assert.equal([shown(0, 0), shown(4, 1), shown(3, 3)], [null, 25, 100]);
+});
+
+test('audio that is suspected degrades a call; silence alone does not', () => {
+  const suspects = ['caller: silence'];
+  const quiet = sessionHealth(session({ suspects }));
+  assert.equal([quiet.health, quiet.media.suspects], ['HEALTHY', suspects]);
+  const wrong = sessionHealth(session({ suspects: [...suspects, 'agent: ulaw'] }));
+  assert.equal([wrong.health, wrong.reasons], ['DEGRADED', ['suspect agent: ulaw']]);
 });
 
 test.run();

@@ -17,7 +17,13 @@ function rig(leg: MediaFormat = PCMU_LEG) {
     transport,
     dsp: new FakeDsp(),
     options: DEFAULT_SESSION_OPTIONS,
-    listener: { onSpeech: nothing, onPlayout: nothing, onFaded: nothing, onFault: (error) => faults.push(error) },
+    listener: {
+      onSpeech: nothing,
+      onPlayout: nothing,
+      onFaded: nothing,
+      onHeard: nothing,
+      onFault: (error) => faults.push(error),
+    },
   });
   transport.start(media.sink(nothing, nothing));
   return { transport, media, faults };
@@ -93,7 +99,7 @@ test("the signal chain shapes the agent's voice only where the call asks for it"
       transport: new FakeTransport(PCMU_LEG),
       dsp: new ListeningDsp(),
       options: { ...DEFAULT_SESSION_OPTIONS, ...wanted, shaping },
-      listener: { onSpeech: nothing, onPlayout: nothing, onFaded: nothing, onFault: nothing },
+      listener: { onSpeech: nothing, onPlayout: nothing, onFaded: nothing, onHeard: nothing, onFault: nothing },
     });
     media.connect(new FakeStream());
     assert.is(configured.length, 2, 'at the start and when the backend is there');

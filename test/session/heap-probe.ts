@@ -58,7 +58,7 @@ function measure(format: AudioFormat, fastSender = false): number {
     close: () => Promise.resolve(),
   };
   const dsp = pool.acquire({ leg, backendInput: format, backendOutput: format });
-  const listener = { onSpeech: nothing, onPlayout: nothing, onFaded: nothing, onFault: nothing };
+  const listener = { onSpeech: nothing, onPlayout: nothing, onFaded: nothing, onHeard: nothing, onFault: nothing };
   const media = new CallMedia({ transport, dsp, options: DEFAULT_SESSION_OPTIONS, listener });
   media.connect(stream);
   const wire = new Uint8Array(160).fill(0x91);

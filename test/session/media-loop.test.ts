@@ -54,6 +54,7 @@ function rig(): Rig {
     onSpeech: (edge, nowMs) => told.push(`${edge} ${nowMs}`),
     onPlayout: (moment, nowMs) => told.push(`${moment} ${nowMs}`),
     onFaded: (nowMs) => told.push(`faded ${nowMs}`),
+    onHeard: () => undefined,
   };
 }
 
@@ -105,6 +106,7 @@ test('the edge of speech is told before this tick says anything; the fade after 
       order.push(edge);
       observed.fading = true;
     },
+    onHeard: () => undefined,
     onFaded: () => {
       order.push(`faded after ${path.transport.sent.length}`);
       observed.fading = false;

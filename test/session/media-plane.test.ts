@@ -62,6 +62,7 @@ function connect(clock: FakeClock): { media: CallMedia; transport: CountingTrans
     onSpeech: ignore,
     onPlayout: ignore,
     onFaded: ignore,
+    onHeard: () => undefined,
     onFault: (error: unknown) => {
       throw error;
     },

@@ -225,6 +225,16 @@ export class FakeDsp implements Dsp {
   readonly cutMs = 0;
   readonly repeatedMs = 0;
   readonly concealedMs = 0;
+  news = false;
+  heardDigit: string | null = null;
+  heardDigitMs = 0;
+  heardProgress: Dsp['heardProgress'] = null;
+  captureSuspects: Dsp['captureSuspects'] = [];
+  renderSuspects: Dsp['renderSuspects'] = [];
+  dialling = false;
+  /** What it was told to dial. */
+  readonly dialled: string[] = [];
+  options: DspOptions | null = null;
   readonly ramps: [number, number][] = [];
   /** The gain that the last ramp went to. */
   gain = 1;
@@ -235,6 +245,7 @@ export class FakeDsp implements Dsp {
   heardWire = new Uint8Array(0);
 
   configure(options: DspOptions): void {
+    this.options = options;
     this.#wire = new Uint8Array(frameBytes(options.leg));
     this.heardWire = new Uint8Array(frameBytes(options.leg));
     this.#ptimeMs = options.leg.ptimeMs;
@@ -266,6 +277,10 @@ export class FakeDsp implements Dsp {
     this.#wire.fill(0xff);
     if (said !== null) this.#wire.set(said.subarray(0, this.#wire.length));
     return this.#wire;
+  }
+
+  dial(digits: string): void {
+    this.dialled.push(digits);
   }
 
   rampGain(gain: number, rampMs: number): void {

@@ -166,6 +166,20 @@ test('interarrival jitter is that of RFC 3550 §6.4.1', () => {
   assert.ok(Math.abs(jitter.jitterMs - 8 * (1 - (15 / 16) ** 49)) < 1e-9, `${jitter.jitterMs}`);
 });
 
+test('what came late to us because we were held up ourselves is not taken for jitter', () => {
+  const jitter = buffer(64, 2);
+  for (let number = 0; number < 2_000; number += 1) {
+    // For 120 ms of every two seconds this process stands still: packets are read, and ticks run, when it goes on.
+    const heldUp = number % 100 < 6;
+    const nowMs = (heldUp ? number - (number % 100) + 6 : number) * PTIME_MS;
+    push(jitter, number, nowMs);
+    if (heldUp) continue;
+    jitter.surplusMs(nowMs + 3, 0);
+    pop(jitter);
+  }
+  assert.ok(jitter.targetMs < 8, `${jitter.targetMs}`);
+});
+
 test('timestamps that jump say nothing of the delay, and the next level is measured anew', () => {
   const jitter = buffer(16, 3);
   const send = (number: number, timestamp: number): void =>

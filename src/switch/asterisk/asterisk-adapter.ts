@@ -206,8 +206,11 @@ export class AsteriskAdapter implements SwitchAdapter {
   /** A call comes in. Never rejects. */
   async #arrive(channel: StasisChannel, args: unknown): Promise<void> {
     if (this.#legs.has(channel.id)) return;
-    const wanted = this.#originates.answered(channel.id) ?? readStasisArguments(args, this.#options.profile ?? null);
+    const dialled = this.#originates.answered(channel.id);
+    const wanted = dialled ?? readStasisArguments(args, this.#options.profile ?? null);
     const variables = new Map<string, string>(wanted.profile === null ? [] : wanted.variables);
+    // The word that FreeSWITCH has for it.
+    if (dialled !== null && dialled !== undefined) variables.set('direction', 'outbound');
     const leg = this.#hold(channel, variables);
     try {
       if (wanted.profile === null) {

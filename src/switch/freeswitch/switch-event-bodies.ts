@@ -46,6 +46,12 @@ const aiState = z.discriminatedUnion('scope', [
     stage: z.enum(['dialling', 'joined', 'failed']).describe('What becomes of an attended transfer'),
     error: errorCode.optional(),
   }),
+  z.strictObject({
+    scope: z.literal('progress'),
+    signal: z
+      .enum(['dial', 'busy', 'congestion', 'ringback', 'fax-calling', 'fax-answer', 'beep'])
+      .describe('Tone of the network, or of a machine that answered'),
+  }),
 ]);
 
 /** `mod_audio_stream::ai_transcript`. Personal: published only where that is configured. */
@@ -95,6 +101,26 @@ const telemetry = z.discriminatedUnion('kind', [
     events_dropped: z.number().int().nonnegative().describe('Events of this switch that were not published'),
   }),
   z.strictObject({ kind: z.literal('stalled'), silent_ms: milliseconds }),
+  z.strictObject({
+    kind: z.literal('suspect'),
+    side: z.enum(['caller', 'agent']).describe('Whose audio'),
+    suspicion: z
+      .enum([
+        'silence',
+        'dc',
+        'clipping',
+        'constant',
+        'stereo',
+        'byte-order',
+        'ulaw',
+        'alaw',
+        'l16',
+        'too-slow',
+        'too-fast',
+      ])
+      .describe('How it is not what it says it is'),
+    fix: z.string().describe('What to do'),
+  }),
   z.strictObject({ kind: z.literal('underrun'), missing_ms: milliseconds }),
   z.strictObject({
     kind: z.literal('overflow'),

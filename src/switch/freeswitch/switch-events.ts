@@ -167,6 +167,12 @@ export class SwitchEventSink implements EventSink {
         return;
       case 'media.stalled':
         return this.#own(call, 'telemetry', { kind: 'stalled', silent_ms: event.silentMs });
+      case 'media.suspect': {
+        const { side, suspicion, fix } = event;
+        return this.#own(call, 'telemetry', { kind: 'suspect', side, suspicion, fix });
+      }
+      case 'call.progress':
+        return this.#own(call, 'ai_state', { scope: 'progress', signal: event.signal });
       case 'media.underrun':
         return this.#own(call, 'telemetry', { kind: 'underrun', missing_ms: event.missingMs });
       case 'media.overflow': {

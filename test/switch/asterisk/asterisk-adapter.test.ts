@@ -376,7 +376,7 @@ test('calls that we dial', async () => {
   assert.is(await dialling, id);
   await settle();
   const { leg, profile } = world.calls[0]!;
-  assert.equal([leg.id, profile, ...leg.variables], [id, 'agent', ['ORDER', '7']]);
+  assert.equal([leg.id, profile, ...leg.variables], [id, 'agent', ['ORDER', '7'], ['direction', 'outbound']]);
   // There is no dialplan that it came from.
   await leg.release();
   assert.is(ari.channels.has(id), false);

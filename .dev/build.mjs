@@ -1,13 +1,24 @@
 // Builds everything into build/: both WebAssembly modules first (the host compiles against their generated types), then
-// the host. Prints only what goes wrong. Packages are started by path: no shell, no npx, any folder name.
+// the host and the stages of the bench. Prints only what goes wrong. Packages are started by path: no shell, no npx, any folder name.
 import { spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const wasmFolder = join(root, 'build', 'wasm');
 const hostFolder = join(root, 'build', 'lib');
+const benchFolder = join(root, 'build', 'bench');
 
 try {
   await build();
@@ -29,10 +40,31 @@ async function build() {
   // Beside the one that may be running, and put in its place as a whole.
   const next = `${hostFolder}.next`;
   rmSync(next, { recursive: true, force: true });
-  await run('the host', scriptOf('typescript', 'tsc'), ['--project', 'tsconfig.json', '--outDir', next]);
+  const stages = `${benchFolder}.next`;
+  rmSync(stages, { recursive: true, force: true });
+  const tsc = scriptOf('typescript', 'tsc');
+  await Promise.all([
+    run('the host', tsc, ['--project', 'tsconfig.json', '--outDir', next]),
+    run('the stages of the bench', tsc, ['--project', '.dev/tsconfig.bench.json', '--outDir', stages]),
+  ]);
   chmodSync(join(next, 'cli.js'), 0o755);
   rmSync(hostFolder, { recursive: true, force: true });
   renameSync(next, hostFolder);
+  placeStages(stages);
+}
+
+/** `bench/dsp` as compiled, to run beside the compiled host: what it takes from `src/` is `lib/` there. */
+function placeStages(compiled) {
+  const from = join(compiled, 'bench', 'dsp');
+  for (const name of readdirSync(from)) {
+    const text = readFileSync(join(from, name), 'utf8');
+    writeFileSync(join(from, name), text.replaceAll("'../../src/", "'../../lib/"));
+  }
+  cpSync(join(root, 'bench', 'dsp', 'native'), join(from, 'native'), { recursive: true });
+  rmSync(benchFolder, { recursive: true, force: true });
+  mkdirSync(benchFolder, { recursive: true });
+  renameSync(from, join(benchFolder, 'dsp'));
+  rmSync(compiled, { recursive: true, force: true });
 }
 
 /** The script behind a package's command. */

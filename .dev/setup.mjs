@@ -55,8 +55,15 @@ function install() {
 
 function build() {
   const stamp = join(root, 'build', '.talkspurt-built');
-  const inputs = ['assembly', 'src'].flatMap((folder) => filesUnder(join(root, folder)));
-  const single = ['asconfig.json', 'tsconfig.json', 'package.json', 'package-lock.json', '.dev/build.mjs'];
+  const inputs = ['assembly', 'src', 'bench/dsp'].flatMap((folder) => filesUnder(join(root, folder)));
+  const single = [
+    'asconfig.json',
+    'tsconfig.json',
+    'package.json',
+    'package-lock.json',
+    '.dev/build.mjs',
+    '.dev/tsconfig.bench.json',
+  ];
   const wanted = digest([...inputs, ...single.map((name) => join(root, name))], String(major));
   if (read(stamp) === wanted) return;
   say('building …');

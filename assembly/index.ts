@@ -22,9 +22,9 @@ import {
   tone,
   voice,
 } from './call';
+import * as base64 from './base64';
 import { powerOf, transform } from './fft';
 import { restCaller } from './hearing';
-import { designFilters } from './filter-design';
 import * as g722 from './g722';
 import {
   CAPTURE_BANK,
@@ -90,11 +90,13 @@ export {
   SCALE_COUNTS,
   SCALE_LINE_SAMPLES,
   SCRATCH_PCM,
+  TEXT,
+  TEXT_BODY,
+  TEXT_CHARACTERS_MAX,
   WIRE_IN,
   WIRE_OUT,
 } from './layout';
 
-designFilters();
 planDetection();
 planRealTransform();
 g722.start(G722_ENCODER);
@@ -102,7 +104,8 @@ g722.start(G722_DECODER);
 
 /**
  * Sets both pipes up and forgets all audio. Codecs by their CODEC_ number, rates in Hz, ptime in ms. Returns CONFIGURED,
- * or a REFUSED_ number and leaves the call unusable. The agent's voice is not shaped.
+ * or a REFUSED_ number and leaves the call unusable. The agent's voice is not shaped. `lowDelay` chooses the shorter
+ * filters of the resamplers.
  */
 export function configure(
   legCodec: i32,
@@ -113,6 +116,7 @@ export function configure(
   outputCodec: i32,
   outputHz: i32,
   aggressiveness: i32,
+  lowDelay: bool,
 ): i32 {
   if (!knownAudio(legCodec, legHz) || ptimeMs < 10 || ptimeMs > 60 || ptimeMs % 10 != 0) return REFUSED_LEG;
   if (!knownAudio(inputCodec, inputHz)) return REFUSED_BACKEND_INPUT;
@@ -137,9 +141,9 @@ export function configure(
   call.renderTailSamples = legHz == outputHz ? 0 : call.legSamples;
   call.renderTailLeft = 0;
 
-  captureResampler.start(CAPTURE_BANK, CAPTURE_LINE, legHz, inputHz);
-  narrowResampler.start(NARROW_BANK, NARROW_LINE, legHz, 8000);
-  renderResampler.start(RENDER_BANK, RENDER_LINE, outputHz, legHz);
+  captureResampler.start(CAPTURE_BANK, CAPTURE_LINE, legHz, inputHz, lowDelay);
+  narrowResampler.start(NARROW_BANK, NARROW_LINE, legHz, 8000, lowDelay);
+  renderResampler.start(RENDER_BANK, RENDER_LINE, outputHz, legHz, lowDelay);
   concealment.start(legHz, comfortNoise, noiseModel);
   timeScale.start(legHz);
   call.adjustMs = 0.0;
@@ -223,8 +227,13 @@ export function scaleTake(pcm: usize, samples: i32): i32 {
 }
 
 /** Stage: starts the capture resampler; 0 for rates it does not know. */
-export function resampleStart(fromHz: i32, toHz: i32): i32 {
-  return <i32>captureResampler.start(CAPTURE_BANK, CAPTURE_LINE, fromHz, toHz);
+export function resampleStart(fromHz: i32, toHz: i32, lowDelay: bool): i32 {
+  return <i32>captureResampler.start(CAPTURE_BANK, CAPTURE_LINE, fromHz, toHz, lowDelay);
+}
+
+/** Stage: how much later than the input the output is, in output samples. */
+export function resampleDelay(): i32 {
+  return captureResampler.delay;
 }
 
 /** Stage: i16 in, i16 out; returns the samples made. */
@@ -348,6 +357,11 @@ export function encodeG722Bands(low: i32, high: i32): i32 {
 /** Stage: a code to one sample of each band, without the filter: the low one in the lower 16 bits of the result. */
 export function decodeG722Bands(code: i32): i32 {
   return g722.decodeBands(G722_DECODER, code);
+}
+
+/** Bytes to base64; returns the characters, padding included. */
+export function encodeBase64(target: usize, source: usize, bytes: i32): i32 {
+  return base64.encode(target, source, bytes);
 }
 
 function knownAudio(codec: i32, hz: i32): bool {

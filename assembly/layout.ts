@@ -61,22 +61,13 @@ export const METER_SPEECH_PROBABILITY: i32 = 0;
 export const METER_CAPTURE_LEVEL: i32 = 1;
 export const METER_RENDER_LEVEL: i32 = 2;
 
-/** One symmetric half of the two prototype filters, f64 (see filter-design.ts). */
-export const UP_PROTOTYPE: usize = memory.data(121 * 8, 16);
-export const DOWN_PROTOTYPE: usize = memory.data(193 * 8, 16);
-
-/** Samples that a resampler takes at a time: 10 ms at 48 kHz. */
-export const RESAMPLER_BLOCK_SAMPLES: i32 = 480;
-/** The most taps of one phase (48 kHz → 8 kHz), and of all phases of a bank (6 × 40 or 384). */
-export const RESAMPLER_TAPS_MAX: i32 = 384;
-
-/** Per resampler: a bank of coefficients and a line of past and present samples, f32 each. */
-export const CAPTURE_BANK: usize = memory.data(384 * 4, 16);
-export const CAPTURE_LINE: usize = memory.data((384 + 480) * 4, 16);
-export const NARROW_BANK: usize = memory.data(384 * 4, 16);
-export const NARROW_LINE: usize = memory.data((384 + 480) * 4, 16);
-export const RENDER_BANK: usize = memory.data(384 * 4, 16);
-export const RENDER_LINE: usize = memory.data((384 + 480) * 4, 16);
+/** Per resampler: a bank (coefficients, program, spill) and a line of past and present samples; see resample.ts. */
+export const CAPTURE_BANK: usize = memory.data(1024, 16);
+export const CAPTURE_LINE: usize = memory.data(768 * 4, 16);
+export const NARROW_BANK: usize = memory.data(1024, 16);
+export const NARROW_LINE: usize = memory.data(768 * 4, 16);
+export const RENDER_BANK: usize = memory.data(1024, 16);
+export const RENDER_LINE: usize = memory.data(768 * 4, 16);
 
 /** The ring that turns any ptime into 10 ms hops: a power of two of i16. */
 export const HOP_RING_SAMPLES: i32 = 1024;
@@ -188,3 +179,8 @@ export const PITCH_SAMPLES: i32 = 240;
 export const PITCH_NEXT: usize = memory.data(240 * 2, 16);
 export const PITCH_LOUDEST: usize = memory.data(240 * 2, 16);
 export const MEASURED_SUMS: usize = memory.data(32, 16);
+/** Text of a backend's messages: base64 of the longest frame, and what stands around it. A multiple of four of characters. */
+export const TEXT_CHARACTERS_MAX: i32 = 7680;
+export const TEXT: usize = memory.data(48 + 7680 + 16, 16);
+/** Where the base64 of a message begins in TEXT, behind its head. */
+export const TEXT_BODY: i32 = 48;

@@ -1,210 +1,291 @@
-import { downPrototype, upPrototype } from './filter-design';
-import { RESAMPLER_BLOCK_SAMPLES } from './layout';
+import {
+  LOW_DELAY_DOWN_2,
+  LOW_DELAY_DOWN_3,
+  LOW_DELAY_DOWN_3_2,
+  LOW_DELAY_DOWN_6,
+  LOW_DELAY_UP,
+  STRICT_DOWN_2,
+  STRICT_DOWN_3,
+  STRICT_DOWN_3_2,
+  STRICT_DOWN_6,
+  STRICT_UP,
+} from './filter-tables';
+import { copy16, fold16, gather, pair16 } from './resample-kernels';
 
 /**
  * What does it do? Changes the sampling rate of a stream among 8, 16, 24 and 48 kHz without images or aliases.
- * How does it work? A polyphase FIR in f32. The ratio is up/down in lowest terms; output n is the dot product of the
- *   samples around input position n·down/up with the phase (n·down mod up) of the filter. Four outputs are made at a
- *   time, each in its own accumulator, and summed across together.
- * How do I use it? `start(bank, line, fromHz, toHz)` once; then `push` any number of samples. State is kept between
- *   calls, so the cut into frames does not show.
+ * How does it work? A polyphase FIR in f32. The ratio is up/down in lowest terms; `down` inputs make `up` outputs: a
+ *   period. Inputs are dealt out into `down` streams, so that neighbouring periods lie side by side, and sixteen periods
+ *   are computed at once. All filters are symmetric: an output whose filter is symmetric by itself adds the two samples
+ *   of a pair before it multiplies (fold), two outputs that mirror each other share sums and differences (pair), and
+ *   outputs that fall on input samples are copied.
+ * How do I use it? `start(bank, line, fromHz, toHz, lowDelay)` once; then `push` any number of samples. State is kept
+ *   between calls, so the cut into frames does not show; an unfinished period waits for the rest of it.
  * Not for: rates that drift against each other; the ratio is fixed.
  *
- *   line   ┌──────────── taps ────────────┬──────── block ────────┐
- *          │ past samples                 │ 0 … 479 new samples   │   f32
- *          └──────────────────────────────┴───────────────────────┘
- *               └── window of new sample i: line[i+1 … i+taps] ──┘
- *
- *   delay  up: 20 input samples (2.5 ms from 8 kHz).   down: 32 output samples (4 ms to 8 kHz).
+ *   line   ┌──────────────┬─────────────────┐  one such stream for each of the `down` inputs of a period, f32
+ *          │ past periods │ 480/down of now │
+ *          └──────────────┴─────────────────┘
+ *   bank   ┌──────────────┬─────────────────┬───────┐
+ *          │ 144 f32      │ program, 64 i32 │ spill │ 96 i16: sixteen periods of which some are not there yet
+ *          └──────────────┴─────────────────┴───────┘
+ *   program, for each group: kind, first and second phase, its coefficients' place in the bank, number of runs; for each
+ *   run: the two places in the line that it begins at, and its pairs. A run goes up from the one and down from the other.
  */
 @unmanaged
 export class Resampler {
   private bank: usize;
   private line: usize;
-  private taps: i32;
   private up: i32;
   private down: i32;
-  /** Where the next output lies, in 1/up input samples from the next input sample. */
-  private position: i32;
+  /** Periods of the past, and bytes from stream to stream. */
+  private history: i32;
+  private streamBytes: i32;
+  private blockPeriods: i32;
+  private groups: i32;
+  /** Samples of a period that is not complete, and how many. */
+  private held: i64;
+  private heldMore: i32;
+  private waiting: i32;
+  /** While it is planned: the filter, its half length, its steps for one of the virtual rate, and the delay in those. */
+  private filter: usize;
+  private filterLength: i32;
+  private filterStep: i32;
+  private virtualDelay: i32;
 
-  /** Forgets the past. `bank` holds 384 f32, `line` 864 f32. Returns false for a pair of rates it does not know. */
-  start(bank: usize, line: usize, fromHz: i32, toHz: i32): bool {
+  /** Forgets the past. `bank` holds 256 words, `line` 768. Returns false for a pair of rates it does not know. */
+  start(bank: usize, line: usize, fromHz: i32, toHz: i32, lowDelay: bool): bool {
     if (!knownRate(fromHz) || !knownRate(toHz)) return false;
     const divisor = gcd(fromHz, toHz);
     this.bank = bank;
     this.line = line;
     this.up = toHz / divisor;
     this.down = fromHz / divisor;
-    this.taps = this.down > this.up ? (64 * this.down) / this.up : 40;
-    this.position = 0;
-    memory.fill(line, 0, (<usize>(this.taps + RESAMPLER_BLOCK_SAMPLES)) << 2);
-    for (let phase = 0; phase < this.up; phase++) this.fillPhase(phase);
+    this.waiting = 0;
+    this.blockPeriods = 480 / this.down;
+    const span = this.chooseFilter(lowDelay);
+    this.history = this.up == 1 || this.down == 1 ? span : span / 2 + 1;
+    this.streamBytes = (this.history + this.blockPeriods) << 2;
+    memory.fill(line, 0, <usize>(this.streamBytes * this.down));
+    this.plan();
     return true;
   }
 
   /** Takes `samples` i16 at `source`, writes what they complete to `target`, and returns how many that were. */
   push(target: usize, source: usize, samples: i32): i32 {
+    const down = this.down;
+    const held = changetype<usize>(this) + offsetof<Resampler>('held');
     let made = 0;
-    while (samples > 0) {
-      const count = min(samples, RESAMPLER_BLOCK_SAMPLES);
-      widen(this.line + ((<usize>this.taps) << 2), source, count);
-      made += this.filter(target + ((<usize>made) << 1), count);
-      memory.copy(this.line, this.line + ((<usize>count) << 2), (<usize>this.taps) << 2);
-      source += (<usize>count) << 1;
-      samples -= count;
+    while (this.waiting > 0 && samples > 0) {
+      store<i16>(held + ((<usize>this.waiting) << 1), load<i16>(source));
+      source += 2;
+      samples--;
+      this.waiting++;
+      if (this.waiting < down) continue;
+      this.waiting = 0;
+      made += this.block(target, held, 1);
+    }
+    while (samples >= down) {
+      const periods = min(samples / down, this.blockPeriods);
+      made += this.block(target + ((<usize>made) << 1), source, periods);
+      source += (<usize>(periods * down)) << 1;
+      samples -= periods * down;
+    }
+    for (; samples > 0; samples--) {
+      store<i16>(held + ((<usize>this.waiting) << 1), load<i16>(source));
+      this.waiting++;
+      source += 2;
     }
     return made;
   }
 
   /** How much later than the input the output is, in output samples. */
   get delay(): i32 {
-    return (this.taps * this.up) / (2 * this.down);
+    return this.virtualDelay / this.down;
   }
 
-  /** One block; returns the samples made. */
-  private filter(target: usize, count: i32): i32 {
-    if (this.up == 1) return this.decimate(target, count);
-    if (this.down == 1) return this.multiply(target, count);
-    return this.interpolate(target, count);
-  }
-
-  /** One phase of the filter, in the order of the line, scaled so that a constant passes unchanged. */
-  private fillPhase(phase: i32): void {
-    const at = this.bank + ((<usize>(phase * this.taps)) << 2);
-    let sum = 0.0;
-    for (let k = 0; k < this.taps; k++) sum += this.coefficient(phase, k);
-    for (let k = 0; k < this.taps; k++) store<f32>(at + ((<usize>k) << 2), <f32>(this.coefficient(phase, k) / sum));
-  }
-
-  /** The prototype at the distance between output `phase` and tap `k`, in sixths of the slower rate's samples. */
-  private coefficient(phase: i32, k: i32): f64 {
-    const distance = this.taps / 2 - 1 - k;
-    if (this.down <= this.up) return upPrototype((6 * phase) / this.up + 6 * distance);
-    return downPrototype((6 * phase) / this.down + ((6 * this.up) / this.down) * distance);
-  }
-
-  /** up = 1: all outputs share one phase, so each coefficient is loaded once for four of them. */
-  private decimate(target: usize, count: i32): i32 {
-    const bytes = (<usize>this.taps) << 2;
-    const stride = (<usize>this.down) << 2;
-    let window = this.line + ((<usize>(this.position + 1)) << 2);
-    const made = (count - this.position + this.down - 1) / this.down;
-    let n = 0;
-    for (; n + 4 <= made; n += 4) {
-      let a = f32x4.splat(0);
-      let b = a;
-      let c = a;
-      let d = a;
-      for (let k: usize = 0; k < bytes; k += 16) {
-        const h = v128.load(this.bank + k);
-        const x = window + k;
-        a = f32x4.add(a, f32x4.mul(h, v128.load(x)));
-        b = f32x4.add(b, f32x4.mul(h, v128.load(x + stride)));
-        c = f32x4.add(c, f32x4.mul(h, v128.load(x + 2 * stride)));
-        d = f32x4.add(d, f32x4.mul(h, v128.load(x + 3 * stride)));
-      }
-      store<i64>(target + ((<usize>n) << 1), toSamples(sumAcross(a, b, c, d)));
-      window += 4 * stride;
-    }
-    for (; n < made; n++) {
-      store<i16>(target + ((<usize>n) << 1), dot(window, this.bank, bytes));
-      window += stride;
-    }
-    this.position += made * this.down - count;
-    return made;
-  }
-
-  /** down = 1: sixteen neighbouring inputs at a time, so each coefficient of a phase is loaded once for all of them. */
-  private multiply(target: usize, count: i32): i32 {
-    const up = this.up;
-    const bytes = (<usize>this.taps) << 2;
-    const stride = (<usize>up) << 1;
-    const whole = count & ~15;
-    for (let i = 0; i < whole; i += 16) {
-      const window = this.line + ((<usize>(i + 1)) << 2);
-      const out = target + <usize>i * stride;
-      // Phase 0 falls on the input samples themselves.
-      const centre = window + ((<usize>(this.taps / 2 - 1)) << 2);
-      scatter8(out, stride, v128.load(centre), v128.load(centre, 16));
-      scatter8(out + 8 * stride, stride, v128.load(centre, 32), v128.load(centre, 48));
-      for (let phase = 1; phase < up; phase++) {
-        const bank = this.bank + <usize>phase * bytes;
-        let a = f32x4.splat(0);
-        let b = a;
-        let c = a;
-        let d = a;
-        for (let k: usize = 0; k < bytes; k += 4) {
-          const h = v128.load32_splat(bank + k);
-          const x = window + k;
-          a = f32x4.add(a, f32x4.mul(h, v128.load(x)));
-          b = f32x4.add(b, f32x4.mul(h, v128.load(x, 16)));
-          c = f32x4.add(c, f32x4.mul(h, v128.load(x, 32)));
-          d = f32x4.add(d, f32x4.mul(h, v128.load(x, 48)));
-        }
-        const first = out + ((<usize>phase) << 1);
-        scatter8(first, stride, a, b);
-        scatter8(first + 8 * stride, stride, c, d);
-      }
-    }
-    for (let i = whole; i < count; i++) {
-      const out = target + <usize>i * stride;
-      for (let phase = 0; phase < up; phase++) {
-        store<i16>(out + ((<usize>phase) << 1), this.one(this.line + ((<usize>(i + 1)) << 2), phase));
-      }
-    }
-    return count * up;
-  }
-
-  /** One output, summed in the order of `multiply`, so that it comes out the same to the last bit. */
-  private one(window: usize, phase: i32): i16 {
-    const bank = this.bank + ((<usize>(phase * this.taps)) << 2);
-    let sum: f32 = 0.0;
-    for (let k: usize = 0; k < (<usize>this.taps) << 2; k += 4) sum += load<f32>(bank + k) * load<f32>(window + k);
-    return <i16>toSamples(f32x4.splat(sum));
-  }
-
-  /** Any ratio. */
-  private interpolate(target: usize, count: i32): i32 {
-    const bytes = (<usize>this.taps) << 2;
-    const up = this.up;
+  /** Computes whole periods; returns the samples made. */
+  private block(target: usize, source: usize, periods: i32): i32 {
+    const streamBytes = <usize>this.streamBytes;
+    const pastBytes = (<usize>this.history) << 2;
+    const newBytes = (<usize>periods) << 2;
     const down = this.down;
-    const made = (count * up - this.position + down - 1) / down;
-    let phase = this.position % up;
-    let window = this.line + ((<usize>(this.position / up + 1)) << 2);
-    let n = 0;
-    for (; n + 4 <= made; n += 4) {
-      const x0 = window;
-      const h0 = this.bank + <usize>phase * bytes;
-      for (phase += down; phase >= up; phase -= up) window += 4;
-      const x1 = window;
-      const h1 = this.bank + <usize>phase * bytes;
-      for (phase += down; phase >= up; phase -= up) window += 4;
-      const x2 = window;
-      const h2 = this.bank + <usize>phase * bytes;
-      for (phase += down; phase >= up; phase -= up) window += 4;
-      const x3 = window;
-      const h3 = this.bank + <usize>phase * bytes;
-      for (phase += down; phase >= up; phase -= up) window += 4;
-      let a = f32x4.splat(0);
-      let b = a;
-      let c = a;
-      let d = a;
-      for (let k: usize = 0; k < bytes; k += 16) {
-        a = f32x4.add(a, f32x4.mul(v128.load(h0 + k), v128.load(x0 + k)));
-        b = f32x4.add(b, f32x4.mul(v128.load(h1 + k), v128.load(x1 + k)));
-        c = f32x4.add(c, f32x4.mul(v128.load(h2 + k), v128.load(x2 + k)));
-        d = f32x4.add(d, f32x4.mul(v128.load(h3 + k), v128.load(x3 + k)));
+    const periodBytes = (<usize>this.up) << 1;
+    for (let p = 0; p < down; p++) {
+      gather(this.line + <usize>p * streamBytes + pastBytes, source + ((<usize>p) << 1), down, periods);
+    }
+    const spill = this.bank + SPILL_AT;
+    for (let i = 0; i < periods; i += 16) {
+      const out = target + <usize>i * periodBytes;
+      const rest = periods - i;
+      this.compute(rest >= 16 ? out : spill, this.line + ((<usize>i) << 2));
+      if (rest < 16) memory.copy(out, spill, <usize>rest * periodBytes);
+    }
+    for (let p = 0; p < down; p++) {
+      const stream = this.line + <usize>p * streamBytes;
+      memory.copy(stream, stream + newBytes, pastBytes);
+    }
+    return periods * this.up;
+  }
+
+  /** Sixteen periods, those that begin at `base` in the first stream. */
+  private compute(target: usize, base: usize): void {
+    const stride = (<usize>this.up) << 1;
+    let at = this.bank + PROGRAM_AT;
+    for (let group = this.groups; group > 0; group--) {
+      const kind = load<i32>(at);
+      const first = target + ((<usize>load<i32>(at, 4)) << 1);
+      const runs = load<i32>(at, 16);
+      const weights = this.bank + <usize>load<i32>(at, 12);
+      if (kind == COPY) copy16(first, stride, base + <usize>load<i32>(at, GROUP_BYTES));
+      else if (kind == FOLD) fold16(first, stride, base, at + GROUP_BYTES, runs, weights);
+      else pair16(first, target + ((<usize>load<i32>(at, 8)) << 1), stride, base, at + GROUP_BYTES, runs, weights);
+      at += GROUP_BYTES + <usize>runs * RUN_BYTES;
+    }
+  }
+
+  /** Sets the filter; returns what it spans, in samples of the slower rate. */
+  private chooseFilter(lowDelay: bool): i32 {
+    let span = lowDelay ? 32 : 40;
+    if (this.down <= this.up) {
+      this.filter = lowDelay ? LOW_DELAY_UP : STRICT_UP;
+      this.filterStep = 6 / this.up;
+      this.filterLength = span * 3;
+      this.virtualDelay = (span / 2) * this.up;
+      return span;
+    }
+    if (this.down == 2) this.filter = lowDelay ? LOW_DELAY_DOWN_2 : STRICT_DOWN_2;
+    else if (this.down == 6) this.filter = lowDelay ? LOW_DELAY_DOWN_6 : STRICT_DOWN_6;
+    else if (this.up == 1) this.filter = lowDelay ? LOW_DELAY_DOWN_3 : STRICT_DOWN_3;
+    else this.filter = lowDelay ? LOW_DELAY_DOWN_3_2 : STRICT_DOWN_3_2;
+    if (!lowDelay) span = this.up == 1 ? 48 : 52;
+    this.filterStep = 1;
+    this.filterLength = (span * this.down) / 2;
+    this.virtualDelay = (this.up == 1 ? span / 2 - 1 : span / 2) * this.down;
+    return span;
+  }
+
+  /** Writes the program and its coefficients. */
+  private plan(): void {
+    this.groups = 0;
+    let at = this.bank + PROGRAM_AT;
+    let weights: usize = 0;
+    const rising = this.down <= this.up;
+    for (let q = 0; q < this.up; q++) {
+      if (rising && q == 0) {
+        store<i32>(at, COPY);
+        store<i32>(at, 0, 4);
+        store<i32>(at, 1, 16);
+        store<i32>(at, this.placeOf(-this.virtualDelay / this.up), GROUP_BYTES);
+        at += GROUP_BYTES + RUN_BYTES;
+        this.groups++;
+        continue;
       }
-      store<i64>(target + ((<usize>n) << 1), toSamples(sumAcross(a, b, c, d)));
+      const mirrored = rising ? this.up - q : q;
+      if (mirrored < q) continue;
+      weights = this.planGroup(at, q, mirrored, weights);
+      at += GROUP_BYTES + <usize>load<i32>(at, 16) * RUN_BYTES;
+      this.groups++;
     }
-    for (; n < made; n++) {
-      store<i16>(target + ((<usize>n) << 1), dot(window, this.bank + <usize>phase * bytes, bytes));
-      for (phase += down; phase >= up; phase -= up) window += 4;
+  }
+
+  /** Phases `q` and `mirrored` (which may be the same); returns where the next coefficients go. */
+  private planGroup(at: usize, q: i32, mirrored: i32, weights: usize): usize {
+    const time = q * this.down - this.virtualDelay;
+    // Twice the middle between both, in input samples: even on a sample, odd between two.
+    const middle = (time + mirrored * this.down - this.virtualDelay) / this.up;
+    const above = (middle + (middle & 1)) / 2;
+    const below = middle - above;
+    const same = q == mirrored;
+    const sum = this.sumOf(time);
+    store<i32>(at, same ? FOLD : PAIR);
+    store<i32>(at, q, 4);
+    store<i32>(at, mirrored, 8);
+    store<i32>(at, <i32>weights, 12);
+    let runs = 0;
+    let run = at + GROUP_BYTES;
+    for (let residue = 0; residue < this.down; residue++) {
+      // The one sample that the middle falls on is its own partner, and counts half from each side.
+      if (above == below && residue == 0) {
+        weights = this.planRun(run, above, below, 1, this.down, time, same, 0.5 / sum, weights);
+        run += RUN_BYTES;
+        runs++;
+      }
+      const from = above == below && residue == 0 ? this.down : residue;
+      weights = this.planRun(run, above + from, below - from, 1 << 20, this.down, time, same, 1.0 / sum, weights);
+      if (load<i32>(run, 8) == 0) continue;
+      run += RUN_BYTES;
+      runs++;
     }
-    this.position += made * down - count * up;
-    return made;
+    store<i32>(at, runs, 16);
+    return weights;
+  }
+
+  /** One run of at most `most` pairs, as long as one of the two is under the filter. */
+  private planRun(
+    run: usize,
+    above: i32,
+    below: i32,
+    most: i32,
+    step: i32,
+    time: i32,
+    same: bool,
+    scale: f64,
+    weights: usize,
+  ): usize {
+    store<i32>(run, this.placeOf(above));
+    store<i32>(run, this.placeOf(below), 4);
+    let pairs = 0;
+    for (; pairs < most; pairs++) {
+      const upper = this.tap(above * this.up - time);
+      const lower = this.tap(below * this.up - time);
+      if (upper == 0.0 && lower == 0.0) break;
+      if (same) {
+        store<f32>(this.bank + weights, <f32>(scale * upper));
+        weights += 4;
+      } else {
+        store<f32>(this.bank + weights, <f32>(scale * 0.5 * (upper + lower)));
+        store<f32>(this.bank + weights, <f32>(scale * 0.5 * (upper - lower)), 4);
+        weights += 8;
+      }
+      above += step;
+      below -= step;
+    }
+    store<i32>(run, pairs, 8);
+    return weights;
+  }
+
+  /** What a constant is multiplied by. */
+  private sumOf(time: i32): f64 {
+    const reach = this.filterLength / this.filterStep + this.up;
+    let sum = 0.0;
+    for (let away = -reach; away <= reach; away++) {
+      if ((away + time) % this.up == 0) sum += this.tap(away);
+    }
+    return sum;
+  }
+
+  /** The filter at `away` steps of the virtual rate (the input's times `up`) from its centre; 0 outside. */
+  private tap(away: i32): f64 {
+    const at = abs(away) * this.filterStep;
+    return at < this.filterLength ? <f64>load<f32>(this.filter + ((<usize>at) << 2)) : 0.0;
+  }
+
+  /** Where input sample `offset` of a period (negative: of an earlier one) lies in the line, in bytes. */
+  private placeOf(offset: i32): i32 {
+    const stream = ((offset % this.down) + this.down) % this.down;
+    const period = (offset - stream) / this.down;
+    return stream * this.streamBytes + ((this.history + period) << 2);
   }
 }
+
+const COPY: i32 = 0;
+const FOLD: i32 = 1;
+const PAIR: i32 = 2;
+const GROUP_BYTES: usize = 20;
+const RUN_BYTES: usize = 12;
+const PROGRAM_AT: usize = 576;
+const SPILL_AT: usize = 832;
 
 /** Whether the chain runs at this rate. */
 export function knownRate(hz: i32): bool {
@@ -218,53 +299,4 @@ function gcd(a: i32, b: i32): i32 {
     b = rest;
   }
   return a;
-}
-
-/** i16 → f32. */
-function widen(target: usize, source: usize, samples: i32): void {
-  const whole = samples & ~7;
-  for (let i = 0; i < whole; i += 8) {
-    const v = v128.load(source + ((<usize>i) << 1));
-    const at = target + ((<usize>i) << 2);
-    v128.store(at, f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(v)));
-    v128.store(at, f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(v)), 16);
-  }
-  for (let i = whole; i < samples; i++) {
-    store<f32>(target + ((<usize>i) << 2), <f32>load<i16>(source + ((<usize>i) << 1)));
-  }
-}
-
-/** [Σa, Σb, Σc, Σd]. */
-function sumAcross(a: v128, b: v128, c: v128, d: v128): v128 {
-  const ab = f32x4.add(v128.shuffle<f32>(a, b, 0, 4, 1, 5), v128.shuffle<f32>(a, b, 2, 6, 3, 7));
-  const cd = f32x4.add(v128.shuffle<f32>(c, d, 0, 4, 1, 5), v128.shuffle<f32>(c, d, 2, 6, 3, 7));
-  return f32x4.add(v128.shuffle<f32>(ab, cd, 0, 1, 4, 5), v128.shuffle<f32>(ab, cd, 2, 3, 6, 7));
-}
-
-/** Four f32 to four i16, rounded and saturated. */
-function toSamples(v: v128): i64 {
-  const whole = i32x4.trunc_sat_f32x4_s(f32x4.nearest(v));
-  return i64x2.extract_lane(i16x8.narrow_i32x4_s(whole, whole), 0);
-}
-
-/** Eight f32 to i16, `stride` bytes apart. */
-function scatter8(target: usize, stride: usize, low: v128, high: v128): void {
-  const v = i16x8.narrow_i32x4_s(
-    i32x4.trunc_sat_f32x4_s(f32x4.nearest(low)),
-    i32x4.trunc_sat_f32x4_s(f32x4.nearest(high)),
-  );
-  v128.store16_lane(target, v, 0);
-  v128.store16_lane(target + stride, v, 1);
-  v128.store16_lane(target + 2 * stride, v, 2);
-  v128.store16_lane(target + 3 * stride, v, 3);
-  v128.store16_lane(target + 4 * stride, v, 4);
-  v128.store16_lane(target + 5 * stride, v, 5);
-  v128.store16_lane(target + 6 * stride, v, 6);
-  v128.store16_lane(target + 7 * stride, v, 7);
-}
-
-function dot(x: usize, h: usize, bytes: usize): i16 {
-  let sum = f32x4.splat(0);
-  for (let k: usize = 0; k < bytes; k += 16) sum = f32x4.add(sum, f32x4.mul(v128.load(h + k), v128.load(x + k)));
-  return <i16>toSamples(sumAcross(sum, sum, sum, sum));
 }

@@ -4,7 +4,7 @@
  *   npm run bench [-- --small] [name part …]
  *
  * A bench prints its figures and a hash of what it computed. Figures are for people and for comparing two versions on one
- * machine: nothing here passes or fails by time.
+ * machine: nothing here passes or fails by time, unless `dsp` is told to compare. The other options are those of `dsp`.
  */
 import { spawn } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
@@ -14,18 +14,31 @@ import { parseArgs } from 'node:util';
 
 /** What a bench file exports. */
 interface Bench {
-  run(options: { small: boolean }): Promise<void>;
+  run(options: BenchRun): Promise<void>;
 }
+
+type BenchRun = Omit<typeof values, 'only' | 'stage'> & { stages: readonly string[] };
 
 const here = dirname(fileURLToPath(import.meta.url));
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { small: { type: 'boolean', default: false }, only: { type: 'string' } },
+  options: {
+    small: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    json: { type: 'boolean', default: false },
+    markdown: { type: 'boolean', default: false },
+    output: { type: 'string' },
+    compare: { type: 'string' },
+    stage: { type: 'string', multiple: true },
+  },
 });
+/** Another program reads what comes out: nothing of ours may stand around it. */
+const bare = values.json && values.output === undefined;
 
 if (values.only !== undefined) {
   const bench = (await import(pathToFileURL(join(here, values.only)).href)) as Bench;
-  await bench.run({ small: values.small });
+  const { only: _file, stage = [], ...options } = values;
+  await bench.run({ ...options, stages: stage });
 } else {
   await runAll();
 }
@@ -42,13 +55,13 @@ async function runAll(): Promise<void> {
   }
   let failed = 0;
   for (const name of files) {
-    process.stdout.write(`\n=== ${name}${values.small ? ' (small)' : ''}\n`);
+    if (!bare) process.stdout.write(`\n=== ${name}${values.small ? ' (small)' : ''}\n`);
     const status = await inProcess(name);
     if (status === 0) continue;
     failed += 1;
-    process.stdout.write(`${name} ended with status ${status}\n`);
+    process.stderr.write(`${name} ended with status ${status}\n`);
   }
-  process.stdout.write(`\n${files.length - failed} passed, ${failed} failed\n`);
+  if (!bare) process.stdout.write(`\n${files.length - failed} passed, ${failed} failed\n`);
   process.exitCode = failed > 0 ? 1 : 0;
 }
 
@@ -58,8 +71,8 @@ function isBench(name: string): boolean {
 }
 
 function inProcess(name: string): Promise<number> {
-  const args = ['--expose-gc', '--import', 'tsx', fileURLToPath(import.meta.url), '--only', name];
-  if (values.small) args.push('--small');
+  const given = process.argv.slice(2).filter((word) => !positionals.includes(word));
+  const args = ['--expose-gc', '--import', 'tsx', fileURLToPath(import.meta.url), '--only', name, ...given];
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, args, { cwd: dirname(here), stdio: 'inherit' });
     child.on('error', reject);

@@ -3,6 +3,7 @@
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { asteriskCommand } from './cli/asterisk.ts';
+import { benchCommand } from './cli/bench.ts';
 import { checkCommand } from './cli/check.ts';
 import { ctlCommand } from './cli/ctl.ts';
 import { demoCommand } from './cli/demo.ts';
@@ -26,6 +27,7 @@ async function main(): Promise<void> {
     .command(ctlCommand)
     .command(freeswitchCommand)
     .command(asteriskCommand)
+    .command(benchCommand)
     .demandCommand(1, 'Name a command; see below.')
     .strict()
     .version(VERSION)

@@ -1,34 +1,31 @@
-/** What the cleaning of the caller's voice costs: rows for the bench of the signal chain. */
-import type { DspModule } from '../../src/dsp/dsp-module.ts';
+/** Cleaning of the caller's voice: high-pass, noise suppression, gain control and limiter; and mixing. */
+import type { BenchContext, BenchRow, BenchStage } from '../../src/cli/bench/bench-row.ts';
+import type { CoreExports } from '../../src/dsp/dsp-module.ts';
 
-/** One measured thing: runs one frame of 20 ms and returns its result. */
-export interface CleaningRow {
-  readonly name: string;
-  readonly frame: (n: number) => Int16Array;
-}
+export const stage: BenchStage = { name: 'cleaning', order: 70, rows };
 
-/** High-pass, suppression and gain control at 8 and 16 kHz, and mixing; `frames` are 20 ms each of that rate. */
-export function cleaningRows(
-  module: DspModule,
-  frames: (rateHz: 8000 | 16000) => readonly Int16Array[],
-): CleaningRow[] {
-  return ([8000, 16000] as const).flatMap((rateHz) => {
-    const input = frames(rateHz);
-    const row = (name: string, prepare: (core: Core) => void, step: (core: Core, at: number) => void): CleaningRow => {
-      const core = module.instantiate();
+function rows(bench: BenchContext): BenchRow[] {
+  return [8000, 16000].flatMap((rateHz) => {
+    const input = bench.frames(rateHz);
+    const samples = rateHz / 50;
+    const row = (
+      name: string,
+      prepare: (core: CoreExports) => void,
+      step: (core: CoreExports, at: number) => void,
+    ): BenchRow => {
+      const core = bench.core();
       const at = core.CAPTURE_PCM.value;
-      const pcm = new Int16Array(core.memory.buffer, at, rateHz / 50);
+      const pcm = bench.samples(core, at, samples);
       prepare(core);
       return {
         name: `${name} at ${rateHz / 1000} kHz`,
-        frame: (n) => {
-          pcm.set(input[n % input.length]!);
+        step: (n) => {
+          pcm.set(bench.at(input, n));
           step(core, at);
           return pcm;
         },
       };
     };
-    const samples = rateHz / 50;
     return [
       row(
         'high-pass',
@@ -53,5 +50,3 @@ export function cleaningRows(
     ];
   });
 }
-
-type Core = ReturnType<DspModule['instantiate']>;

@@ -1,64 +1,70 @@
-/** What listening to the line costs: keys, progress tones, lie detector; rows for the bench of the signal chain. */
-import type { DspModule } from '../../src/dsp/dsp-module.ts';
+/** Listening to the line: keys, progress tones, and audio that is not what it says it is. */
+import type { BenchContext, BenchRow, BenchStage } from '../../src/cli/bench/bench-row.ts';
 
-/** One measured thing: runs one frame of 20 ms at 8 kHz and returns its result. */
-export interface HearingRow {
-  readonly name: string;
-  readonly frame: (n: number) => number;
-}
+export const stage: BenchStage = { name: 'hearing', order: 80, rows };
 
-/** `pcm` and `ulaw` are the same frames of 20 ms, as samples and as codes. */
-export function hearingRows(module: DspModule, pcm: readonly Int16Array[], ulaw: readonly Uint8Array[]): HearingRow[] {
-  const dtmf = module.instantiate();
-  dtmf.dtmfStart();
-  const dtmfIn = new Int16Array(dtmf.memory.buffer, dtmf.CAPTURE_PCM.value, 160);
-  const progress = module.instantiate();
-  progress.progressStart();
-  const progressIn = new Int16Array(progress.memory.buffer, progress.CAPTURE_PCM.value, 160);
-  const lies = module.instantiate();
+const FRAME = 160;
+
+function rows(bench: BenchContext): BenchRow[] {
+  const linear = bench.frames(8000);
+  const coded = bench.payloads({ codec: 'pcmu', sampleRateHz: 8000 });
+  const [keys, tones, lies, codes, rate] = Array.from({ length: 5 }, () => bench.core()) as [
+    ReturnType<BenchContext['core']>,
+    ReturnType<BenchContext['core']>,
+    ReturnType<BenchContext['core']>,
+    ReturnType<BenchContext['core']>,
+    ReturnType<BenchContext['core']>,
+  ];
+  keys.dtmfStart();
+  tones.progressStart();
   lies.suspectStart(lies.CODEC_L16.value, 8000);
-  const liesIn = new Int16Array(lies.memory.buffer, lies.WIRE_IN.value, 160);
-  const narrow = module.instantiate();
-  narrow.suspectStart(narrow.CODEC_PCMU.value, 8000);
-  const narrowIn = new Uint8Array(narrow.memory.buffer, narrow.WIRE_IN.value, 160);
-  const rate = module.instantiate();
+  codes.suspectStart(codes.CODEC_PCMU.value, 8000);
   rate.rateStart(8000);
-  const rateIn = new Int16Array(rate.memory.buffer, rate.CAPTURE_PCM.value, 160);
+  const keysIn = bench.samples(keys, keys.CAPTURE_PCM.value, FRAME);
+  const tonesIn = bench.samples(tones, tones.CAPTURE_PCM.value, FRAME);
+  const liesIn = bench.samples(lies, lies.WIRE_IN.value, FRAME);
+  const codesIn = bench.bytes(codes, codes.WIRE_IN.value, FRAME);
+  const rateIn = bench.samples(rate, rate.CAPTURE_PCM.value, FRAME);
   return [
     {
-      name: 'wrong rate, its sums included',
-      frame: (n) => {
-        rateIn.set(pcm[n % pcm.length]!);
-        return rate.rateHear(160);
-      },
-    },
-    {
       name: 'DTMF receiver',
-      frame: (n) => {
-        dtmfIn.set(pcm[n % pcm.length]!);
-        return dtmf.dtmfHear(dtmf.CAPTURE_PCM.value, 160);
+      step: (n) => {
+        keysIn.set(bench.at(linear, n));
+        return keys.dtmfHear(keys.CAPTURE_PCM.value, FRAME);
       },
+      bars: [{ of: 'time', atMost: 2_000 }],
     },
     {
       name: 'progress tones',
-      frame: (n) => {
-        progressIn.set(pcm[n % pcm.length]!);
-        return progress.progressHear(progress.CAPTURE_PCM.value, 160);
+      step: (n) => {
+        tonesIn.set(bench.at(linear, n));
+        return tones.progressHear(tones.CAPTURE_PCM.value, FRAME);
       },
+      bars: [{ of: 'time', atMost: 1_000 }],
     },
     {
       name: 'lie detector, L16',
-      frame: (n) => {
-        liesIn.set(pcm[n % pcm.length]!);
-        return lies.suspectHear(lies.CODEC_L16.value, 160);
+      step: (n) => {
+        liesIn.set(bench.at(linear, n));
+        return lies.suspectHear(lies.CODEC_L16.value, FRAME);
       },
+      bars: [{ of: 'time', atMost: 1_000 }],
     },
     {
       name: 'lie detector, µ-law and its decoding',
-      frame: (n) => {
-        narrowIn.set(ulaw[n % ulaw.length]!);
-        return narrow.suspectHear(narrow.CODEC_PCMU.value, 160);
+      step: (n) => {
+        codesIn.set(bench.at(coded, n));
+        return codes.suspectHear(codes.CODEC_PCMU.value, FRAME);
       },
+      bars: [{ of: 'time', atMost: 1_000 }],
+    },
+    {
+      name: 'wrong rate, its sums included',
+      step: (n) => {
+        rateIn.set(bench.at(linear, n));
+        return rate.rateHear(FRAME);
+      },
+      bars: [{ of: 'time', atMost: 1_000 }],
     },
   ];
 }

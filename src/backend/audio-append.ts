@@ -7,51 +7,62 @@
  *     │ {"type":"input_audio_buffer.append","audio":"      │ base64 of the frame    │ "} │
  *     └───────────────────────────────────────────────────┴────────────────────────┴────┘
  *
- * The base64 begins on a 32-bit word, because it is written a word (four characters) at a time.
+ * The template lies in the memory of the {@link MessageCore}, which all streams share: only the head stays, the rest is
+ * written for each message. A frame that is too long for it is written by tables into memory of its own.
  */
 import { base64Length, encodeBase64 } from './base64.ts';
+import { messageCore } from './message-core.ts';
 import type { InputAudioBufferAppendEvent } from 'openai/resources/realtime/realtime';
 
 const TYPE: InputAudioBufferAppendEvent['type'] = 'input_audio_buffer.append';
 const AUDIO = 'audio' satisfies keyof InputAudioBufferAppendEvent;
-const HEAD = `{"type":"${TYPE}","${AUDIO}":"`;
-const TAIL = '"}';
-const BODY_AT = Math.ceil(HEAD.length / 4) * 4;
-const HEAD_AT = BODY_AT - HEAD.length;
+const HEAD = Buffer.from(`{"type":"${TYPE}","${AUDIO}":"`, 'latin1');
+const [QUOTE, BRACE] = [0x22, 0x7d];
 
 /** The append message of one stream; see the top of the file. */
 export class AudioAppendMessage {
-  #bytes: Buffer;
-  #words: Uint32Array;
+  readonly #core = messageCore();
+  readonly #headAt: number;
   /** The frame length that `#message` was cut for: frames of a call are all alike. */
   #frameBytes = -1;
-  #message: Buffer;
+  #bodyBytes = 0;
+  #message: Buffer = HEAD;
 
-  /** Room for frames of `frameBytes`; a longer one makes it grow, once. */
+  /** For frames of `frameBytes` mostly. @throws ERR_TALKSPURT_INTERNAL when the package's binary is missing. */
   constructor(frameBytes: number) {
-    this.#bytes = this.#message = Buffer.alloc(0);
-    this.#words = new Uint32Array(0);
+    this.#headAt = this.#core.bodyAt - HEAD.length;
     this.#cut(frameBytes);
   }
 
-  /** The message for `frame`. Owned by this object and overwritten by the next call. */
+  /** The message for `frame`. Not the caller's: the next call, of any stream, writes over it. */
   build(frame: Uint8Array): Buffer {
+    const core = this.#core;
+    if (frame.length > core.maximumBytes) return longMessage(frame);
     if (frame.length !== this.#frameBytes) this.#cut(frame.length);
-    encodeBase64(frame, this.#words, BODY_AT / 4);
+    const { text, bodyAt } = core;
+    core.encode(frame);
+    const tailAt = bodyAt + this.#bodyBytes;
+    text[tailAt] = QUOTE;
+    text[tailAt + 1] = BRACE;
     return this.#message;
   }
 
   #cut(frameBytes: number): void {
-    const bodyBytes = base64Length(frameBytes);
-    const room = BODY_AT + bodyBytes + 4;
-    if (this.#bytes.length < room) {
-      const memory = new ArrayBuffer(room);
-      this.#bytes = Buffer.from(memory);
-      this.#words = new Uint32Array(memory);
-      this.#bytes.write(HEAD, HEAD_AT, 'latin1');
-    }
-    this.#bytes.write(TAIL, BODY_AT + bodyBytes, 'latin1');
-    this.#message = this.#bytes.subarray(HEAD_AT, BODY_AT + bodyBytes + TAIL.length);
+    this.#bodyBytes = base64Length(Math.min(frameBytes, this.#core.maximumBytes));
+    this.#core.text.set(HEAD, this.#headAt);
+    this.#message = this.#core.text.subarray(this.#headAt, this.#core.bodyAt + this.#bodyBytes + 2);
     this.#frameBytes = frameBytes;
   }
+}
+
+function longMessage(frame: Uint8Array): Buffer {
+  const bodyAt = Math.ceil(HEAD.length / 4) * 4;
+  const tailAt = bodyAt + base64Length(frame.length);
+  const memory = new ArrayBuffer(tailAt + 4);
+  const bytes = Buffer.from(memory);
+  bytes.set(HEAD, bodyAt - HEAD.length);
+  encodeBase64(frame, new Uint32Array(memory), bodyAt / 4);
+  bytes[tailAt] = QUOTE;
+  bytes[tailAt + 1] = BRACE;
+  return bytes.subarray(bodyAt - HEAD.length, tailAt + 2);
 }

@@ -6,6 +6,8 @@ import { LIMITS } from '../limits.ts';
  * How does it work? An event is a flat JSON object here: the scan walks its members in whatever order they come, takes
  * the five that matter by their offsets, and gives up at the first thing that it does not expect (an escape, an inner
  * object, a byte that is not ASCII, a member twice). Giving up is cheap and never wrong: `JSON.parse` is asked then.
+ * Deltas of one item differ in their audio and in one identifier: what came before the audio is kept, and where the next
+ * message begins with the same bytes, nothing of it is walked again.
  * How do I use it? `if (scanner.scan(data)) …`; then its fields, which hold until the next scan. The base64 stands in
  * `data` from `deltaFrom` to `deltaTo`, unchecked.
  * Not for: any other event.
@@ -24,14 +26,44 @@ export class AudioDeltaScanner {
   #valueFrom = 0;
   #valueTo = 0;
 
+  /** What the last message began with, up to its audio; the value in it that may differ. */
+  readonly #head = Buffer.alloc(HEAD_BYTES);
+  #headBytes = 0;
+  #freeFrom = 0;
+  #freeTo = 0;
+
   /** Whether `data` is an audio delta that this could read. */
   scan(data: Buffer): boolean {
+    if (this.#repeats(data)) return true;
     this.#data = data;
     this.#at = 0;
+    this.#headBytes = this.#freeFrom = this.#freeTo = 0;
     const found = this.#object();
+    if (found) this.#remember(data);
     // The message is the socket's: it must not live until the next one.
     this.#data = NOTHING;
     return found;
+  }
+
+  /** The same as last time but for the free value and the audio; then the fields, too, are those of last time. */
+  #repeats(data: Buffer): boolean {
+    const bytes = this.#headBytes;
+    if (bytes === 0 || data.length < bytes + 2) return false;
+    const [from, to] = [this.#freeFrom, this.#freeTo];
+    if (this.#head.compare(data, 0, from, 0, from) !== 0 || this.#head.compare(data, to, bytes, to, bytes) !== 0)
+      return false;
+    for (let at = from; at < to; at += 1) if (PLAIN[data[at]!] === 0) return false;
+    const end = data.indexOf(QUOTE, bytes);
+    if (end !== data.length - 2 || data[end + 1] !== CLOSE_BRACE) return false;
+    this.deltaTo = end;
+    return true;
+  }
+
+  /** Keeps what a message like this one begins with, where its audio is the last of it. */
+  #remember(data: Buffer): void {
+    if (this.deltaFrom > HEAD_BYTES || this.deltaTo !== data.length - 2) return;
+    data.copy(this.#head, 0, 0, this.deltaFrom);
+    this.#headBytes = this.deltaFrom;
   }
 
   #object(): boolean {
@@ -68,15 +100,11 @@ export class AudioDeltaScanner {
   /** Where the string that begins at `from` ends, or -1 for one with an escape or a byte that is not plain ASCII. */
   #string(from: number): number {
     const data = this.#data;
-    for (let at = from; at < data.length; at += 1) {
-      const byte = data[at]!;
-      if (byte === QUOTE) {
-        this.#at = at + 1;
-        return at;
-      }
-      if (byte === BACKSLASH || byte < 0x20 || byte > 0x7e) return -1;
-    }
-    return -1;
+    let at = from;
+    while (PLAIN[data[at]!] === 1) at += 1;
+    if (data[at] !== QUOTE) return -1;
+    this.#at = at + 1;
+    return at;
   }
 
   #value(member: number): boolean {
@@ -135,6 +163,9 @@ export class AudioDeltaScanner {
     else if (member === CONTENT_INDEX) {
       this.contentIndex = 0;
       for (let at = from; at < to; at += 1) this.contentIndex = this.contentIndex * 10 + this.#data[at]! - ZERO;
+    } else if (this.#freeTo === 0 && this.#data[from - 1] === QUOTE) {
+      this.#freeFrom = from;
+      this.#freeTo = to;
     }
     // An identifier that is empty or too long is for the checking parser to complain about.
     return (member !== ITEM_ID && member !== RESPONSE_ID) || (to > from && to - from <= LIMITS.backendIdCharacters);
@@ -158,12 +189,17 @@ function isDigit(byte: number): boolean {
   return byte >= ZERO && byte <= 0x39;
 }
 
+/** Bytes that a string may hold here: plain ASCII, but quotes and backslashes. */
+const PLAIN = Uint8Array.from({ length: 256 }, (_, byte) =>
+  byte >= 0x20 && byte <= 0x7e && byte !== 0x22 && byte !== 0x5c ? 1 : 0,
+);
 const GA_TYPE: ResponseAudioDeltaEvent['type'] = 'response.output_audio.delta';
 const BETA_TYPE = 'response.audio.delta';
 const NOTHING = Buffer.alloc(0);
 const END = -1;
+/** Room for what stands before the audio; longer ones are walked each time. */
+const HEAD_BYTES = 1024;
 const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 const COLON = 0x3a;

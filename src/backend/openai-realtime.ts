@@ -6,6 +6,7 @@ import { backendName, realtimeUrl } from './openai-config.ts';
 import type { OpenAiRealtimeConfig } from './openai-config.ts';
 import { openSession } from './openai-session-setup.ts';
 import { streamFormat } from './openai-session-update.ts';
+import { messageCore } from './message-core.ts';
 import { OpenAiStream } from './openai-stream.ts';
 
 /** Opens a session of the API for each call, as its configuration says. */
@@ -14,9 +15,14 @@ export class OpenAiRealtimeBackend implements Backend {
   readonly #config: OpenAiRealtimeConfig;
   readonly #clock: Clock;
 
-  /** @throws ERR_TALKSPURT_CONFIG_INVALID for a `baseUrl` that cannot be dialled */
+  /**
+   * @throws ERR_TALKSPURT_CONFIG_INVALID for a `baseUrl` that cannot be dialled, ERR_TALKSPURT_INTERNAL when the package's
+   * binary is missing
+   */
   constructor(config: OpenAiRealtimeConfig, clock: Clock) {
     realtimeUrl(config);
+    // Compiled now, at boot, and not when a call waits for it.
+    messageCore();
     this.name = backendName(config);
     this.#config = config;
     this.#clock = clock;

@@ -164,6 +164,12 @@ const profile = z.strictObject({
     .union([z.literal(0), z.literal(1), z.literal(2), z.literal(3)])
     .default(session.vadAggressiveness)
     .describe('0 hears the most speech, 3 rejects the most noise'),
+  resampling: z
+    .enum(['strict', 'low-delay'])
+    .default(session.resampling)
+    .describe(
+      'Filters between rates, for 8 kHz as the slower one: `strict` 3 ms, nothing from 4.08 kHz on is folded back; `low-delay` 2 ms, nothing from 4.45 kHz on',
+    ),
   hangupOnBackendFailure: z
     .boolean()
     .default(session.hangupOnBackendFailure)

@@ -31,6 +31,8 @@ export interface HearingOptions {
   /** Audio of either side that is not what it says it is. */
   readonly suspicion: boolean;
 }
+/** Which filters the resamplers use. */
+export type Resampling = 'strict' | 'low-delay';
 
 /** What the two pipes connect. */
 export interface DspOptions {
@@ -42,6 +44,11 @@ export interface DspOptions {
   readonly backendOutput: AudioFormat;
   /** First detector's aggressiveness: 0 hears the most, 3 rejects the most noise. Default 2. */
   readonly vadAggressiveness?: 0 | 1 | 2 | 3;
+  /**
+   * Filters of the resamplers, for 8 kHz as the slower rate (with 16 kHz half the delay): `strict` 3 ms and nothing folded back
+   * from 4.08 kHz on, `low-delay` 2 ms and nothing from 4.45 kHz on. Default `strict`.
+   */
+  readonly resampling?: Resampling;
   /** Shaping of the agent's voice; absent: none, and not one byte is touched for it. With it, render never passes through. */
   readonly shaping?: ShapingOptions;
   /** Cleaning of the caller's voice; absent or all 0: none, and not one byte is touched for it. With it, capture never passes through. */

@@ -68,6 +68,7 @@ export class WasmDsp implements Dsp {
       this.#codecNumber(backendOutput.codec),
       backendOutput.sampleRateHz,
       options.vadAggressiveness ?? 2,
+      options.resampling === 'low-delay',
     );
     if (answer !== core.CONFIGURED.value) throw this.#refusal(answer, options);
     this.#shape(options.shaping);

@@ -188,7 +188,7 @@ export class CallMedia implements MediaPath, Tickable {
 
   #configure(backendInput: AudioFormat, backendOutput: AudioFormat): void {
     const { shaping, compressorThresholdDb, compressorMakeupDb, lowPassHz, vadAggressiveness, capture } = this.#options;
-    const { dtmf, progressTones, lieDetector } = this.#options;
+    const { dtmf, progressTones, lieDetector, resampling } = this.#options;
     this.dsp.configure({
       leg: this.leg,
       backendInput,
@@ -196,6 +196,7 @@ export class CallMedia implements MediaPath, Tickable {
       vadAggressiveness,
       cleaning: capture,
       hearing: { dtmf: dtmf !== 'rfc4733', progress: progressTones === 'always', suspicion: lieDetector },
+      resampling,
       ...(shaping && { shaping: { compressorThresholdDb, compressorMakeupDb, lowPassHz } }),
     });
     this.other?.configure(backendInput);

@@ -1,5 +1,5 @@
 /** How a call is to behave; every key has a default and is a key of a profile in the configuration. */
-import type { CleaningOptions } from '../dsp/dsp.ts';
+import type { CleaningOptions, Resampling } from '../dsp/dsp.ts';
 import { LIMITS } from '../limits.ts';
 import { DEFAULT_ENDPOINTER } from './endpointer.ts';
 import type { EndpointerOptions } from './endpointer.ts';
@@ -42,6 +42,8 @@ export interface SessionOptions {
   readonly duckGain: number;
   /** Detector's aggressiveness, 0..3. */
   readonly vadAggressiveness: 0 | 1 | 2 | 3;
+  /** Filters of the resamplers: `strict` folds nothing back, `low-delay` is a third shorter. */
+  readonly resampling: Resampling;
   /** What becomes of the channel when the backend fails: hung up (cause 41), or left to the switch. */
   readonly hangupOnBackendFailure: boolean;
   /** The call is ended after this long, ms; 0: never. */
@@ -73,6 +75,7 @@ export const DEFAULT_SESSION_OPTIONS: SessionOptions = {
   speechCache: false,
   duckGain: 0,
   vadAggressiveness: 2,
+  resampling: 'strict',
   hangupOnBackendFailure: false,
   maxDurationMs: 4 * 3_600_000,
   staleMs: 3_600_000,

@@ -19,8 +19,9 @@ export class CoreInstance {
   }
 
   /** Runs `pcm` through the resampler in pieces of `sizes` (repeated), as a stream. */
-  resample(pcm: Int16Array, fromHz: number, toHz: number, sizes: readonly number[]): Int16Array {
-    if (this.exports.resampleStart(fromHz, toHz) !== 1) throw new Error(`no such ratio: ${fromHz} to ${toHz}`);
+  resample(pcm: Int16Array, fromHz: number, toHz: number, sizes: readonly number[], lowDelay = false): Int16Array {
+    if (this.exports.resampleStart(fromHz, toHz, lowDelay) !== 1)
+      throw new Error(`no such ratio: ${fromHz} to ${toHz}`);
     const out: number[] = [];
     let at = 0;
     for (let turn = 0; at < pcm.length; turn += 1) {

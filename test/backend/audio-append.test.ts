@@ -15,6 +15,26 @@ test('says what JSON.stringify says, whatever length comes after whatever length
   );
 });
 
+test('streams share the place: each message is whole when it is built, whoever built before', () => {
+  const json = (frame: Uint8Array): string =>
+    JSON.stringify({ type: 'input_audio_buffer.append', audio: Buffer.from(frame).toString('base64') });
+  const [one, other] = [new AudioAppendMessage(160), new AudioAppendMessage(960)];
+  const [short, long] = [new Uint8Array(160).fill(0x11), new Uint8Array(960).fill(0xee)];
+  for (let n = 0; n < 3; n += 1) {
+    assert.is(one.build(short).toString(), json(short));
+    assert.is(other.build(long).toString(), json(long));
+  }
+});
+
+test('a frame of the longest length, and longer ones, are built too', () => {
+  const message = new AudioAppendMessage(160);
+  for (const bytes of [5760, 5761, 5762, 9600, 160, 48000]) {
+    const frame = Uint8Array.from({ length: bytes }, (_, n) => (n * 31) ^ (n >> 5));
+    const audio = Buffer.from(frame).toString('base64');
+    assert.is(message.build(frame).toString(), JSON.stringify({ type: 'input_audio_buffer.append', audio }));
+  }
+});
+
 test('frames of one length are built in one place', () => {
   const message = new AudioAppendMessage(160);
   const first = message.build(new Uint8Array(160));

@@ -49,6 +49,33 @@ test('members that it does not know are passed over', () => {
   assert.equal(scan(JSON.stringify({ obfuscation: 'x', n: 12, ...EVENT })), EXPECTED);
 });
 
+test('a scanner that has seen messages reads the next as a fresh one does, whatever changed in it', () => {
+  const scanner = new AudioDeltaScanner();
+  const long = { ...EVENT, obfuscation: 'y'.repeat(1100) };
+  const texts = fc.oneof(
+    fc
+      .constantFrom('event_8', 'event_7', 'e', 'event_10', 'ev"t_9', 'ev\\nt_9', 'événemt', '')
+      .map((id) => JSON.stringify({ ...EVENT, event_id: id })),
+    fc.constantFrom('resp_2', 'resp_10').map((id) => JSON.stringify({ ...EVENT, response_id: id })),
+    fc.constantFrom('item_2', '').map((id) => JSON.stringify({ ...EVENT, item_id: id })),
+    fc.base64String({ maxLength: 40 }).map((delta) => JSON.stringify({ ...EVENT, delta })),
+    fc.base64String({ maxLength: 12 }).map((delta) => JSON.stringify({ before: delta, ...EVENT })),
+    fc.constant(JSON.stringify({ ...EVENT, obfuscation: 'x' })),
+    fc.constant(JSON.stringify(long)),
+    fc.constantFrom('', ' ', '}', 'x', '"', ',"delta":"AA=="}').map((rest) => JSON.stringify(EVENT) + rest),
+    fc.tuple(fc.nat(JSON.stringify(EVENT).length - 1), fc.integer({ min: 0x20, max: 0x7e })).map(([at, byte]) => {
+      const json = JSON.stringify(EVENT);
+      return json.slice(0, at) + String.fromCharCode(byte) + json.slice(at + 1);
+    }),
+  );
+  fc.assert(
+    fc.property(fc.array(texts, { minLength: 1, maxLength: 12 }), (messages) => {
+      for (const text of messages) assert.equal(scan(text, scanner), scan(text), text);
+    }),
+    { numRuns: 500 },
+  );
+});
+
 test('gives up, and leaves the event to JSON.parse', () => {
   const json = JSON.stringify(EVENT);
   const refused = [

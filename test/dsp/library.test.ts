@@ -63,8 +63,9 @@ test('resampling keeps time, length and tone, among all rates', () => {
       assert.is(out.length, toHz / 4);
       const expected = sine(1004, toHz, 0, toHz / 4, 12000);
       const edge = toHz / 100;
+      // 0.01 dB of 12,000, and rounding.
       for (let n = edge; n < out.length - edge; n += 1) {
-        assert.ok(Math.abs((out[n] ?? NaN) - (expected[n] ?? NaN)) <= 2, `${fromHz} to ${toHz}, sample ${n}`);
+        assert.ok(Math.abs((out[n] ?? NaN) - (expected[n] ?? NaN)) <= 16, `${fromHz} to ${toHz}, sample ${n}`);
       }
     }
   }

@@ -1,0 +1,124 @@
+/** Rate conversion of a frame, copied in; the result is read where it is. */
+import type {
+  BenchBar,
+  BenchContext,
+  BenchRow,
+  BenchStage,
+  NativePeer,
+  NpmPeer,
+} from '../../src/cli/bench/bench-row.ts';
+import { resamplerFigures } from './resampler-figures.ts';
+
+type SpeexPackage = typeof import('@echogarden/speex-resampler-wasm/simd');
+
+export const stage: BenchStage = { name: 'resampler', order: 30, rows };
+
+const PAIRS = [
+  [8000, 16000],
+  [8000, 24000],
+  [8000, 48000],
+  [16000, 24000],
+  [16000, 48000],
+  [24000, 48000],
+  [16000, 8000],
+  [24000, 8000],
+  [48000, 8000],
+  [24000, 16000],
+  [48000, 16000],
+  [48000, 24000],
+] as const;
+
+async function rows(bench: BenchContext): Promise<BenchRow[]> {
+  const speex = await bench.peer<SpeexPackage>('@echogarden/speex-resampler-wasm/simd');
+  const made: BenchRow[] = [];
+  for (const lowDelay of [false, true])
+    for (const [fromHz, toHz] of PAIRS) made.push(await rowOf(bench, fromHz, toHz, lowDelay, speex));
+  return made;
+}
+
+async function rowOf(
+  bench: BenchContext,
+  fromHz: number,
+  toHz: number,
+  lowDelay: boolean,
+  speex: SpeexPackage | null,
+): Promise<BenchRow> {
+  const core = bench.core();
+  core.resampleStart(fromHz, toHz, lowDelay);
+  const input = bench.frames(fromHz);
+  const [from, to] = [core.SCRATCH_PCM.value, core.CAPTURE_PCM.value];
+  const source = bench.samples(core, from, fromHz / 50);
+  const result = bench.samples(core, to, toHz / 50);
+  const rates = `${fromHz / 1000} → ${toHz / 1000} kHz`;
+  const peers =
+    speex === null || lowDelay ? [] : [3, 5].map((quality) => speexPeer(bench, speex, fromHz, toHz, quality));
+  return {
+    name: `${rates}, ${lowDelay ? 'low delay' : 'strict'}`,
+    step: (n) => {
+      source.set(bench.at(input, n));
+      core.resample(to, from, source.length);
+      return result;
+    },
+    npm: await Promise.all(peers),
+    native: lowDelay ? [] : [nativePeer(fromHz, toHz)],
+    figures: resamplerFigures(bench, fromHz, toHz, lowDelay),
+    bars: lowDelay ? lowDelayBars(fromHz, toHz) : strictBars(fromHz, toHz),
+  };
+}
+
+function strictBars(fromHz: number, toHz: number): BenchBar[] {
+  const bars: BenchBar[] = [
+    { of: 'ripple', atMost: 0.01 },
+    { of: 'npm', atLeast: 3 },
+  ];
+  if (toHz > fromHz) bars.push({ of: 'images', atMost: -87 }, { of: 'delay', atMost: 3 });
+  else bars.push({ of: 'folded back', atMost: -75 }, { of: 'delay', atMost: 4 });
+  if (fromHz === 8000 && toHz === 24000) bars.push({ of: 'native', atMost: 0.25 });
+  if (fromHz === 24000 && toHz === 8000) bars.push({ of: 'native', atMost: 0.4 });
+  return bars;
+}
+
+function lowDelayBars(fromHz: number, toHz: number): BenchBar[] {
+  return [
+    { of: 'ripple', atMost: 0.01 },
+    { of: toHz > fromHz ? 'images' : 'folded back', atMost: -75 },
+    { of: 'delay', atMost: 2 },
+  ];
+}
+
+function nativePeer(fromHz: number, toHz: number): NativePeer {
+  return {
+    name: 'speexdsp q3',
+    source: 'speexdsp.c',
+    libraries: ['speexdsp'],
+    arguments: [String(fromHz), String(toHz), '3'],
+  };
+}
+
+/** Quality 5 is the first that is flat to 3.4 kHz; quality 3 is down by up to 1 dB there, and is shown only. */
+async function speexPeer(
+  bench: BenchContext,
+  speexPackage: SpeexPackage,
+  fromHz: number,
+  toHz: number,
+  quality: number,
+): Promise<NpmPeer> {
+  const speex = await speexPackage.default();
+  const state = speex._speex_resampler_init(1, fromHz, toHz, quality, speex._malloc(4));
+  const [from, to, lengths] = [speex._malloc(6000), speex._malloc(6000), speex._malloc(8)];
+  const input = bench.frames(fromHz);
+  const out = new Int16Array(speex.HEAP16.buffer, to, toHz / 50);
+  return {
+    name: '@echogarden/speex-resampler-wasm',
+    detail: `q${quality}`,
+    equal: quality > 3,
+    step: (n) => {
+      const frame = bench.at(input, n);
+      speex.HEAP16.set(frame, from >> 1);
+      speex.HEAPU32[lengths >> 2] = frame.length;
+      speex.HEAPU32[(lengths >> 2) + 1] = 2880;
+      speex._speex_resampler_process_int(state, 0, from, lengths, to, lengths + 4);
+      return out;
+    },
+  };
+}

@@ -4,6 +4,11 @@ import { Concealment } from './conceal';
 import { DtmfGenerator } from './dtmf-generator';
 import { DtmfReceiver } from './dtmf-receiver';
 import { GainControl } from './gain-control';
+import { EchoCanceller } from './echo-canceller';
+import { EchoDelay } from './echo-delay';
+import { EchoFilter } from './echo-filter';
+import { EchoLine } from './echo-line';
+import { EchoSuppressor } from './echo-suppressor';
 import { GainRamp } from './gain-ramp';
 import { HighPass } from './high-pass';
 import { CODEC_L16, CODEC_PCMA, CODEC_PCMU } from './layout';
@@ -18,6 +23,7 @@ import { Resampler } from './resample';
 import { ProgressTones } from './progress-tones';
 import { RingBuffer } from './ring-buffer';
 import { TimeScale } from './time-scale';
+import { SlowView } from './slow-view';
 import { Tone } from './tone';
 import { VoiceActivity } from './voice-activity';
 
@@ -41,6 +47,8 @@ export class Call {
   /** Samples of one frame in the rate of the backend's output. */
   outputSamples: i32;
   outputBytes: i32;
+  /** The resamplers have the shorter filters. */
+  lowDelay: bool;
   capturePassThrough: bool;
   renderPassThrough: bool;
   /** The agent's voice goes through the low-pass and the compressor. */
@@ -57,6 +65,7 @@ export class Call {
 export const call = changetype<Call>(memory.data(offsetof<Call>(), 16));
 export const captureResampler = changetype<Resampler>(memory.data(offsetof<Resampler>(), 16));
 export const narrowResampler = changetype<Resampler>(memory.data(offsetof<Resampler>(), 16));
+export const referenceResampler = changetype<Resampler>(memory.data(offsetof<Resampler>(), 16));
 export const renderResampler = changetype<Resampler>(memory.data(offsetof<Resampler>(), 16));
 export const concealment = changetype<Concealment>(memory.data(offsetof<Concealment>(), 16));
 export const timeScale = changetype<TimeScale>(memory.data(offsetof<TimeScale>(), 16));
@@ -78,6 +87,14 @@ export const captureLies = changetype<LieDetector>(memory.data(offsetof<LieDetec
 export const renderLies = changetype<LieDetector>(memory.data(offsetof<LieDetector>(), 16));
 export const rateSuspicion = changetype<RateSuspicion>(memory.data(offsetof<RateSuspicion>(), 16));
 export const limiter = changetype<Limiter>(memory.data(offsetof<Limiter>(), 16));
+export const echoCanceller = changetype<EchoCanceller>(memory.data(offsetof<EchoCanceller>(), 16));
+export const echoLine = changetype<EchoLine>(memory.data(offsetof<EchoLine>(), 16));
+export const echoDelay = changetype<EchoDelay>(memory.data(offsetof<EchoDelay>(), 16));
+export const echoFilter = changetype<EchoFilter>(memory.data(offsetof<EchoFilter>(), 16));
+export const echoSuppressor = changetype<EchoSuppressor>(memory.data(offsetof<EchoSuppressor>(), 16));
+export const echoNoise = changetype<ComfortNoise>(memory.data(offsetof<ComfortNoise>(), 16));
+export const sentView = changetype<SlowView>(memory.data(offsetof<SlowView>(), 16));
+export const heardView = changetype<SlowView>(memory.data(offsetof<SlowView>(), 16));
 
 /** Bytes of `samples` samples. */
 export function bytesOf(codec: i32, samples: i32): i32 {

@@ -4,6 +4,7 @@ import {
   captureResampler,
   concealment,
   decode,
+  echoCanceller,
   encode,
   hopRing,
   narrowResampler,
@@ -31,8 +32,11 @@ import { levelDbov } from './level';
  * What does it do? Caller → backend: one wire frame in, the same duration out in what the backend hears.
  * How does it work? Top to bottom:
  *
- *   WIRE_IN ─▶ decode ─▶ conceal ─▶ (line ─▶ time scale) ─▶ (cleaning) ─▶ level ─▶ 8 kHz view ─▶ ring ─▶ 10 ms hops ─▶ voice activity
+ *   WIRE_IN ─▶ decode ─▶ (echo) ─▶ conceal ─▶ (line ─▶ time scale) ─▶ (cleaning) ─▶ level ─▶ 8 kHz view ─▶ ring ─▶ 10 ms hops ─▶ voice activity
  *                                              └─▶ (gain control) ─▶ resample ─▶ encode ─▶ HEARD
+ *
+ *   A packet's echo is taken out before it waits in the line, where its place among the packets is known. A wide leg has its 8 kHz
+ *   view cancelled, which its own signal follows.
  *
  *   Cleaning and gain control are off unless asked for, and then there is no pass-through.
  *   Pass-through (leg and backend speak the same): the wire bytes themselves are the result and everything else only
@@ -48,6 +52,8 @@ export function capture(received: i32): void {
   const pcm = linear ? WIRE_IN : CAPTURE_PCM;
 
   let changed = true;
+  /** Whether any of it came from the far end. */
+  const came = received != 0 || timeScale.held > 0;
   if (call.adjustMs == 0.0 && timeScale.held == 0) {
     changed = receive(received, pcm, samples);
     timeScale.passed(samples);
@@ -57,8 +63,15 @@ export function capture(received: i32): void {
   store<i32>(SCALE_COUNTS, timeScale.held);
 
   if (call.cleaned) clean(pcm, samples);
-  store<f32>(METERS + ((<usize>METER_CAPTURE_LEVEL) << 2), levelDbov(pcm, samples));
   const narrow = narrowView(pcm, samples);
+  if (call.legHz != 8000) {
+    if (!came) echoCanceller.skip(call.narrowSamples);
+    else if (echoCanceller.cancel(narrow, call.narrowSamples)) {
+      echoCanceller.follow(pcm, samples);
+      changed = true;
+    }
+  }
+  store<f32>(METERS + ((<usize>METER_CAPTURE_LEVEL) << 2), levelDbov(pcm, samples));
   hear(narrow, call.narrowSamples);
   const probability = listen(narrow);
   if (call.cleaned) {
@@ -93,11 +106,18 @@ function receive(received: i32, pcm: usize, samples: i32): bool {
   if (received) {
     if (call.legCodec != CODEC_L16) decode(call.legCodec, pcm, WIRE_IN, samples);
     if (captureLies.active) suspectCapture(pcm, samples);
-    return concealment.accept(pcm, samples);
+    const cancelled = call.legHz == 8000 && echoCanceller.cancel(pcm, samples);
+    return concealment.accept(pcm, samples) || cancelled;
   }
+  if (call.legHz == 8000) echoCanceller.skip(samples);
+  makeUp(pcm, samples);
+  return true;
+}
+
+/** Fills in for what did not come. */
+function makeUp(pcm: usize, samples: i32): void {
   concealment.fill(pcm, samples);
   store<i32>(SCALE_COUNTS, load<i32>(SCALE_COUNTS, 12) + samples, 12);
-  return true;
 }
 
 /** A frame by way of the line, which is made shorter or longer where that was asked for. */
@@ -108,7 +128,8 @@ function throughLine(received: i32, pcm: usize, samples: i32): bool {
     changed = receive(1, pcm, samples);
     timeScale.append(pcm, samples);
   } else if (waited < samples) {
-    receive(0, pcm, samples - waited);
+    // Not a packet's place: what is missing may still come.
+    makeUp(pcm, samples - waited);
     timeScale.append(pcm, samples - waited);
   }
   const adjustMs = call.adjustMs;

@@ -33,6 +33,9 @@ import {
   CODEC_L16,
   CODEC_PCMU,
   CONFIGURED,
+  ECHO_OFF,
+  ECHO_ON,
+  ECHO_WIDE_LINE,
   G722_DECODER,
   G722_ENCODER,
   HOP_RING,
@@ -40,23 +43,29 @@ import {
   METER_CAPTURE_LEVEL,
   METER_RENDER_LEVEL,
   METERS,
+  METERS_BYTES,
   NARROW_BANK,
   NARROW_LINE,
   REFUSED_AGGRESSIVENESS,
   REFUSED_BACKEND_INPUT,
   REFUSED_BACKEND_OUTPUT,
+  REFUSED_ECHO_CANCELLER,
   REFUSED_LEG,
   REFUSED_SHAPING,
   RENDER_BANK,
   RENDER_LINE,
   SCALE_COUNTS,
 } from './layout';
+import { echoStart } from './echo-stages';
+import { planEchoTransform } from './echo-transform';
 import { planRealTransform } from './real-transform';
 import { knownRate } from './resample';
 import { shape, startShaping } from './shaping';
+import { planSlowView } from './slow-view';
 import { planDetection } from './voice-activity';
 
 export * from './caller-stages';
+export * from './echo-stages';
 export { capture, feed } from './capture';
 export { render } from './render';
 export { decodeAlaw, decodeUlaw, encodeAlaw, encodeUlaw } from './g711';
@@ -69,6 +78,9 @@ export {
   CODEC_PCMA,
   CODEC_PCMU,
   CONFIGURED,
+  ECHO_AUTO,
+  ECHO_OFF,
+  ECHO_ON,
   FRAME_BYTES_MAX,
   FRAME_SAMPLES_MAX,
   G722_DECODER,
@@ -77,12 +89,20 @@ export {
   HEARD,
   HOP_RING_SAMPLES,
   METER_CAPTURE_LEVEL,
+  METER_DOUBLE_TALK,
+  METER_ECHO_COHERENCE,
+  METER_ECHO_DELAY,
+  METER_ECHO_LIKELY,
+  METER_ERLE,
   METER_RENDER_LEVEL,
+  METER_RESIDUAL_LEVEL,
   METER_SPEECH_PROBABILITY,
   METERS,
+  METERS_BYTES,
   REFUSED_AGGRESSIVENESS,
   REFUSED_BACKEND_INPUT,
   REFUSED_BACKEND_OUTPUT,
+  REFUSED_ECHO_CANCELLER,
   REFUSED_LEG,
   REFUSED_SHAPING,
   RENDER_PCM,
@@ -99,6 +119,8 @@ export {
 
 planDetection();
 planRealTransform();
+planEchoTransform();
+planSlowView();
 g722.start(G722_ENCODER);
 g722.start(G722_DECODER);
 
@@ -142,6 +164,7 @@ export function configure(
   call.renderTailLeft = 0;
 
   captureResampler.start(CAPTURE_BANK, CAPTURE_LINE, legHz, inputHz, lowDelay);
+  call.lowDelay = lowDelay;
   narrowResampler.start(NARROW_BANK, NARROW_LINE, legHz, 8000, lowDelay);
   renderResampler.start(RENDER_BANK, RENDER_LINE, outputHz, legHz, lowDelay);
   concealment.start(legHz, comfortNoise, noiseModel);
@@ -151,9 +174,10 @@ export function configure(
   hopRing.start(HOP_RING, HOP_RING_SAMPLES);
   voice.start(aggressiveness);
   renderGain.start(1.0);
-  memory.fill(METERS, 0, 16);
+  memory.fill(METERS, 0, METERS_BYTES);
   store<f32>(METERS + ((<usize>METER_CAPTURE_LEVEL) << 2), -127.0);
   store<f32>(METERS + ((<usize>METER_RENDER_LEVEL) << 2), -127.0);
+  echoStart(ECHO_OFF, legCodec);
   return CONFIGURED;
 }
 

@@ -39,6 +39,13 @@ export const REFUSED_AGGRESSIVENESS: i32 = 4;
 export const REFUSED_SHAPING: i32 = 5;
 /** The same of `setCleaning`. */
 export const REFUSED_CLEANING: i32 = 6;
+/** The same of `setEchoCanceller`. */
+export const REFUSED_ECHO_CANCELLER: i32 = 7;
+
+/** What `setEchoCanceller` takes: nothing is cancelled, once an echo is found, from the first guess on. */
+export const ECHO_OFF: i32 = 0;
+export const ECHO_AUTO: i32 = 1;
+export const ECHO_ON: i32 = 2;
 
 /** The longest frame: 60 ms at 48 kHz. */
 export const FRAME_SAMPLES_MAX: i32 = 2880;
@@ -56,10 +63,17 @@ export const SCRATCH_PCM: usize = memory.data(5760, 16);
 export const NARROW_PCM: usize = memory.data(960, 16);
 
 /** Measurements, f32 each: index with the METER_ constants. */
-export const METERS: usize = memory.data(16, 16);
+export const METERS_BYTES: i32 = 64;
+export const METERS: usize = memory.data(64, 16);
 export const METER_SPEECH_PROBABILITY: i32 = 0;
 export const METER_CAPTURE_LEVEL: i32 = 1;
 export const METER_RENDER_LEVEL: i32 = 2;
+export const METER_RESIDUAL_LEVEL: i32 = 3;
+export const METER_ERLE: i32 = 4;
+export const METER_ECHO_COHERENCE: i32 = 5;
+export const METER_ECHO_DELAY: i32 = 6;
+export const METER_DOUBLE_TALK: i32 = 7;
+export const METER_ECHO_LIKELY: i32 = 8;
 
 /** Per resampler: a bank (coefficients, program, spill) and a line of past and present samples; see resample.ts. */
 export const CAPTURE_BANK: usize = memory.data(1024, 16);
@@ -184,3 +198,32 @@ export const TEXT_CHARACTERS_MAX: i32 = 7680;
 export const TEXT: usize = memory.data(48 + 7680 + 16, 16);
 /** Where the base64 of a message begins in TEXT, behind its head. */
 export const TEXT_BODY: i32 = 48;
+/**
+ * The echo canceller, 8 kHz, blocks of 80 samples (10 ms): what the caller was given, as codes (64 blocks) and as i16 at
+ * 2 kHz for the search of the delay; the energy of 128 such blocks; the correlation for each lag of the search, f32.
+ */
+export const ECHO_LINE_BLOCKS: i32 = 64;
+export const ECHO_LINE: usize = memory.data(64 * 80, 16);
+export const ECHO_SLOW_LINE: usize = memory.data(64 * 20 * 2, 16);
+export const ECHO_SLOW_KERNEL: usize = memory.data(64, 16);
+export const ECHO_SLOW_ENERGY: usize = memory.data(128 * 4, 16);
+export const ECHO_LAGS: i32 = 1216;
+export const ECHO_CORRELATION: usize = memory.data(1216 * 4, 16);
+/** The filter: 14 partitions of 10 ms. Spectra of the reference and of the path (f32), and how uncertain the path is. */
+export const ECHO_PARTITIONS: i32 = 14;
+export const ECHO_REFERENCE: usize = memory.data(14 * 640, 16);
+export const ECHO_PATH: usize = memory.data(14 * 640, 16);
+export const ECHO_UNCERTAINTY: usize = memory.data(14 * 160, 16);
+/** Power per bin, f32, of what the filter leaves (80). */
+export const ECHO_NOISE: usize = memory.data(320, 16);
+/** The suppressor: six rows of 20 bands, two filters of 16, and 80 samples of noise that are still to come: f32. */
+export const ECHO_BANDS: usize = memory.data(480, 16);
+export const ECHO_SHAPERS: usize = memory.data(128, 16);
+export const ECHO_NOISE_TAIL: usize = memory.data(320, 16);
+/** What a wide leg's caller was given, on its way down to 8 kHz (the bank is the capture view's). */
+export const ECHO_WIDE_LINE: usize = memory.data((384 + 480) * 4, 16);
+/** Tables of the 160-point transform. */
+export const ECHO_TWIDDLES: usize = memory.data(1240, 16);
+/** Within a crossing only: `capture` writes HEARD after the canceller is done; `render` must leave HEARD alone. */
+export const ECHO_WORK: usize = HEARD;
+export const ECHO_SLOW_WORK: usize = SCRATCH_PCM;

@@ -1,5 +1,16 @@
-import { call, decode, dtmfGenerator, encode, renderGain, renderLies, renderResampler, writeSilence } from './call';
-import { CODEC_L16, METER_RENDER_LEVEL, METERS, RENDER_PCM, SAID, SCRATCH_PCM, WIRE_OUT } from './layout';
+import {
+  call,
+  decode,
+  dtmfGenerator,
+  echoCanceller,
+  encode,
+  referenceResampler,
+  renderGain,
+  renderLies,
+  renderResampler,
+  writeSilence,
+} from './call';
+import { CODEC_L16, METER_RENDER_LEVEL, METERS, NARROW_PCM, RENDER_PCM, SAID, SCRATCH_PCM, WIRE_OUT } from './layout';
 import { suspectRender } from './hearing';
 import { levelDbov } from './level';
 import { restShaping, shape } from './shaping';
@@ -10,7 +21,7 @@ import { restShaping, shape } from './shaping';
  *
  *   SAID ─▶ pad ─▶ decode ─▶ resample ─▶ shaping ─▶ gain ramp ─▶ level ─▶ encode ─▶ WIRE_OUT
  *
- *   Pass-through (leg and backend speak the same) leaves the bytes where they are, in SAID, and only measures; they are
+ *   What the caller is given is also the echo canceller's reference. Pass-through (leg and backend speak the same) leaves the bytes where they are, in SAID, and only measures; they are
  *   encoded again only while the gain moves or is not 1. Shaping is off unless asked for, and then there is no
  *   pass-through. When nothing is said, zeros push the end of the phrase out of the resampler (one frame) and of the
  *   low-pass, and from then on the frame is digital silence: 0xFF (µ-law), 0xD5 (A-law) or 0.
@@ -49,6 +60,18 @@ export function render(saidBytes: i32): void {
   if (changed) renderGain.apply(pcm, samples);
   store<f32>(METERS + ((<usize>METER_RENDER_LEVEL) << 2), levelDbov(pcm, samples));
   if (!linear && (changed || !call.renderPassThrough)) encode(call.legCodec, out, pcm, samples);
+  refer(pcm, samples);
+}
+
+/** Shows the echo canceller what the caller is given. */
+function refer(pcm: usize, samples: i32): void {
+  if (!echoCanceller.working) return;
+  if (call.legHz == 8000) {
+    echoCanceller.reference(pcm, samples);
+  } else {
+    referenceResampler.push(NARROW_PCM, pcm, samples);
+    echoCanceller.reference(NARROW_PCM, call.narrowSamples);
+  }
 }
 
 /** Keys in place of the agent, whose phrase is not said: what stays of it in the filters is left behind. */
@@ -59,6 +82,7 @@ function dial(out: usize, samples: i32): void {
   renderGain.skip(samples);
   store<f32>(METERS + ((<usize>METER_RENDER_LEVEL) << 2), levelDbov(pcm, samples));
   if (call.legCodec != CODEC_L16) encode(call.legCodec, out, pcm, samples);
+  refer(pcm, samples);
 }
 
 /** Nothing to be heard: digital silence, without work. The gain and the compressor go on moving. */
@@ -67,6 +91,9 @@ function rest(out: usize, samples: i32): void {
   renderGain.skip(samples);
   writeSilence(call.legCodec, out, samples);
   store<f32>(METERS + ((<usize>METER_RENDER_LEVEL) << 2), -127.0);
+  if (!echoCanceller.working) return;
+  memory.fill(RENDER_PCM, 0, (<usize>samples) << 1);
+  refer(RENDER_PCM, samples);
 }
 
 /** Fills what is missing of a frame with silence. An odd last byte of L16 is half a sample, and dropped. */

@@ -151,6 +151,12 @@ const profile = z.strictObject({
     .boolean()
     .default(session.lieDetector)
     .describe('Whether audio that is not what it says it is (wrong codec, byte order, stereo, silence …) is reported'),
+  echoCanceller: z
+    .enum(['auto', 'on', 'off'])
+    .default(session.echoCanceller)
+    .describe(
+      "The agent's own voice is taken out of what the caller sends: once an echo was found, as soon as one is suspected, never",
+    ),
   speechCache: z
     .boolean()
     .default(session.speechCache)

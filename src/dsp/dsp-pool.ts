@@ -19,7 +19,7 @@ const REALTIME: AudioFormat = { codec: 'l16', sampleRateHz: 24000 };
 
 /** Between them these pass through every stage and every kernel. */
 const WARM_UP: readonly DspOptions[] = [
-  { leg: LEG, backendInput: LEG, backendOutput: LEG },
+  { leg: LEG, backendInput: LEG, backendOutput: LEG, echoCanceller: 'on' },
   { leg: LEG, backendInput: REALTIME, backendOutput: REALTIME },
   { leg: WIDE_LEG, backendInput: A_LAW, backendOutput: A_LAW },
   {
@@ -101,8 +101,11 @@ export class WasmDspPool implements DspPool {
       const said = new Uint8Array(frameBytes({ ...options.backendOutput, ptimeMs: options.leg.ptimeMs }));
       for (let frame = 0; frame < WARM_UP_FRAMES; frame += 1) {
         if (frame % 100 === 0) dsp.rampGain(frame % 200 === 0 ? 0.5 : 1, 500);
+        // Never the same twice, and back again: an echo is found, so that its stages run too.
+        for (let at = 0; at < said.length; at += 1) said[at] = (frame * 89 + at * at * (frame + 7)) >> 3;
         dsp.capture(frame % 25 === 24 ? null : wire);
-        dsp.render(frame % 50 === 49 ? null : said);
+        const out = dsp.render(frame % 50 === 49 ? null : said);
+        wire.set(out);
       }
     }
     dsp.restore();

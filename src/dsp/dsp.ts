@@ -33,6 +33,11 @@ export interface HearingOptions {
 }
 /** Which filters the resamplers use. */
 export type Resampling = 'strict' | 'low-delay';
+/**
+ * Whether the agent's own voice is taken out of what is captured. `auto`: once an echo was found, and until then not one byte
+ * is touched; `on`: as soon as one is suspected; `off`: never, and nothing is measured.
+ */
+export type EchoCancellerMode = 'auto' | 'on' | 'off';
 
 /** What the two pipes connect. */
 export interface DspOptions {
@@ -55,6 +60,8 @@ export interface DspOptions {
   readonly cleaning?: CleaningOptions;
   /** Absent: nothing is listened for. */
   readonly hearing?: HearingOptions;
+  /** Default `off`. */
+  readonly echoCanceller?: EchoCancellerMode;
 }
 
 /**
@@ -100,7 +107,19 @@ export interface Dsp {
   /** Level of the last captured / rendered frame in dBov (RFC 6464): 0 is overload, −127 silence. */
   readonly captureLevelDbov: number;
   readonly renderLevelDbov: number;
-  /** Whether each pipe hands the bytes through unchanged and only measures. */
+  /** Level of what the echo canceller's filter left of the last captured frame, before its suppressor, dBov. */
+  readonly residualLevelDbov: number;
+  /** How much of the echo the canceller takes out at present, estimated over the last 0.2 s in which there was any, dB. */
+  readonly erleDb: number;
+  /** How much of the last captured frames what the agent said explains, 0..1: near 1 is echo alone. */
+  readonly echoCoherence: number;
+  /** From `render` to the echo's arrival in `capture`, ms; −1 while none was found. */
+  readonly echoDelayMs: number;
+  /** The caller speaks while the agent's echo is there. */
+  readonly doubleTalk: boolean;
+  /** An echo was found on this call, and what is captured now may hold some of it. */
+  readonly echoLikely: boolean;
+  /** Whether each pipe hands the bytes through unchanged and only measures. Capture's are changed while echo is there. */
   readonly capturePassThrough: boolean;
   readonly renderPassThrough: boolean;
   /** Whether the last frame each way brought news: a key, a progress tone, other suspicions than when they were last read. */

@@ -3,7 +3,7 @@ import { TalkspurtError } from '../core/errors.ts';
 import type { AudioSuspicion, ProgressSignal } from '../core/events.ts';
 import type { AudioFormat, Codec, MediaFormat } from '../core/media.ts';
 import { describeAudio, frameBytes } from '../core/media.ts';
-import type { CleaningOptions, Dsp, DspOptions, HearingOptions, ShapingOptions } from './dsp.ts';
+import type { CleaningOptions, Dsp, DspOptions, EchoCancellerMode, HearingOptions, ShapingOptions } from './dsp.ts';
 import type { CoreExports, DspModule } from './dsp-module.ts';
 import { LineReports } from './line-reports.ts';
 
@@ -26,6 +26,12 @@ export class WasmDsp implements Dsp {
   readonly #counts: Int32Array;
   readonly #noiseIn: Uint8Array;
   readonly #reports: LineReports;
+  readonly #residualIndex: number;
+  readonly #erleIndex: number;
+  readonly #coherenceIndex: number;
+  readonly #delayIndex: number;
+  readonly #doubleTalkIndex: number;
+  readonly #echoLikelyIndex: number;
   #wireIn: Uint8Array;
   #heard: Uint8Array;
   #said: Uint8Array;
@@ -42,13 +48,19 @@ export class WasmDsp implements Dsp {
     this.#core = core;
     this.#memory = new Uint8Array(core.memory.buffer);
     this.#freshImage = module.freshImage;
-    this.#meters = new Float32Array(core.memory.buffer, core.METERS.value, 4);
+    this.#meters = new Float32Array(core.memory.buffer, core.METERS.value, core.METERS_BYTES.value / 4);
     this.#counts = new Int32Array(core.memory.buffer, core.SCALE_COUNTS.value, 4);
     this.#noiseIn = this.#view(core.CN_IN.value, core.CN_BYTES_MAX.value);
     this.#speechIndex = core.METER_SPEECH_PROBABILITY.value;
     this.#captureLevelIndex = core.METER_CAPTURE_LEVEL.value;
     this.#renderLevelIndex = core.METER_RENDER_LEVEL.value;
     this.#reports = new LineReports(core);
+    this.#residualIndex = core.METER_RESIDUAL_LEVEL.value;
+    this.#erleIndex = core.METER_ERLE.value;
+    this.#coherenceIndex = core.METER_ECHO_COHERENCE.value;
+    this.#delayIndex = core.METER_ECHO_DELAY.value;
+    this.#doubleTalkIndex = core.METER_DOUBLE_TALK.value;
+    this.#echoLikelyIndex = core.METER_ECHO_LIKELY.value;
     this.#wireIn = this.#view(core.WIRE_IN.value, 0);
     this.#heard = this.#wireIn;
     this.#said = this.#wireIn;
@@ -74,6 +86,7 @@ export class WasmDsp implements Dsp {
     this.#shape(options.shaping);
     this.#clean(options.cleaning);
     this.#listen(options.hearing);
+    this.#cancelEcho(options.echoCanceller ?? 'off');
 
     this.#wireBytes = frameBytes(leg);
     this.#samplesPerMs = leg.sampleRateHz / 1000;
@@ -158,6 +171,30 @@ export class WasmDsp implements Dsp {
 
   get renderLevelDbov(): number {
     return this.#meters[this.#renderLevelIndex] ?? -127;
+  }
+
+  get residualLevelDbov(): number {
+    return this.#meters[this.#residualIndex] ?? -127;
+  }
+
+  get erleDb(): number {
+    return this.#meters[this.#erleIndex] ?? 0;
+  }
+
+  get echoCoherence(): number {
+    return this.#meters[this.#coherenceIndex] ?? 0;
+  }
+
+  get echoDelayMs(): number {
+    return this.#meters[this.#delayIndex] ?? -1;
+  }
+
+  get doubleTalk(): boolean {
+    return this.#meters[this.#doubleTalkIndex] === 1;
+  }
+
+  get echoLikely(): boolean {
+    return this.#meters[this.#echoLikelyIndex] === 1;
   }
 
   get capturePassThrough(): boolean {
@@ -250,6 +287,13 @@ export class WasmDsp implements Dsp {
     this.#reports.reset();
     if (hearing === undefined) return;
     this.#core.setHearing(Number(hearing.dtmf), Number(hearing.progress), Number(hearing.suspicion));
+  }
+
+  #cancelEcho(mode: EchoCancellerMode): void {
+    if (mode === 'off') return;
+    const core = this.#core;
+    const answer = core.setEchoCanceller(mode === 'on' ? core.ECHO_ON.value : core.ECHO_AUTO.value);
+    if (answer !== core.CONFIGURED.value) throw refused('echoCanceller', mode);
   }
 
   #codecNumber(codec: Codec): number {

@@ -84,6 +84,10 @@ export const sessionHealthSchema = z.strictObject({
         .int()
         .nullable()
         .describe('Our packets that the far end lost, by RTCP; null: not reported'),
+      echo_delay_ms: milliseconds
+        .nullable()
+        .describe("After how long the agent's voice comes back from the caller's side; null: no echo was found"),
+      erle_db: z.number().nonnegative().nullable().describe('How much of that echo is taken out, dB; null likewise'),
       pass_through: z.boolean().describe('Bytes go through unchanged; the chain only measures'),
       suspects: z.array(z.string()).describe('Audio that is not what it says it is, `caller: byte-order`, say'),
     })

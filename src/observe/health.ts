@@ -76,6 +76,9 @@ export interface SessionSnapshot {
   readonly remoteLostFrames?: number | null;
   /** Audio that is not what it says it is, `side: suspicion` each. */
   readonly suspects?: readonly string[];
+  /** Of the agent's echo: after how long it comes back (null: none was found), and how much of it is taken out, dB. */
+  readonly echoDelayMs?: number | null;
+  readonly erleDb?: number;
 }
 
 /** What the process knows of itself. */
@@ -169,6 +172,8 @@ export function sessionHealth(snapshot: SessionSnapshot): SessionHealthJson {
       lost: snapshot.lostFrames,
       rtt_ms: snapshot.rttMs === undefined || snapshot.rttMs === null ? null : rounded(snapshot.rttMs, 1),
       remote_lost: snapshot.remoteLostFrames ?? null,
+      echo_delay_ms: snapshot.echoDelayMs ?? null,
+      erle_db: (snapshot.echoDelayMs ?? null) === null ? null : rounded(snapshot.erleDb ?? 0, 1),
       pass_through: snapshot.passThrough,
       suspects: [...(snapshot.suspects ?? [])],
     },

@@ -188,7 +188,7 @@ export class CallMedia implements MediaPath, Tickable {
 
   #configure(backendInput: AudioFormat, backendOutput: AudioFormat): void {
     const { shaping, compressorThresholdDb, compressorMakeupDb, lowPassHz, vadAggressiveness, capture } = this.#options;
-    const { dtmf, progressTones, lieDetector, resampling } = this.#options;
+    const { dtmf, progressTones, lieDetector, resampling, echoCanceller } = this.#options;
     this.dsp.configure({
       leg: this.leg,
       backendInput,
@@ -197,6 +197,7 @@ export class CallMedia implements MediaPath, Tickable {
       cleaning: capture,
       hearing: { dtmf: dtmf !== 'rfc4733', progress: progressTones === 'always', suspicion: lieDetector },
       resampling,
+      echoCanceller,
       ...(shaping && { shaping: { compressorThresholdDb, compressorMakeupDb, lowPassHz } }),
     });
     this.other?.configure(backendInput);

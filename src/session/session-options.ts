@@ -36,6 +36,8 @@ export interface SessionOptions {
   readonly progressTones: 'never' | 'outbound' | 'always';
   /** Whether audio that is not what it says it is is looked for. */
   readonly lieDetector: boolean;
+  /** Whether the agent's echo is taken out of what the caller sends. */
+  readonly echoCanceller: 'auto' | 'on' | 'off';
   /** Whether what our own voice speaks is kept for the next time. */
   readonly speechCache: boolean;
   /** The agent's level while the caller may be cutting in, 0..1. */
@@ -72,6 +74,7 @@ export const DEFAULT_SESSION_OPTIONS: SessionOptions = {
   dtmf: 'rfc4733',
   progressTones: 'outbound',
   lieDetector: true,
+  echoCanceller: 'auto',
   speechCache: false,
   duckGain: 0,
   vadAggressiveness: 2,

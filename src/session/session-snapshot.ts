@@ -80,6 +80,8 @@ export function snapshotOf(parts: SnapshotParts): SessionSnapshot {
     droppedToBackend: line?.droppedFrames ?? 0,
     rttMs: media?.transport.rtpStats?.rttMs ?? null,
     remoteLostFrames: media?.transport.rtpStats?.remoteLost ?? null,
+    echoDelayMs: media === null || media.dsp.echoDelayMs < 0 ? null : media.dsp.echoDelayMs,
+    erleDb: media?.dsp.erleDb ?? 0,
     captureLevelDbov: media?.dsp.captureLevelDbov ?? SILENCE_DBOV,
     renderLevelDbov: media?.dsp.renderLevelDbov ?? SILENCE_DBOV,
     suspects: parts.suspects,

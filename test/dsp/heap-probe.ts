@@ -17,6 +17,7 @@ const cases: Record<string, DspOptions> = {
     backendInput: { codec: 'l16', sampleRateHz: 24000 },
     backendOutput: { codec: 'l16', sampleRateHz: 24000 },
   },
+  echo: { leg, backendInput: leg, backendOutput: leg, echoCanceller: 'on' },
   shaped: {
     leg,
     backendInput: leg,

@@ -54,6 +54,8 @@ test('the field names are an API: exactly these, in this order', () => {
     'lost',
     'rtt_ms',
     'remote_lost',
+    'echo_delay_ms',
+    'erle_db',
     'pass_through',
     'suspects',
   ]);
@@ -90,6 +92,9 @@ test('measures of a call', () => {
   assert.is(health.inject.underrun_pct, 5);
   assert.is(health.ai.response_latency_ms, 640.6);
   assert.equal(health.media.rates, { leg_hz: 8000, backend_input_hz: 8000, backend_output_hz: 24000 });
+  assert.equal([health.media.echo_delay_ms, health.media.erle_db], [null, null], 'no echo');
+  const { media } = sessionHealth(session({ echoDelayMs: 123.5, erleDb: 21.46 }));
+  assert.equal([media.echo_delay_ms, media.erle_db], [123.5, 21.5]);
 });
 
 test('HEALTHY up to and including each bound, DEGRADED beyond it', () => {

@@ -219,6 +219,12 @@ export class FakeDsp implements Dsp {
   speechProbability = 0;
   readonly captureLevelDbov = -30;
   readonly renderLevelDbov = -40;
+  readonly residualLevelDbov = -30;
+  readonly erleDb = 0;
+  readonly echoCoherence = 0;
+  readonly echoDelayMs = -1;
+  readonly doubleTalk = false;
+  readonly echoLikely = false;
   readonly capturePassThrough = true;
   readonly renderPassThrough = true;
   heldMs = 0;

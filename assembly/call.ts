@@ -26,6 +26,8 @@ import { TimeScale } from './time-scale';
 import { SlowView } from './slow-view';
 import { Tone } from './tone';
 import { VoiceActivity } from './voice-activity';
+import { VoiceFeatures } from './voice-features';
+import { VoiceNetwork } from './voice-network';
 
 /**
  * What does it do? Holds the state of one call: the formats that the two pipes connect, and one instance of each stage.
@@ -51,6 +53,8 @@ export class Call {
   lowDelay: bool;
   capturePassThrough: bool;
   renderPassThrough: bool;
+  /** The neural detector listens, not the statistical one. */
+  neural: bool;
   /** The agent's voice goes through the low-pass and the compressor. */
   shaped: bool;
   /** How much of the caller's line is to be cut out (> 0) or repeated in the next frame, at most, ms. */
@@ -73,6 +77,8 @@ export const comfortNoise = changetype<ComfortNoise>(memory.data(offsetof<Comfor
 export const noiseModel = changetype<NoiseModel>(memory.data(offsetof<NoiseModel>(), 16));
 export const hopRing = changetype<RingBuffer>(memory.data(offsetof<RingBuffer>(), 16));
 export const voice = changetype<VoiceActivity>(memory.data(offsetof<VoiceActivity>(), 16));
+export const voiceFeatures = changetype<VoiceFeatures>(memory.data(offsetof<VoiceFeatures>(), 16));
+export const voiceNetwork = changetype<VoiceNetwork>(memory.data(offsetof<VoiceNetwork>(), 16));
 export const lowPass = changetype<LowPass>(memory.data(offsetof<LowPass>(), 16));
 export const compressor = changetype<Compressor>(memory.data(offsetof<Compressor>(), 16));
 export const renderGain = changetype<GainRamp>(memory.data(offsetof<GainRamp>(), 16));

@@ -10,6 +10,7 @@ import {
   narrowResampler,
   timeScale,
   voice,
+  voiceNetwork,
 } from './call';
 import { clean, level } from './cleaning';
 import { hear, suspectCapture } from './hearing';
@@ -156,8 +157,10 @@ function listen(narrow: usize): f32 {
   let highest: f32 = 0.0;
   while (hopRing.waiting >= 80) {
     hopRing.read(VOICE_HOP, 80);
-    highest = max(highest, voice.hop(VOICE_HOP));
+    highest = max(highest, call.neural ? voiceNetwork.hop(VOICE_HOP) : voice.hop(VOICE_HOP));
   }
+  // What the filter explains is the agent, however much of it is left to be heard.
+  highest *= echoCanceller.nearShare;
   store<f32>(METERS + ((<usize>METER_SPEECH_PROBABILITY) << 2), highest);
   return highest;
 }

@@ -2,6 +2,7 @@ import { EchoDelay } from './echo-delay';
 import { EchoFilter } from './echo-filter';
 import { EchoLine } from './echo-line';
 import { EchoSuppressor } from './echo-suppressor';
+import { dot, silent, subtract, widen } from './echo-blocks';
 import {
   ECHO_OFF,
   ECHO_ON,
@@ -63,6 +64,9 @@ const REACH: i32 = 880;
 const SURE_BLOCKS: i32 = 12;
 /** After so many blocks of silence the reference has left every stage. */
 const IDLE_BLOCKS: i32 = 80;
+/** From this coherence on it is all echo; so much below it, nothing is said of it. */
+const EXPLAINED: f32 = 0.95;
+const EXPLAINED_RANGE: f32 = 0.15;
 /** Two of the longest frames. */
 const APART_MAX: i32 = 12 * BLOCK;
 /** A multiple of every ring's length. */
@@ -351,6 +355,15 @@ export class EchoCanceller {
     meter(METER_ECHO_LIKELY, present ? 1.0 : 0.0);
   }
 
+  /**
+   * How far what was captured of late may be a caller: 0 while the filter explains it and nobody else is heard, 1 otherwise. For
+   * whoever has to tell the agent's rest from a voice.
+   */
+  get nearShare(): f32 {
+    if (!this.engaged || this.delay < 0 || this.filter.idle || this.suppressor.doubleTalk) return 1.0;
+    return max<f32>(0.0, min<f32>(1.0, (EXPLAINED - this.coherence()) / EXPLAINED_RANGE));
+  }
+
   /** How much of what was captured of late the reference explains: by the filter, or by the search while there is none. */
   private coherence(): f32 {
     if (!this.engaged) return this.search.found && this.search.steady >= SURE_BLOCKS ? this.search.score : 0.0;
@@ -362,31 +375,4 @@ export class EchoCanceller {
 
 function meter(index: i32, value: f32): void {
   store<f32>(METERS + ((<usize>index) << 2), value);
-}
-
-/** Whether 80 i16 are digital silence; A-law's is ±8. */
-function silent(pcm: usize): bool {
-  let peak = i16x8.splat(0);
-  for (let at: usize = 0; at < BLOCK_BYTES; at += 16) peak = i16x8.max_u(peak, i16x8.abs(v128.load(pcm + at)));
-  return !v128.any_true(i16x8.gt_u(peak, i16x8.splat(8)));
-}
-
-function widen(target: usize, pcm: usize): void {
-  for (let at: usize = 0; at < BLOCK_BYTES; at += 16) {
-    const v = v128.load(pcm + at);
-    v128.store(target + (at << 1), f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(v)));
-    v128.store(target + (at << 1), f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(v)), 16);
-  }
-}
-
-function subtract(target: usize, a: usize, b: usize): void {
-  for (let at: usize = 0; at < 320; at += 16) v128.store(target + at, f32x4.sub(v128.load(a + at), v128.load(b + at)));
-}
-
-function dot(a: usize, b: usize): f32 {
-  let sum = f32x4.splat(0.0);
-  for (let at: usize = 0; at < 320; at += 16) sum = f32x4.add(sum, f32x4.mul(v128.load(a + at), v128.load(b + at)));
-  return (
-    f32x4.extract_lane(sum, 0) + f32x4.extract_lane(sum, 1) + (f32x4.extract_lane(sum, 2) + f32x4.extract_lane(sum, 3))
-  );
 }

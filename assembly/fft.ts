@@ -28,29 +28,44 @@ export function transform(frame: usize): void {
     const other = <i32>load<u8>(FFT_REVERSAL + <usize>k);
     if (other > k) swap(frame + ((<usize>k) << 3), frame + ((<usize>other) << 3));
   }
-  for (let half = 1; half < POINTS; half <<= 1) {
+  firstStages(frame);
+  for (let half = 4; half < POINTS; half <<= 1) {
     const step = (<usize>(POINTS / half)) << 3;
     const reach = (<usize>half) << 3;
     for (let start = 0; start < POINTS; start += half << 1) {
       let at = frame + ((<usize>start) << 3);
       let twiddle = FFT_TWIDDLES;
-      for (let k = 0; k < half; k++) {
-        const wr = load<f32>(twiddle);
-        const wi = load<f32>(twiddle, 4);
-        const br = load<f32>(at + reach);
-        const bi = load<f32>(at + reach, 4);
-        const tr = br * wr - bi * wi;
-        const ti = br * wi + bi * wr;
-        const ar = load<f32>(at);
-        const ai = load<f32>(at, 4);
-        store<f32>(at, ar + tr);
-        store<f32>(at, ai + ti, 4);
-        store<f32>(at + reach, ar - tr);
-        store<f32>(at + reach, ai - ti, 4);
-        at += 8;
-        twiddle += step;
+      const end = at + reach;
+      for (; at < end; at += 16) {
+        // Two butterflies at a time: a, b and w are re, im, re, im.
+        const w = v128.load64_lane(twiddle + step, v128.load64_zero(twiddle), 1);
+        twiddle += step << 1;
+        const b = v128.load(at + reach);
+        const straight = f32x4.mul(b, v128.shuffle<f32>(w, w, 0, 0, 2, 2));
+        const crossed = f32x4.mul(v128.shuffle<f32>(b, b, 1, 0, 3, 2), v128.shuffle<f32>(w, w, 1, 1, 3, 3));
+        const turned = f32x4.add(straight, v128.xor(crossed, f32x4(-0.0, 0.0, -0.0, 0.0)));
+        const a = v128.load(at);
+        v128.store(at, f32x4.add(a, turned));
+        v128.store(at + reach, f32x4.sub(a, turned));
       }
     }
+  }
+}
+
+/** The two stages whose twiddles are 1 and −i: sums and differences of four points. */
+function firstStages(frame: usize): void {
+  for (let at = frame; at < frame + ((<usize>POINTS) << 3); at += 32) {
+    const low = v128.load(at);
+    const high = v128.load(at, 16);
+    const even = v128.shuffle<f32>(low, high, 0, 1, 4, 5);
+    const odd = v128.shuffle<f32>(low, high, 2, 3, 6, 7);
+    const sums = f32x4.add(even, odd);
+    const differences = f32x4.sub(even, odd);
+    // Of the second pair's difference: times −i, which is (im, −re).
+    const first = v128.shuffle<f32>(sums, differences, 0, 1, 4, 5);
+    const second = v128.xor(v128.shuffle<f32>(sums, differences, 2, 3, 7, 6), f32x4(0.0, 0.0, 0.0, -0.0));
+    v128.store(at, f32x4.add(first, second));
+    v128.store(at, f32x4.sub(first, second), 16);
   }
 }
 
@@ -68,6 +83,25 @@ export function powerOf(frame: usize, bin: i32): f32 {
   const re = evenR + oddR * wr - oddI * wi;
   const im = evenI + oddR * wi + oddI * wr;
   return re * re + im * im;
+}
+
+/** |X|² of bins 0..127 (bin 0 as 0) to `target`, as f32. */
+export function powersOf(target: usize, frame: usize): void {
+  store<f32>(target, 0.0);
+  for (let bin = 1; bin < POINTS; bin++) store<f32>(target + ((<usize>bin) << 2), powerOf(frame, bin));
+}
+
+/** The real part of X of bins 1..127 to `target`, as f32. */
+export function realPartsOf(target: usize, frame: usize): void {
+  for (let bin: usize = 1; bin < <usize>POINTS; bin++) {
+    const low = frame + (bin << 3);
+    const high = frame + ((<usize>POINTS - bin) << 3);
+    const twiddle = FFT_TWIDDLES + (bin << 3);
+    const even = (load<f32>(low) + load<f32>(high)) * 0.5;
+    const oddR = (load<f32>(low, 4) + load<f32>(high, 4)) * 0.5;
+    const oddI = (load<f32>(high) - load<f32>(low)) * 0.5;
+    store<f32>(target + (bin << 2), even + oddR * load<f32>(twiddle) - oddI * load<f32>(twiddle, 4));
+  }
 }
 
 function swap(a: usize, b: usize): void {

@@ -21,11 +21,12 @@ import {
   timeScale,
   tone,
   voice,
+  voiceFeatures,
+  voiceNetwork,
 } from './call';
 import * as base64 from './base64';
 import { powerOf, transform } from './fft';
 import { restCaller } from './hearing';
-import * as g722 from './g722';
 import {
   CAPTURE_BANK,
   CAPTURE_LINE,
@@ -63,9 +64,12 @@ import { knownRate } from './resample';
 import { shape, startShaping } from './shaping';
 import { planSlowView } from './slow-view';
 import { planDetection } from './voice-activity';
+import { planFeatures } from './voice-features';
 
 export * from './caller-stages';
 export * from './echo-stages';
+export * from './g722-stages';
+export * from './neural-stages';
 export { capture, feed } from './capture';
 export { render } from './render';
 export { decodeAlaw, decodeUlaw, encodeAlaw, encodeUlaw } from './g711';
@@ -99,6 +103,8 @@ export {
   METER_SPEECH_PROBABILITY,
   METERS,
   METERS_BYTES,
+  NEURAL_FEATURE_COUNT,
+  NEURAL_FEATURES,
   REFUSED_AGGRESSIVENESS,
   REFUSED_BACKEND_INPUT,
   REFUSED_BACKEND_OUTPUT,
@@ -121,6 +127,7 @@ planDetection();
 planRealTransform();
 planEchoTransform();
 planSlowView();
+planFeatures();
 g722.start(G722_ENCODER);
 g722.start(G722_DECODER);
 
@@ -159,6 +166,7 @@ export function configure(
   call.renderPassThrough = legCodec == outputCodec && legHz == outputHz;
   call.shaped = false;
   restCaller();
+  call.neural = false;
   // What the resampler holds is shorter than the shortest frame.
   call.renderTailSamples = legHz == outputHz ? 0 : call.legSamples;
   call.renderTailLeft = 0;
@@ -193,6 +201,17 @@ export function setShaping(thresholdDb: f64, makeupDb: f64, lowPassHz: f64): i32
   startShaping(thresholdDb, makeupDb, lowPassHz, call.legHz);
   call.renderPassThrough = false;
   call.renderTailSamples += lowPass.tailSamples;
+  return CONFIGURED;
+}
+
+/**
+ * Has the neural detector listen from now on, in place of the statistical one. Call it behind `configure`, with its
+ * aggressiveness. Returns CONFIGURED, or REFUSED_AGGRESSIVENESS and changes nothing.
+ */
+export function setNeuralDetector(aggressiveness: i32): i32 {
+  if (aggressiveness < 0 || aggressiveness > 3) return REFUSED_AGGRESSIVENESS;
+  voiceNetwork.start(aggressiveness, voiceFeatures);
+  call.neural = true;
   return CONFIGURED;
 }
 
@@ -361,26 +380,6 @@ export function noiseStart(seed: u32): void {
 }
 export function noiseWrite(target: usize, samples: i32, amplitude: f32): void {
   comfortNoise.write(target, samples, amplitude);
-}
-
-/** Stage: the state at G722_ENCODER codes `codes` pairs of samples. */
-export function encodeG722(target: usize, source: usize, codes: i32): void {
-  g722.encode(G722_ENCODER, target, source, codes);
-}
-
-/** Stage: the state at G722_DECODER makes `codes` pairs of samples. */
-export function decodeG722(target: usize, source: usize, codes: i32): void {
-  g722.decode(G722_DECODER, target, source, codes);
-}
-
-/** Stage: one sample of each band, 15 bits, to a code, without the filter: the ITU's test sequences begin here. */
-export function encodeG722Bands(low: i32, high: i32): i32 {
-  return g722.encodeBands(G722_ENCODER, low, high);
-}
-
-/** Stage: a code to one sample of each band, without the filter: the low one in the lower 16 bits of the result. */
-export function decodeG722Bands(code: i32): i32 {
-  return g722.decodeBands(G722_DECODER, code);
 }
 
 /** Bytes to base64; returns the characters, padding included. */

@@ -118,6 +118,25 @@ export const VOICE_BAND_EDGES: usize = memory.data<u8>([
   3, 6, 9, 12, 15, 19, 23, 28, 33, 39, 46, 54, 63, 74, 87, 102, 122,
 ]);
 
+/** The neural detector: 32 ms of samples, their window, powers of the bins, band state, features, and its net: f32. */
+export const NEURAL_FRAME: usize = memory.data(256 * 4, 16);
+export const NEURAL_WINDOW: usize = memory.data(256 * 4, 16);
+export const NEURAL_LAGS: usize = memory.data(128 * 4, 16);
+export const NEURAL_POWERS: usize = memory.data(128 * 4, 16);
+export const NEURAL_BANDS: usize = memory.data(5 * 20 * 4, 16);
+export const NEURAL_FEATURE_COUNT: i32 = 48;
+export const NEURAL_FEATURES: usize = memory.data(48 * 4, 16);
+/** First FFT bin of each of its 20 bands, and one past the last: 94 Hz to 3.8 kHz. */
+export const NEURAL_BAND_EDGES: usize = memory.data<u8>([
+  3, 6, 9, 12, 15, 18, 22, 26, 30, 35, 40, 46, 52, 59, 66, 74, 82, 91, 100, 111, 122,
+]);
+
+/** Its net: features and values as i16, sums as i32, states as f32. The weights are in voice-weights.ts. */
+export const NEURAL_INPUT: usize = memory.data(48 * 2, 16);
+export const NEURAL_ACTIVATIONS: usize = memory.data((32 + 64) * 2, 16);
+export const NEURAL_SUMS: usize = memory.data(128 * 4, 16);
+export const NEURAL_STATE: usize = memory.data(64 * 4, 16);
+
 /** One direction of a G.722 stream each. The host keeps the states of many streams and lends them, one at a time. */
 export const G722_STATE_BYTES: i32 = 176;
 export const G722_ENCODER: usize = memory.data(176, 16);

@@ -5,14 +5,16 @@
  * How do I use it? Through `src/dsp/library.ts` (the package entry `talkspurt/dsp`).
  * Not for: the media path of a call; that is index.ts.
  */
-import { captureResampler, tone as oscillator, voice } from './call';
+import { captureResampler, tone as oscillator, voice, voiceFeatures, voiceNetwork } from './call';
 import * as g711 from './g711';
 import * as g722 from './g722';
 import { CAPTURE_BANK, CAPTURE_LINE, G722_DECODER, G722_ENCODER } from './layout';
 import * as level from './level';
 import { planDetection } from './voice-activity';
+import { planFeatures } from './voice-features';
 
 planDetection();
+planFeatures();
 
 /** Class ids, so that the host can make arrays. */
 export const UINT8_ARRAY: u32 = idof<Uint8Array>();
@@ -85,12 +87,16 @@ export function levelDbov(pcm: Int16Array): f32 {
   return level.levelDbov(pcm.dataStart, pcm.length);
 }
 
-/** One probability for each whole 10 ms of `pcm` at 8 kHz. */
-export function speechProbability(pcm: Int16Array, aggressiveness: i32): Float32Array {
+/** One probability for each whole 10 ms of `pcm` at 8 kHz, of the neural detector or the statistical one. */
+export function speechProbability(pcm: Int16Array, aggressiveness: i32, neural: bool): Float32Array {
   const hops = pcm.length / 80;
   const probabilities = new Float32Array(hops);
-  voice.start(aggressiveness);
-  for (let hop = 0; hop < hops; hop++) probabilities[hop] = voice.hop(pcm.dataStart + <usize>(hop * 160));
+  if (neural) voiceNetwork.start(aggressiveness, voiceFeatures);
+  else voice.start(aggressiveness);
+  for (let hop = 0; hop < hops; hop++) {
+    const samples = pcm.dataStart + <usize>(hop * 160);
+    probabilities[hop] = neural ? voiceNetwork.hop(samples) : voice.hop(samples);
+  }
   return probabilities;
 }
 

@@ -17,7 +17,19 @@ async function rows(bench: BenchContext): Promise<BenchRow[]> {
   peer?._fvad_set_sample_rate(handle, 8000);
   peer?._fvad_set_mode(handle, 2);
   const buffer = peer?._malloc(320) ?? 0;
+  const neural = bench.core();
+  neural.neuralStart(2);
+  const neuralHops = bench.samples(neural, address, 160);
   return [
+    {
+      name: 'neural, 2 hops',
+      step: (n) => {
+        neuralHops.set(bench.at(input, n));
+        neural.neuralHop(address);
+        return neural.neuralHop(address + 160);
+      },
+      bars: [{ of: 'time', atMost: 8_000 }],
+    },
     {
       name: 'statistical, 2 hops',
       step: (n) => {

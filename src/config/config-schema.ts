@@ -3,6 +3,7 @@
  * schema for editors (docs/schema/config.json) are made from this file.
  */
 import { z } from 'zod';
+import { VAD_KINDS } from '../dsp/dsp.ts';
 import { LIMITS } from '../limits.ts';
 import { DEFAULT_SESSION_OPTIONS } from '../session/session-options.ts';
 import { asterisk } from './config-asterisk.ts';
@@ -166,6 +167,10 @@ const profile = z.strictObject({
     .describe(
       "The agent's level while the caller may be cutting in; 0: it waits, and goes on where it was if the caller did not",
     ),
+  vad: z
+    .enum(VAD_KINDS)
+    .default(session.vad)
+    .describe('Who hears the caller speak: a small neural net, or a statistical detector at half its cost'),
   vadAggressiveness: z
     .union([z.literal(0), z.literal(1), z.literal(2), z.literal(3)])
     .default(session.vadAggressiveness)

@@ -38,6 +38,10 @@ export type Resampling = 'strict' | 'low-delay';
  * is touched; `on`: as soon as one is suspected; `off`: never, and nothing is measured.
  */
 export type EchoCancellerMode = 'auto' | 'on' | 'off';
+/** The voice activity detectors that there are; `docs/vad.md` measures both. */
+export const VAD_KINDS = ['neural', 'statistical'] as const;
+/** One of them. */
+export type VadKind = (typeof VAD_KINDS)[number];
 
 /** What the two pipes connect. */
 export interface DspOptions {
@@ -47,7 +51,9 @@ export interface DspOptions {
   readonly backendInput: AudioFormat;
   /** What the backend says. */
   readonly backendOutput: AudioFormat;
-  /** First detector's aggressiveness: 0 hears the most, 3 rejects the most noise. Default 2. */
+  /** Which detector finds speech: the neural one (the default), or the cheaper statistical one. */
+  readonly vad?: VadKind;
+  /** The detector's aggressiveness: 0 hears the most, 3 rejects the most noise. Default 2. */
   readonly vadAggressiveness?: 0 | 1 | 2 | 3;
   /**
    * Filters of the resamplers, for 8 kHz as the slower rate (with 16 kHz half the delay): `strict` 3 ms and nothing folded back

@@ -6,6 +6,8 @@ import { instantiate } from '@assemblyscript/loader';
 import { TalkspurtError } from '../core/errors.ts';
 import type { SampleRateHz } from '../core/media.ts';
 import { isSampleRateHz } from '../core/media.ts';
+import { VAD_KINDS } from './dsp.ts';
+import type { VadKind } from './dsp.ts';
 
 /** Where the binary comes from: its bytes, or an address to read or fetch it from. */
 export type DspSource = ArrayBuffer | ArrayBufferView | URL;
@@ -27,6 +29,8 @@ export interface SpeechOptions {
   readonly sampleRateHz?: SampleRateHz;
   /** 0 hears the most, 3 rejects the most noise. Default 2. */
   readonly aggressiveness?: 0 | 1 | 2 | 3;
+  /** Which detector listens. Default `neural`. */
+  readonly vad?: VadKind;
 }
 
 /**
@@ -70,7 +74,7 @@ type RawExports = {
   decodeG722(codes: number): number;
   resample(pcm: number, fromHz: number, toHz: number): number;
   levelDbov(pcm: number): number;
-  speechProbability(pcm: number, aggressiveness: number): number;
+  speechProbability(pcm: number, aggressiveness: number, neural: boolean): number;
   tone(firstHz: number, secondHz: number, amplitude: number, sampleRateHz: number, samples: number): number;
 };
 
@@ -135,12 +139,17 @@ class LoadedLibrary implements DspLibrary {
   }
 
   speechProbability(pcm: Int16Array, options: SpeechOptions = {}): Float32Array {
-    const { sampleRateHz = 8000, aggressiveness = 2 } = options;
+    const { sampleRateHz = 8000, aggressiveness = 2, vad = 'neural' } = options;
     requireRate('sampleRateHz', sampleRateHz);
     requireRange('aggressiveness', aggressiveness, 0, 3);
+    if (!VAD_KINDS.includes(vad)) {
+      throw new TalkspurtError('ERR_TALKSPURT_DSP_OPTIONS', `vad ${vad}: use ${VAD_KINDS.join(' or ')}`, {
+        details: { option: 'vad' },
+      });
+    }
     const narrow = sampleRateHz === 8000 ? pcm : this.resample(pcm, sampleRateHz, 8000);
     return this.#core.__getFloat32Array(
-      this.#lend(narrow, (at) => this.#core.speechProbability(at, Math.trunc(aggressiveness))),
+      this.#lend(narrow, (at) => this.#core.speechProbability(at, Math.trunc(aggressiveness), vad === 'neural')),
     );
   }
 

@@ -4,6 +4,7 @@ import type { AudioSuspicion, ProgressSignal } from '../core/events.ts';
 import type { AudioFormat, Codec, MediaFormat } from '../core/media.ts';
 import { describeAudio, frameBytes } from '../core/media.ts';
 import type { CleaningOptions, Dsp, DspOptions, EchoCancellerMode, HearingOptions, ShapingOptions } from './dsp.ts';
+import { VAD_KINDS } from './dsp.ts';
 import type { CoreExports, DspModule } from './dsp-module.ts';
 import { LineReports } from './line-reports.ts';
 
@@ -71,6 +72,8 @@ export class WasmDsp implements Dsp {
     const { leg, backendInput, backendOutput } = options;
     const core = this.#core;
     this.restore();
+    const { vad = 'neural', vadAggressiveness = 2 } = options;
+    if (!VAD_KINDS.includes(vad)) throw refused('vad', vad);
     const answer = core.configure(
       this.#codecNumber(leg.codec),
       leg.sampleRateHz,
@@ -79,10 +82,11 @@ export class WasmDsp implements Dsp {
       backendInput.sampleRateHz,
       this.#codecNumber(backendOutput.codec),
       backendOutput.sampleRateHz,
-      options.vadAggressiveness ?? 2,
+      vadAggressiveness,
       options.resampling === 'low-delay',
     );
     if (answer !== core.CONFIGURED.value) throw this.#refusal(answer, options);
+    if (vad === 'neural') core.setNeuralDetector(vadAggressiveness);
     this.#shape(options.shaping);
     this.#clean(options.cleaning);
     this.#listen(options.hearing);
@@ -334,7 +338,7 @@ function refused(option: string, value: string): TalkspurtError {
   return new TalkspurtError(
     'ERR_TALKSPURT_DSP_OPTIONS',
     `the signal chain cannot run with ${option} ${value}: use pcmu, pcma or l16 at 8000, 16000, 24000 or 48000 Hz, ` +
-      'frames of 10, 20, 30, 40 or 60 ms, an aggressiveness of 0 to 3, and for shaping a threshold of -60 to 0 dBov, ' +
+      'frames of 10, 20, 30, 40 or 60 ms, a neural or statistical detector of aggressiveness 0 to 3, and for shaping a threshold of -60 to 0 dBov, ' +
       'a make-up gain of 0 to 24 dB and a cut-off of 100 to 20000 Hz',
     { details: { option } },
   );

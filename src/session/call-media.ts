@@ -187,12 +187,13 @@ export class CallMedia implements MediaPath, Tickable {
   }
 
   #configure(backendInput: AudioFormat, backendOutput: AudioFormat): void {
-    const { shaping, compressorThresholdDb, compressorMakeupDb, lowPassHz, vadAggressiveness, capture } = this.#options;
-    const { dtmf, progressTones, lieDetector, resampling, echoCanceller } = this.#options;
+    const { shaping, compressorThresholdDb, compressorMakeupDb, lowPassHz, vad, vadAggressiveness } = this.#options;
+    const { capture, dtmf, progressTones, lieDetector, resampling, echoCanceller } = this.#options;
     this.dsp.configure({
       leg: this.leg,
       backendInput,
       backendOutput,
+      vad,
       vadAggressiveness,
       cleaning: capture,
       hearing: { dtmf: dtmf !== 'rfc4733', progress: progressTones === 'always', suspicion: lieDetector },

@@ -1,5 +1,5 @@
 /** How a call is to behave; every key has a default and is a key of a profile in the configuration. */
-import type { CleaningOptions, Resampling } from '../dsp/dsp.ts';
+import type { CleaningOptions, Resampling, VadKind } from '../dsp/dsp.ts';
 import { LIMITS } from '../limits.ts';
 import { DEFAULT_ENDPOINTER } from './endpointer.ts';
 import type { EndpointerOptions } from './endpointer.ts';
@@ -42,6 +42,8 @@ export interface SessionOptions {
   readonly speechCache: boolean;
   /** The agent's level while the caller may be cutting in, 0..1. */
   readonly duckGain: number;
+  /** Which detector hears the caller speak. */
+  readonly vad: VadKind;
   /** Detector's aggressiveness, 0..3. */
   readonly vadAggressiveness: 0 | 1 | 2 | 3;
   /** Filters of the resamplers: `strict` folds nothing back, `low-delay` is a third shorter. */
@@ -77,6 +79,7 @@ export const DEFAULT_SESSION_OPTIONS: SessionOptions = {
   echoCanceller: 'auto',
   speechCache: false,
   duckGain: 0,
+  vad: 'neural',
   vadAggressiveness: 2,
   resampling: 'strict',
   hangupOnBackendFailure: false,

@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert';
 import fvad from '@echogarden/fvad-wasm';
 import type { Speech } from '../dsp/speech.ts';
 import { conversation, gaussian, onTheLine, say } from '../dsp/speech.ts';
+import { areaUnderRoc } from './area.ts';
 import { CoreInstance } from './core-instance.ts';
 
 const core = new CoreInstance();
@@ -51,21 +52,6 @@ function onsetsMs(probabilities: readonly number[], spoken: readonly boolean[]):
     onsets.push((found < 0 ? Infinity : found - hop + 1) * 10);
   }
   return onsets;
-}
-
-/** Area under the ROC: how often a hop with speech scores above one without. */
-function area(scores: readonly number[], spoken: readonly boolean[]): number {
-  const order = scores.map((score, hop) => ({ score, spoken: spoken[hop] === true })).sort((a, b) => a.score - b.score);
-  let [rank, positives] = [0, 0];
-  for (let from = 0; from < order.length;) {
-    let to = from;
-    while (to < order.length && order[to]?.score === order[from]?.score) to += 1;
-    const count = order.slice(from, to).filter((entry) => entry.spoken).length;
-    rank += count * ((from + to + 1) / 2);
-    positives += count;
-    from = to;
-  }
-  return (rank - (positives * (positives + 1)) / 2) / positives / (order.length - positives);
 }
 
 const share = (probabilities: readonly number[]): number =>
@@ -174,7 +160,7 @@ test('tells speech from noise better than energy above a floor, and than WebRTCâ
       );
       // The first second is for learning.
       const spoken = speech.spoken.slice(100);
-      const of = (scored: number[]): number => area(scored.slice(100), spoken);
+      const of = (scored: number[]): number => areaUnderRoc(scored.slice(100), spoken);
       return {
         ours: of(detect(pcm)),
         energy: of(energy),

@@ -88,7 +88,9 @@ test('one speech probability for each whole 10 ms, at any rate', () => {
   assert.is(dsp.speechProbability(new Int16Array(8000)).length, 100);
   assert.is(dsp.speechProbability(new Int16Array(79)).length, 0);
   assert.is(dsp.speechProbability(new Int16Array(24000), { sampleRateHz: 24000, aggressiveness: 0 }).length, 100);
-  assert.ok(dsp.speechProbability(new Int16Array(8000)).every((p) => p >= 0 && p < 0.5));
+  for (const vad of ['neural', 'statistical'] as const) {
+    assert.ok(dsp.speechProbability(new Int16Array(8000), { vad }).every((p) => p >= 0 && p < 0.5));
+  }
 });
 
 test('what it cannot do is refused with a code that names the option', () => {
@@ -98,6 +100,7 @@ test('what it cannot do is refused with a code that names the option', () => {
     ['toHz', () => dsp.resample(pcm, 8000, 44100 as 8000)],
     ['sampleRateHz', () => dsp.speechProbability(pcm, { sampleRateHz: 1 as 8000 })],
     ['aggressiveness', () => dsp.speechProbability(pcm, { aggressiveness: 4 as 3 })],
+    ['vad', () => dsp.speechProbability(pcm, { vad: 'oracle' as 'neural' })],
     ['firstHz', () => dsp.tone({ firstHz: 5000, durationMs: 10, sampleRateHz: 8000 })],
     ['secondHz', () => dsp.tone({ firstHz: 500, secondHz: -1, durationMs: 10, sampleRateHz: 8000 })],
     ['levelDbov', () => dsp.tone({ firstHz: 500, durationMs: 10, levelDbov: 0, sampleRateHz: 8000 })],

@@ -235,6 +235,26 @@ test('input is borrowed for the call only, and results are windows of one memory
   assert.is(dsp.render(null), dsp.render(null));
 });
 
+test('the detector is the neural one, or the statistical one where it is asked for; both answer for every frame size', () => {
+  for (const ptimeMs of [10, 20, 30] as const) {
+    const answers = ([undefined, 'neural', 'statistical'] as const).map((vad) => {
+      const rate = { codec: 'l16', sampleRateHz: 16000 } as const;
+      dsp.configure({ leg: { ...rate, ptimeMs }, backendInput: rate, backendOutput: rate, ...(vad && { vad }) });
+      return Array.from({ length: 60 }, (_, turn) => {
+        const samples = Int16Array.from(
+          { length: 16 * ptimeMs },
+          (_zero, n) => 3000 * Math.sin((turn * 16 * ptimeMs + n) * 0.7),
+        );
+        dsp.capture(new Uint8Array(samples.buffer));
+        return dsp.speechProbability;
+      });
+    });
+    assert.equal(answers[0], answers[1]);
+    assert.not.equal(answers[0], answers[2]);
+    assert.ok(answers.flat().every((p) => p >= 0 && p <= 1));
+  }
+});
+
 test('formats that cannot be joined are refused with a code that names the option', () => {
   const bad: readonly [string, Partial<Record<keyof DspOptions, unknown>>][] = [
     ['leg', { leg: { ...PCMU, ptimeMs: 25 } }],
@@ -244,6 +264,7 @@ test('formats that cannot be joined are refused with a code that names the optio
     ['backendOutput', { backendOutput: { codec: 'g722', sampleRateHz: 16000 } }],
     ['vadAggressiveness', { vadAggressiveness: 4 }],
     ['vadAggressiveness', { vadAggressiveness: -1 }],
+    ['vad', { vad: 'oracle' }],
   ];
   for (const [option, change] of bad) {
     const options = { ...join(ULAW_LEG, PCMU), ...change } as DspOptions;

@@ -12,6 +12,7 @@ export function silent(pcm: usize): bool {
   return !v128.any_true(i16x8.gt_u(peak, i16x8.splat(8)));
 }
 
+/** 80 i16 to f32. */
 export function widen(target: usize, pcm: usize): void {
   for (let at: usize = 0; at < BLOCK_BYTES; at += 16) {
     const v = v128.load(pcm + at);
@@ -20,10 +21,12 @@ export function widen(target: usize, pcm: usize): void {
   }
 }
 
+/** a − b, 80 f32 each. */
 export function subtract(target: usize, a: usize, b: usize): void {
   for (let at: usize = 0; at < 320; at += 16) v128.store(target + at, f32x4.sub(v128.load(a + at), v128.load(b + at)));
 }
 
+/** The sum of the products of 80 f32. */
 export function dot(a: usize, b: usize): f32 {
   let sum = f32x4.splat(0.0);
   for (let at: usize = 0; at < 320; at += 16) sum = f32x4.add(sum, f32x4.mul(v128.load(a + at), v128.load(b + at)));

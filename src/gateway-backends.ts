@@ -83,11 +83,12 @@ export async function closeEmbedded(makers: BackendMakers): Promise<void> {
   await embedded.close();
 }
 
-/** The same behind its breakers, which one with other settings shares. */
+/** The same behind its breakers, which one with a channel's own settings shares. */
 function guarded(made: GatewayBackend, credential: string, board: BreakerBoard): GatewayBackend {
-  const guard = (each: Backend): Backend => new GuardedBackend({ backend: each, board, credential });
+  const guard = (backend: Backend, ownSettings = false): Backend =>
+    new GuardedBackend({ backend, board, credential, ownSettings });
   const variant = made.variant?.bind(made);
-  return { backend: guard(made.backend), ...(variant && { variant: (overrides) => guard(variant(overrides)) }) };
+  return { backend: guard(made.backend), ...(variant && { variant: (overrides) => guard(variant(overrides), true) }) };
 }
 
 /** Tells a place and key apart from others without showing either: a new key is a new start. */

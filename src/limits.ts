@@ -280,7 +280,7 @@ export const LIMITS = {
   /** Frames that wait in our own socket; further ones are dropped and counted as unsent. */
   chanWebSocketBufferedFrames: 8,
   /** Frames from one MEDIA_MARK to the next, and from one GET_STATUS to the next. */
-  chanWebSocketMarkFrames: 5,
+  chanWebSocketMarkFrames: 3,
   chanWebSocketStatusFrames: 50,
   /** An unanswered mark is this late: marks are given up, and what was sent is not known to be played any more. */
   chanWebSocketMarkLateMs: 5_000,

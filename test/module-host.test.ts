@@ -139,6 +139,25 @@ test('stop gives the channel its own settings back; nothing of ours stays on it'
     for (const [name, value] of Object.entries(own)) assert.is(channel.variables.get(name), value, name);
   }));
 
+test('stopped on the way to the park: what that sets is taken off behind it, not before', () =>
+  withWholeHost({ ...MODULE, module: 'mod_audio_stream' }, async ({ fs, ask, settle }) => {
+    const channel = fs.createCall({ phone: new LevelPhone(), variables: { send_silence_when_idle: '400' } });
+    const transfer = channel.transfer.bind(channel);
+    const held: (() => void)[] = [];
+    // A busy switch takes its time.
+    channel.transfer = (...where) => void held.push(() => transfer(...where));
+    const started = ask(`uuid_audio_stream ${channel.uuid} start p`);
+    await settle(() => held.length > 0, 'the channel is sent to the park');
+    const stopped = ask(`uuid_audio_stream ${channel.uuid} stop`);
+    for (let turn = 0; turn < 5; turn += 1) await ask('uuid_audio_stream list');
+    for (const go of held) go();
+    assert.match(await started, /^-ERR .*stopped/);
+    assert.is(await stopped, '+OK Success\n');
+    await settle(() => channel.variables.has('talkspurt_park'), 'the park');
+    await settle(() => !channel.variables.has('talkspurt_owner'), 'the end');
+    assert.is(channel.variables.get('send_silence_when_idle'), '400');
+  }));
+
 test('a switch without the module: a clear error, and the channel lives', () =>
   withWholeHost(MODULE, async ({ fs, ask }) => {
     const { uuid } = fs.createCall({ phone: new LevelPhone() });

@@ -4,7 +4,7 @@
  */
 import type { Backend, BackendCall, BackendSink, BackendStream } from '../backend/backend.ts';
 import { TalkspurtError, asTalkspurtError } from '../core/errors.ts';
-import type { ErrorCode } from '../core/errors.ts';
+import type { ErrorCode, ErrorDetails } from '../core/errors.ts';
 import type { BreakerBoard, BreakerKind } from './breaker-board.ts';
 import type { BreakerAttempt, BreakerFault, CircuitBreaker } from './circuit-breaker.ts';
 
@@ -14,6 +14,8 @@ export interface GuardedBackendOptions {
   readonly board: BreakerBoard;
   /** Tells the place and key apart that it is reached with, without saying either; empty: there is one. */
   readonly credential?: string;
+  /** Its settings are one call's own: when they are refused, that says nothing of other calls. Default false. */
+  readonly ownSettings?: boolean;
 }
 
 /** Which breaker a failure belongs to; a code that is not here is nobody's fault but ours. */
@@ -28,6 +30,8 @@ const KIND_OF: Partial<Record<ErrorCode, BreakerKind>> = {
 };
 /** What the API calls a key that has nothing left to spend. */
 const NO_QUOTA: ReadonlySet<unknown> = new Set(['insufficient_quota', 'billing_hard_limit_reached']);
+/** What a setting alone may be refused with: an unknown model, or one that the key may not use. */
+const SETTING_CODES: ReadonlySet<ErrorCode> = new Set(['ERR_TALKSPURT_BACKEND_DENIED', 'ERR_TALKSPURT_BACKEND_API']);
 /** Statuses by which a provider itself, not the way to it, refuses. */
 const PROVIDER_STATUS: ReadonlySet<unknown> = new Set([401, 402, 403, 429]);
 
@@ -37,10 +41,12 @@ export class GuardedBackend implements Backend {
   readonly #backend: Backend;
   readonly #connection: CircuitBreaker;
   readonly #provider: CircuitBreaker;
+  readonly #ownSettings: boolean;
 
-  constructor({ backend, board, credential = '' }: GuardedBackendOptions) {
+  constructor({ backend, board, credential = '', ownSettings = false }: GuardedBackendOptions) {
     this.name = backend.name;
     this.#backend = backend;
+    this.#ownSettings = ownSettings;
     this.#connection = board.breaker(backend.name, credential, 'connection');
     this.#provider = board.breaker(backend.name, credential, 'provider');
   }
@@ -53,22 +59,37 @@ export class GuardedBackend implements Backend {
   /** @throws ERR_TALKSPURT_BACKEND_BREAKER_OPEN, and as the backend's own */
   async open(call: BackendCall, sink: BackendSink, signal: AbortSignal): Promise<BackendStream> {
     const attempts = this.#admit();
+    // Whoever hung up while it was dialled has shown nothing of it, even where a backend does not notice.
+    const onAbort = (): void => {
+      for (const attempt of attempts.values()) attempt.abandoned();
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) onAbort();
     try {
       const stream = await this.#backend.open(call, this.#watching(sink), signal);
       for (const attempt of attempts.values()) attempt.succeeded();
       return stream;
     } catch (error) {
       const failure = asTalkspurtError(error);
-      // Whoever hung up while it was dialled has shown nothing of it.
-      const kind = signal.aborted ? undefined : kindOf(failure);
+      const kind = kindOf(failure);
       for (const [each, attempt] of attempts) {
-        if (each === kind) attempt.failed(faultOf(failure));
+        if (each === kind && this.#counts(failure)) attempt.failed(faultOf(failure));
         // A peer that refuses a key has been reached.
-        else if (kind === 'provider') attempt.succeeded();
+        else if (each === 'connection' && kind === 'provider') attempt.succeeded();
         else attempt.abandoned();
       }
       throw error;
+    } finally {
+      signal.removeEventListener('abort', onAbort);
     }
+  }
+
+  /** Whether another call would have failed in the same way. */
+  #counts({ code, details }: TalkspurtError): boolean {
+    if (!this.#ownSettings || isOutOfQuota(details)) return true;
+    const { status } = details;
+    if (status === 402 || status === 429) return true;
+    return !SETTING_CODES.has(code) && status !== 403 && details['apiCode'] !== 'permission_denied';
   }
 
   /** Both, or neither. */
@@ -101,7 +122,7 @@ export class GuardedBackend implements Backend {
   #watching(sink: BackendSink): BackendSink {
     const count = (error: TalkspurtError | null): void => {
       const kind = error === null ? undefined : kindOf(error);
-      if (error === null || kind === undefined) return;
+      if (error === null || kind === undefined || !this.#counts(error)) return;
       (kind === 'connection' ? this.#connection : this.#provider).failed(faultOf(error));
     };
     return {
@@ -112,7 +133,11 @@ export class GuardedBackend implements Backend {
       onSpeech: (edge) => sink.onSpeech(edge),
       onTranscript: (by, text, final) => sink.onTranscript(by, text, final),
       onToolCall: (toolCallId, name, argumentsJson) => sink.onToolCall(toolCallId, name, argumentsJson),
-      onError: (error) => sink.onError(error),
+      onError: (error) => {
+        // The stream goes on, with an agent that has nothing to say: the next one would be as mute.
+        if (isOutOfQuota(error.details)) count(error);
+        sink.onError(error);
+      },
       onClosed: (error) => {
         count(error);
         sink.onClosed(error);
@@ -126,13 +151,17 @@ export class GuardedBackend implements Backend {
 }
 
 function kindOf({ code, details }: TalkspurtError): BreakerKind | undefined {
-  if (PROVIDER_STATUS.has(details['status']) || NO_QUOTA.has(details['apiCode'])) return 'provider';
+  if (PROVIDER_STATUS.has(details['status']) || isOutOfQuota(details)) return 'provider';
   return KIND_OF[code];
+}
+
+function isOutOfQuota(details: ErrorDetails): boolean {
+  return NO_QUOTA.has(details['apiCode']) || NO_QUOTA.has(details['apiType']);
 }
 
 function faultOf({ code, details }: TalkspurtError): BreakerFault {
   const status = details['status'];
-  const fatal = code === 'ERR_TALKSPURT_BACKEND_AUTH' || status === 402 || NO_QUOTA.has(details['apiCode']);
+  const fatal = code === 'ERR_TALKSPURT_BACKEND_AUTH' || status === 402 || isOutOfQuota(details);
   const retryAfterMs = details['retryAfterMs'];
   return { fatal, reason: code, ...(typeof retryAfterMs === 'number' ? { retryAfterMs } : {}) };
 }

@@ -35,7 +35,7 @@ const WITHDRAW_WAITING_MS = 60;
 /** How much later than without a gap a barge-in is decided at the latest, ms, and how much of it has to be speech then. */
 const VERDICT_SLACK_MS = 20;
 const VERDICT_SHARE = 0.7;
-/** After one that was withdrawn, ms, and what then makes another. */
+/** After one that was withdrawn, ms, and what then makes another: at least two frames. */
 const WARY_MS = 500;
 const WARY_SPEECH_MS = 40;
 
@@ -101,7 +101,7 @@ export class Endpointer {
     this.#speechMs += this.#ptimeMs;
     this.#silenceMs = 0;
     const wary = agentSpeaking && nowMs - this.#withdrawnMs < WARY_MS;
-    if (wary && this.#speechMs < WARY_SPEECH_MS) return 'none';
+    if (wary && this.#speechMs < Math.max(WARY_SPEECH_MS, 2 * this.#ptimeMs)) return 'none';
     this.#phase = 'candidate';
     return this.#confirm(agentSpeaking) ?? 'candidate';
   }

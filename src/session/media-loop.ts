@@ -76,7 +76,9 @@ export function runMediaTick(path: MediaPath, nowMs: number): void {
   if (edge !== 'none') path.onSpeech(edge, nowMs);
 
   // Backend → caller.
-  let announcing = path.announcement.busy;
+  // A sound does not begin while the agent is faded out: the next tick, or the one that knows whether the caller cut in, is soon.
+  const fadedOut = path.fading || path.playout.paused;
+  let announcing = path.announcement.busy && (path.announcement.speaking || !fadedOut);
   let popped = announcing ? path.announcement.pop() : null;
   let { moment } = path.announcement;
   // At the end of a sound the agent goes on at once; on hold there is something else to be heard.
@@ -92,10 +94,12 @@ export function runMediaTick(path: MediaPath, nowMs: number): void {
     moment = path.playout.moment;
   }
   const said = path.agentMuted && !announcing ? null : popped;
+  // What is only lent, to be faded out, comes again or never.
+  const given = announcing || path.playout.lastBytes > 0 ? said : null;
   // Also the last fraction of a millisecond of a phrase, which is not worth a frame.
   if (!announcing) path.ledger.played(path.playout.lastBytes);
   // Both sides of one tick go together: that is what aligns them.
-  if (path.stream !== null && !path.callerPaused) sendBoth(path, path.stream, heard, said, nowMs);
+  if (path.stream !== null && !path.callerPaused) sendBoth(path, path.stream, heard, given, nowMs);
   const wire = path.dsp.render(said);
   path.transport.send(wire, moment === 'started');
   path.ledger.sent(path.transport.stats.sentFrames);

@@ -152,10 +152,11 @@ export class Playout {
 
   /**
    * Stops where it is: the next frame is lent once more, to be faded, and counts as not played; then nothing until
-   * {@link resume}, which begins with that same frame. Audio may come in meanwhile. Control path.
+   * {@link resume}, which begins with that same frame. `fades` false: nothing is lent, because nothing of it is being heard.
+   * Audio may come in meanwhile. Control path.
    */
-  pause(): void {
-    if (this.#pause === 'off') this.#pause = 'fading';
+  pause(fades = true): void {
+    if (this.#pause === 'off') this.#pause = fades ? 'fading' : 'on';
   }
 
   /** Goes on. Without a pause it does nothing. */

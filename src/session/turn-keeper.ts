@@ -177,8 +177,7 @@ export class TurnKeeper {
     if (media.fading) return true;
     if (media.playout.speaking) {
       this.#breaking = true;
-      media.dsp.rampGain(0, media.ptimeMs);
-      media.fading = true;
+      this.#fadeOut();
       return true;
     }
     const pending = this.#callOff();
@@ -252,8 +251,7 @@ export class TurnKeeper {
         this.#resume(nowMs);
         break;
       case 'barge-in':
-        media.dsp.rampGain(0, media.ptimeMs);
-        media.fading = true;
+        this.#fadeOut();
         break;
       case 'call-off':
         this.#callOff();
@@ -277,16 +275,29 @@ export class TurnKeeper {
     }
   }
 
+  /** Something else is heard while the agent waits: a sound, or what is heard on hold. It keeps its level. */
+  get #agentWaits(): boolean {
+    return this.#media.held || this.#media.announcement.speaking;
+  }
+
+  /** What the next tick sends of the agent is its last. */
+  #fadeOut(): void {
+    const media = this.#media;
+    if (!this.#agentWaits) media.dsp.rampGain(0, media.ptimeMs);
+    media.fading = true;
+  }
+
   /** The tick's own frame is the last: it is faded, and stays to be said. */
   #yield(nowMs: number): void {
     const { dsp, playout } = this.#media;
+    const heard = !this.#agentWaits;
     if (this.#options.duckGain > 0) {
-      dsp.rampGain(this.#options.duckGain, DUCK_MS);
+      if (heard) dsp.rampGain(this.#options.duckGain, DUCK_MS);
       return;
     }
     this.#pausedMs = nowMs;
-    playout.pause();
-    dsp.rampGain(0, PAUSE_FADE_MS);
+    playout.pause(heard);
+    if (heard) dsp.rampGain(0, PAUSE_FADE_MS);
   }
 
   #resume(nowMs: number): void {

@@ -9,7 +9,7 @@ import { LIMITS } from '../../src/limits.ts';
 import { BreakerBoard } from '../../src/resilience/breaker-board.ts';
 import { GuardedBackend } from '../../src/resilience/guarded-backend.ts';
 import { FakeClock } from '../sim/fake-clock.ts';
-import { FakeStream, PCMU_LEG } from '../sim/fake-peers.ts';
+import { FakeStream, PCMU_LEG, hang } from '../sim/fake-peers.ts';
 
 const CALL: BackendCall = { callId: 'c', leg: PCMU_LEG, from: '', to: '', variables: new Map() };
 const error = (code: ErrorCode, details: ErrorDetails = {}): TalkspurtError =>
@@ -107,6 +107,50 @@ test('what a caller, an operator or a setting did does not count', async () => {
   backend.failure = error('ERR_TALKSPURT_BACKEND_TIMEOUT');
   for (let n = 0; n < 10; n += 1) await open(gone.signal);
   assert.is(states(), 'closed closed');
+});
+
+test('what one channel set and the provider refuses is no failure of the others; keys, quota and the network are', async () => {
+  const cases: [ErrorCode, ErrorDetails, string][] = [
+    ['ERR_TALKSPURT_BACKEND_DENIED', { status: 404 }, 'closed closed'],
+    ['ERR_TALKSPURT_BACKEND_AUTH', { status: 403 }, 'closed closed'],
+    ['ERR_TALKSPURT_BACKEND_AUTH', { apiCode: 'permission_denied' }, 'closed closed'],
+    ['ERR_TALKSPURT_BACKEND_API', { apiCode: 'model_not_found' }, 'closed closed'],
+    ['ERR_TALKSPURT_BACKEND_AUTH', { status: 401 }, 'closed open'],
+    ['ERR_TALKSPURT_BACKEND_DENIED', { status: 402 }, 'closed open'],
+    ['ERR_TALKSPURT_BACKEND_API', { apiType: 'insufficient_quota' }, 'closed open'],
+    ['ERR_TALKSPURT_BACKEND_REFUSED', { status: 429 }, 'closed open'],
+    ['ERR_TALKSPURT_BACKEND_TIMEOUT', {}, 'open closed'],
+  ];
+  for (const [code, details, expected] of cases) {
+    const { board, backend, states } = rig();
+    const variant = new GuardedBackend({ backend, board, credential: '1a2b', ownSettings: true });
+    const stop = new AbortController();
+    backend.failure = error(code, details);
+    for (let n = 0; n < 6; n += 1) await variant.open(CALL, SINK, stop.signal).catch(() => undefined);
+    assert.is(states(), expected, `${code} ${JSON.stringify(details)}`);
+  }
+});
+
+test('no quota left, said in the middle of a stream that goes on, opens it at once; other errors of it do not count', async () => {
+  const { backend, open, states } = rig();
+  await open();
+  for (let n = 0; n < 10; n += 1) backend.sink?.onError(error('ERR_TALKSPURT_BACKEND_API'));
+  assert.is(states(), 'closed closed');
+  backend.sink?.onError(error('ERR_TALKSPURT_BACKEND_REFUSED', { apiCode: 'insufficient_quota' }));
+  assert.is(states(), 'closed open');
+});
+
+test('a probe that hangs for ever holds no place once its caller has hung up', async () => {
+  const { clock, backend, guarded, open } = rig();
+  backend.failure = error('ERR_TALKSPURT_BACKEND_AUTH', { status: 401 });
+  await open();
+  clock.stall(60_000);
+  backend.open = () => hang();
+  const callers = Array.from({ length: 3 }, () => new AbortController());
+  for (const { signal } of callers) void guarded.open(CALL, SINK, signal);
+  assert.is(guarded.refusal()?.code, 'ERR_TALKSPURT_BACKEND_BREAKER_OPEN');
+  for (const caller of callers) caller.abort();
+  assert.is(guarded.refusal(), null);
 });
 
 test('a stream that is lost counts, one that ends in good order does not', async () => {

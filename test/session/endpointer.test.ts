@@ -97,6 +97,18 @@ test('after an onset that was none the agent does not wait for a single frame', 
   ]);
 });
 
+test('however long a packet lasts, one of them is not enough after an onset that was none', () => {
+  for (const ptimeMs of [10, 20, 30, 40, 60]) {
+    const endpointer = new Endpointer(DEFAULT_ENDPOINTER, ptimeMs);
+    let nowMs = 0;
+    const hear = (probability: number): string => endpointer.update(probability, (nowMs += ptimeMs), true);
+    assert.is(hear(0.9), 'candidate');
+    while (hear(0) !== 'withdrawn');
+    assert.is(hear(0.9), 'none', `${ptimeMs} ms`);
+    assert.is(hear(0), 'none');
+  }
+});
+
 test('between the thresholds speech goes on, and does not begin', () => {
   assert.equal(edges([[1000, 0.4]]), []);
   const found = edges([

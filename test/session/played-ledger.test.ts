@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { LIMITS } from '../../src/limits.ts';
+import { ChanWebSocketLedger, NO_MARK } from '../../src/transport/chan-websocket-ledger.ts';
 import { PlayedLedger } from '../../src/session/played-ledger.ts';
 
 const BYTES_PER_MS = 8;
@@ -91,6 +92,29 @@ test('more phrases than are remembered: bounded, and never a negative time', () 
   for (let n = 0; n < LIMITS.ledgerItems + 10; n += 1) ledger.received(`item-${n}`, 8);
   assert.is(ledger.unheard().length, LIMITS.ledgerItems);
   assert.equal(ledger.position(), { itemId: 'item-10', playedMs: 0 });
+});
+
+test('by the marks of a switch that holds up to four frames: within a frame, once the agent has waited for a verdict', () => {
+  for (let held = 1; held <= 4; held += 1) {
+    for (let saidFrames = 50; saidFrames < 60; saidFrames += 1) {
+      const marks = new ChanWebSocketLedger();
+      const ledger = new PlayedLedger(BYTES_PER_MS);
+      const underWay: [id: number, frame: number][] = [];
+      ledger.received('a', 100 * 20 * BYTES_PER_MS);
+      // The onset comes with a frame that is faded; the verdict 100 ms after it.
+      for (let frame = 1; frame <= saidFrames + 6; frame += 1) {
+        // A mark comes back when all that was before it has been played.
+        while ((underWay[0]?.[1] ?? Infinity) < frame - held) marks.marked(String(underWay.shift()?.[0]));
+        if (frame <= saidFrames) ledger.played(20 * BYTES_PER_MS);
+        const mark = marks.sent(frame * 20);
+        if (mark !== NO_MARK) underWay.push([mark, frame]);
+        ledger.sent(frame);
+      }
+      const playedMs = ledger.position(marks.settledFrames)?.playedMs ?? 0;
+      const offMs = saidFrames * 20 - playedMs;
+      assert.ok(offMs >= 0 && offMs <= 20, `${held} held, ${saidFrames} said: ${offMs} ms off`);
+    }
+  }
 });
 
 test('in any order the position is what a count byte by byte says', () => {

@@ -148,4 +148,56 @@ test('in a call: silent within the frame in which the caller is first heard, on 
   ]);
 });
 
+/** Bytes of `value` that left for the caller. */
+const sentOf = (rig: CallRig, value: number): number =>
+  rig.leg.transport.sent.reduce((sum, { payload }) => sum + payload.filter((byte) => byte === value).length, 0);
+
+test('a sound that plays keeps its level when the caller speaks, and one that comes in the pause waits for its end', async () => {
+  const rig = await CallRig.talking();
+  const { dsp } = rig.pool;
+  const quiet: number[] = [];
+  const render = dsp.render.bind(dsp);
+  dsp.render = (frame) => {
+    if (frame?.[0] === 0x33 && dsp.gain !== 1) quiet.push(dsp.gain);
+    return render(frame);
+  };
+  const play = (ms: number): void =>
+    rig.session.controls.play(new Uint8Array(ms * 8).fill(0x33), rig.session.controls.soundFormat);
+  rig.answer('a', 2000, 0x11);
+  await rig.run(400);
+  play(300);
+  await rig.run(60);
+  await rig.run(40, 0.9);
+  await rig.run(400);
+  assert.is(sentOf(rig, 0x33), 300 * 8);
+  await rig.run(20, 0.9);
+  play(100);
+  await rig.run(200);
+  assert.is(sentOf(rig, 0x33), 400 * 8);
+  play(300);
+  await rig.run(40);
+  await rig.run(200, 0.9);
+  await rig.run(200);
+  assert.is(rig.session.snapshot().bargeIns, 1, 'the agent that waited was cut off');
+  assert.is(sentOf(rig, 0x33), 700 * 8);
+  assert.equal(quiet, []);
+});
+
+test('who is sent both sides gets the frame that is faded once', async () => {
+  const rig = await CallRig.talking();
+  const played: (number | null)[] = [];
+  Object.assign(rig.stream, {
+    wantsPlayed: true,
+    sendPlayed: (frame: Uint8Array | null) => played.push(frame?.length ?? null),
+  });
+  rig.answer('a', 400, 0x11);
+  await rig.run(100);
+  await rig.run(20, 0.9);
+  await rig.run(800);
+  assert.is(
+    played.reduce<number>((sum, bytes) => sum + (bytes ?? 0), 0),
+    400 * 8,
+  );
+});
+
 test.run();

@@ -252,6 +252,7 @@ export class FakeDsp implements Dsp {
 
   configure(options: DspOptions): void {
     this.options = options;
+    this.gain = 1;
     this.#wire = new Uint8Array(frameBytes(options.leg));
     this.heardWire = new Uint8Array(frameBytes(options.leg));
     this.#ptimeMs = options.leg.ptimeMs;

@@ -61,16 +61,13 @@ export interface ModuleLegParts {
   onReleased(): Promise<void>;
 }
 
-/**
- * A park that speaks silence all the time: what is played has no gaps then, and what mixes has something to mix into. Otherwise
- * as in unicast-opening.ts.
- */
 /** What is set on a channel for a module, and is the channel's own otherwise. */
 const SETTINGS = [
   ...['park_timeout', 'send_silence_when_idle', 'STREAM_BUFFER_SIZE', 'STREAM_HEART_BEAT', 'STREAM_SUPPRESS_LOG'],
   ...['STREAM_PLAYBACK', 'STREAM_SAMPLE_RATE', 'STREAM_EXTRA_HEADERS'],
   ...['MOD_AUDIO_BASIC_AUTH_USERNAME', 'MOD_AUDIO_BASIC_AUTH_PASSWORD'],
 ];
+/** A park that speaks silence all the time: what is played has no gaps then. Otherwise as in unicast-opening.ts. */
 const SPEAKING_PARK = 'unset:park_timeout,set:send_silence_when_idle=-1,set:max_forwards=70';
 
 /** A leg on a channel; made by the adapter. */
@@ -87,6 +84,8 @@ export class ModuleLeg implements CallLeg {
   readonly #mark = randomUUID();
   #answered: boolean;
   #parked = false;
+  /** The channel was sent to our park, and has not been seen there. */
+  #parking = false;
   #media: ModuleMedia | null = null;
   #transport: ModuleTransport | null = null;
   readonly #consultation: Consultation;
@@ -215,6 +214,7 @@ export class ModuleLeg implements CallLeg {
         break;
       case 'parked':
         this.#parked = happening.mark === this.#mark;
+        if (this.#parked) this.#parking = false;
         break;
       case 'disturbed':
         this.#disturbed(event, happening.reason);
@@ -315,6 +315,7 @@ export class ModuleLeg implements CallLeg {
 
   async #park(signal: AbortSignal): Promise<void> {
     await this.#api.command(`uuid_transfer ${this.id} ${SPEAKING_PARK},set:${PARK_MARK}=${this.#mark},park inline`);
+    this.#parking = !this.#parked;
     await this.#waits.wait({
       condition: () => this.#parked,
       limitMs: LIMITS.mediaOpenMs,
@@ -362,11 +363,20 @@ export class ModuleLeg implements CallLeg {
       },
       lastWords: async () => {
         if (this.#gone) return;
+        await this.#arrived();
         await this.#media?.stop();
         await lastWords();
       },
       free: () => Promise.resolve(),
     });
+  }
+
+  /** What the way to our park sets would be set again behind our last words. Never rejects. */
+  async #arrived(): Promise<void> {
+    if (!this.#parking || !this.#parts.link.up) return;
+    const onTimeout = (): TalkspurtError => this.#api.late('park the channel');
+    const limitMs = LIMITS.bridgeEndMs;
+    await Promise.allSettled([this.#waits.wait({ condition: () => !this.#parking, limitMs, onTimeout })]);
   }
 
   async #setMarks(list: readonly string[]): Promise<void> {

@@ -220,7 +220,7 @@ async function assemble(
     version: VERSION,
     resources: () => heldResources({ dspPool, g722, sip, modules, asterisks }),
     onStreamEvent,
-    onCallEnded: (ended) => metrics.recordSession(ended),
+    onCallEnded: (ended) => metrics.recordEnded(ended),
   });
   gateway = opened;
   snapshot = () => opened.snapshot();

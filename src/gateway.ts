@@ -304,8 +304,8 @@ export class Gateway implements CommandTarget, SwitchSink {
     } catch (error) {
       // Hung up or stopped before it could talk: it was taken, and has said how it ended.
       if (!hasCode(error, 'ERR_TALKSPURT_CALL_GONE')) this.#refused(leg, error);
-      // A session that failed has let the leg go, and letting go twice is harmless; one that was never made has not.
-      if (this.#calls.get(leg.id) === undefined) await this.#letGo(leg, error, adopted !== false);
+      // A session that failed has let the leg go, twice is harmless; one that was never made has not, whoever else has that id.
+      if (this.#calls.get(leg.id)?.leg !== leg) await this.#letGo(leg, error, adopted !== false);
     }
   }
 

@@ -95,6 +95,19 @@ test('a call that goes before it could talk was no refusal, and has one end', as
   }
 });
 
+test('a call whose id another one has, on another switch, is given back; the other one talks on', async () => {
+  const { gateway, pbx } = world();
+  gateway.onCall(pbx.leg, 'p');
+  await settle();
+  const told: string[] = [];
+  const twin = Object.assign(new FakeLeg(), { refuse: (reason: string) => told.push(reason) });
+  gateway.onCall(twin, 'p');
+  await settle();
+  assert.equal([twin.id === pbx.leg.id, told, twin.releases, pbx.leg.releases], [true, ['already-running'], 1, 0]);
+  assert.is(gateway.session(pbx.leg.id)?.state, 'talking');
+  await gateway.close();
+});
+
 test('a call that is refused: the switch is told why before it has it back', async () => {
   const { gateway, pbx } = world();
   const told: string[] = [];

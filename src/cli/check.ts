@@ -3,6 +3,7 @@ import type { Argv, CommandModule } from 'yargs';
 import { probeOpenAi } from '../backend/openai-probe.ts';
 import { describeConfig, loadConfig } from '../config.ts';
 import { TalkspurtError } from '../core/errors.ts';
+import { ariTarget } from '../gateway-asterisk.ts';
 import { checkedOnce } from './argument-checks.ts';
 import { EXIT } from './exit-status.ts';
 import { probeAsterisk } from './probe-asterisk.ts';
@@ -27,6 +28,8 @@ export const checkCommand: CommandModule<object, CheckArguments> = {
       .check((given) => checkedOnce(given, 'config')),
   handler: async ({ config: path, online }) => {
     const config = loadConfig({ path, env: process.env });
+    // Certificates are read by `serve` when it starts: where they cannot be, that is said here.
+    for (const entry of config.switches) if (entry.kind === 'asterisk') await ariTarget(entry);
     for (const line of describeConfig(config)) process.stdout.write(`${line}\n`);
     if (!online) return;
     for (const [name, backend] of Object.entries(config.backends)) {

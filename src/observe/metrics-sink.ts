@@ -67,7 +67,13 @@ export class MetricsSink implements EventSink {
     else this.#onCallEvent(event);
   }
 
-  /** Adds up a session's own counters. The gateway calls it for a session that ends; a scrape does for those that live. */
+  /** Adds up the counters of a session that has ended, and keeps nothing of it: nobody may ever scrape. */
+  recordEnded(session: SessionSnapshot): void {
+    this.recordSession(session);
+    this.#counted.delete(session.callId);
+  }
+
+  /** Adds up a session's own counters; a scrape does for those that live. */
   recordSession(session: SessionSnapshot): void {
     const { frames, ticks, lateTicks, backendDroppedFrames, madeUpSeconds } = this.#metrics;
     const now = countedOf(session);

@@ -89,7 +89,7 @@ test('frames of sessions are added up once, however often they are read, and not
     session({ callId: 'b', capturedFrames: 5, lateTicks: 0 }),
   ];
   assert.is(await valueOf(sink, received), 30);
-  sink.recordSession(session({ callId: 'a', capturedFrames: 40, lateTicks: 7 }));
+  sink.recordEnded(session({ callId: 'a', capturedFrames: 40, lateTicks: 7 }));
   sessions = [];
   assert.is(await valueOf(sink, received), 45);
   assert.is(await valueOf(sink, 'talkspurt_media_late_ticks_total'), 7);
@@ -105,9 +105,10 @@ test('what was cut out, repeated or made up of the caller is added up', async ()
 
 test('a new call on the same channel counts from nothing', async () => {
   const sink = new MetricsSink({ processMetrics: false });
-  sink.recordSession(session({ callId: 'a', sentFrames: 100 }));
-  sink.recordSession(session({ callId: 'a', sentFrames: 3 }));
-  assert.is(await valueOf(sink, 'talkspurt_media_frames_total{direction="sent"}'), 103);
+  sink.recordEnded(session({ callId: 'a', sentFrames: 100 }));
+  sink.recordEnded(session({ callId: 'a', sentFrames: 250 }));
+  sink.recordEnded(session({ callId: 'a', sentFrames: 3 }));
+  assert.is(await valueOf(sink, 'talkspurt_media_frames_total{direction="sent"}'), 353);
 });
 
 test('gauges of the moment', async () => {

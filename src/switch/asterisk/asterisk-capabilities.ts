@@ -55,7 +55,11 @@ const PATH_MODULES: Readonly<Record<MediaPathKind, readonly string[]>> = {
   websocket: ['chan_websocket', 'res_http_websocket', 'res_websocket_client'],
 };
 const CODECS = ['codec_ulaw', 'codec_alaw', 'codec_g722', 'codec_resample'];
-const OPTIONAL = ['app_audiosocket', 'res_stasis_snoop', 'res_stasis_playback', 'res_stasis_recording'];
+const OPTIONAL = [
+  ...['app_audiosocket', 'res_stasis_snoop', 'res_stasis_playback', 'res_stasis_recording'],
+  // Without them: a transfer to nowhere ends the call; a caller's own codec is not known, and G.711 is transcoded.
+  ...['func_dialplan', 'func_channel'],
+];
 /** One of them bridges two. */
 const BRIDGES = ['bridge_simple', 'bridge_softmix'];
 /** What a format needs besides the path where the caller's is another. slin is Asterisk's own. */

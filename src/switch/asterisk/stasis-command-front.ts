@@ -6,8 +6,7 @@
  */
 import { CALL_VERBS, COMMAND_NAME } from '../../commands/command.ts';
 import { errorReply } from '../../commands/dispatch.ts';
-import type { TalkspurtError } from '../../core/errors.ts';
-import { asTalkspurtError } from '../../core/errors.ts';
+import { TalkspurtError, asTalkspurtError } from '../../core/errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { AriEvent, AriLink } from './ari-link.ts';
 
@@ -23,7 +22,7 @@ export interface StasisCommandFrontOptions {
   readonly link: Pick<AriLink, 'request'>;
   /** One line of the grammar in, one reply out. Never rejects (`Gateway.command`). */
   dispatch(line: string, front: string): Promise<string>;
-  /** An answer that could not be sent. */
+  /** An answer that could not be sent, or a command that cannot be answered. */
   onFault?(error: TalkspurtError): void;
 }
 
@@ -51,6 +50,7 @@ const GONE = 404;
 export class StasisCommandFront {
   readonly #options: StasisCommandFrontOptions;
   readonly #running = new Set<Promise<void>>();
+  readonly #refusing = new Set<Promise<void>>();
   #commands = 0;
   #refused = 0;
   #closed = false;
@@ -66,7 +66,7 @@ export class StasisCommandFront {
   /** Takes no more commands; resolves when those that run are answered. Twice is harmless. */
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all(this.#running);
+    await Promise.all([...this.#running, ...this.#refusing]);
   }
 
   /** Takes one event of the link; never throws. Returns whether it was a command. */
@@ -76,21 +76,30 @@ export class StasisCommandFront {
     const fields = record(event['userevent']);
     const channelId = text(record(event['channel'])['id']);
     const [id, app] = [text(fields['id']), text(fields['reply'])];
-    // Whoever cannot even be answered rightly is not.
-    const unfit = [id, app].some((word) => word !== null && !WORD.test(word));
-    if (unfit || this.#running.size >= LIMITS.commandFrontCommands) {
+    const asker = { id, app, channelId };
+    if ([id, app].some((word) => word !== null && !WORD.test(word))) {
+      // Whoever cannot even be answered rightly is not.
       this.#refused += 1;
-      return true;
-    }
-    this.#commands += 1;
-    const answered = this.#carryOut(lineOf(text(fields['command']) ?? '', channelId), {
-      id,
-      app,
-      channelId,
-    });
-    this.#running.add(answered);
-    void answered.then(() => this.#running.delete(answered));
+      this.#options.onFault?.(unfit());
+    } else if (this.#running.size >= LIMITS.commandFrontCommands) this.#refuse(asker);
+    else this.#run(this.#carryOut(lineOf(text(fields['command']) ?? '', channelId), asker), this.#running);
     return true;
+  }
+
+  /** One too many: it is told so, as far as there is room for telling. */
+  #refuse(asker: Asker): void {
+    this.#refused += 1;
+    if (this.#refusing.size >= LIMITS.commandFrontRefusals) return;
+    const message = 'too many commands at once: try again';
+    const reply = errorReply(new TalkspurtError('ERR_TALKSPURT_COMMAND_LIMIT', message));
+    this.#run(this.#answer(asker, reply), this.#refusing);
+  }
+
+  /** Until it is over it is among those. */
+  #run(doing: Promise<void>, among: Set<Promise<void>>): void {
+    if (among === this.#running) this.#commands += 1;
+    among.add(doing);
+    void doing.then(() => among.delete(doing));
   }
 
   /** Never rejects. */
@@ -102,6 +111,11 @@ export class StasisCommandFront {
       this.#options.onFault?.(asTalkspurtError(error));
       reply = errorReply(error);
     }
+    await this.#answer(asker, reply);
+  }
+
+  /** Never rejects. */
+  async #answer(asker: Asker, reply: string): Promise<void> {
     if (asker.app !== null) await this.#tell(asker.app, asker.id, reply);
     if (asker.channelId !== null) await this.#leave(asker.channelId, reply);
   }
@@ -125,6 +139,11 @@ export class StasisCommandFront {
       if (fault.details['status'] !== GONE) this.#options.onFault?.(fault);
     }
   }
+}
+
+function unfit(): TalkspurtError {
+  const message = 'id or reply of a user event is longer than 128, or not of letters, digits and ._:-';
+  return new TalkspurtError('ERR_TALKSPURT_COMMAND_SYNTAX', message);
 }
 
 /** A verb alone is about the event's own channel. */

@@ -73,7 +73,8 @@ test('attended: who is busy, is nowhere, does not answer or is not wanted any mo
     const id = await callIn(pbx, 'rec-restored');
     const talk = await talking(host, id);
     assert.match(await host.gateway.command(`${id} transfer busy attended`), /^-ERR .*cause 17 .*SWITCH_COMMAND/);
-    assert.match(await host.gateway.command(`${id} transfer nosuch attended`), /^-ERR .*SWITCH_COMMAND/);
+    assert.match(await host.gateway.command(`${id} transfer nosuch attended`), /^-ERR .*no such extension/);
+    assert.match(await host.gateway.command(`${id} transfer nosuch`), /^-ERR .*no such extension/);
     assert.match(await host.gateway.command(`${id} transfer a/b attended`), /^-ERR .*COMMAND_SYNTAX/);
     const ringing = host.gateway.command(`${id} transfer rings attended`);
     await until(() => stages(host).length >= 5, 'it is dialled');

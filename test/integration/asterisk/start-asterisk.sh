@@ -55,7 +55,7 @@ $(for module in res_timing_timerfd res_sorcery_config res_sorcery_memory res_sor
   res_ari res_ari_model res_ari_applications res_ari_asterisk res_ari_bridges res_ari_channels res_ari_device_states \
   res_ari_endpoints res_ari_events res_ari_playbacks res_ari_recordings res_ari_sounds \
   chan_rtp res_audiosocket app_audiosocket chan_audiosocket chan_websocket chan_bridge_media \
-  func_cut func_groupcount func_uri func_periodic_hook func_channel func_callerid func_strings func_logic func_uuid app_chanspy \
+  func_cut func_dialplan func_groupcount func_uri func_periodic_hook func_channel func_callerid func_strings func_logic func_uuid app_chanspy \
   pbx_config app_playback app_echo app_dial app_verbose app_mixmonitor app_senddtmf app_playtones app_milliwatt app_stack \
   app_exec app_userevent app_bridgewait app_read \
   ${SIP:+res_statsd res_pjproject res_pjsip res_pjsip_session res_pjsip_pubsub res_pjsip_sdp_rtp res_pjsip_caller_id res_pjsip_rfc3326 \

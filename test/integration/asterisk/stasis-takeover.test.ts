@@ -43,6 +43,29 @@ async function oursIn(pbx: RunningAsterisk): Promise<string[]> {
     .filter((id) => id.startsWith('talkspurt-'));
 }
 
+test('a call that has gone from our application into another one is not taken from there', async () => {
+  if (asterisk === null) return;
+  const pbx = asterisk;
+  const first = await startHost(pbx);
+  const id = await callIn(pbx, 'silent', { to: 'stasis-test-agent' });
+  // As a process leaves it that was killed before the call was led on.
+  await pbx.ari('POST', `channels/${id}/variable?variable=TALKSPURT_VOICE&value=agent`);
+  await pbx.ari('POST', `applications/talkspurt/subscription?eventSource=channel:${id}`);
+  const own = await callIn(pbx, 'silent');
+  await talking(first, own);
+  const second = await startHost(pbx);
+  await talking(second, own);
+  assert.equal(
+    second.gateway.calls().map(({ session_uuid: each }) => each),
+    [own],
+  );
+  assert.equal((await oursIn(pbx)).length, 2, 'one call has media and a bridge');
+  for (const each of [id, own]) await pbx.ari('DELETE', `channels/${each}`);
+  await second.close();
+  await first.close();
+  await assertNothingLeft(pbx);
+});
+
 test('killed at any moment of a call’s first 200 ms: the next process has the call, and nothing else is left', async () => {
   if (asterisk === null) return;
   const pbx = asterisk;

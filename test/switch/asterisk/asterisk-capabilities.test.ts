@@ -110,6 +110,10 @@ test('without what every call needs there is no path at all', () => {
   assert.match(capabilitiesOf(VERSION, without('bridge_simple', 'bridge_softmix')).lack!, 'bridge_simple');
   const few = capabilitiesOf(VERSION, without('app_audiosocket', 'res_stasis_snoop'));
   assert.equal([few.lack, few.missing], [null, ['app_audiosocket', 'res_stasis_snoop']]);
+  assert.equal(capabilitiesOf(VERSION, without('func_dialplan', 'func_channel')).missing, [
+    'func_dialplan',
+    'func_channel',
+  ]);
 });
 
 test('versions: what each series has, and what a build without a number is taken for', () => {

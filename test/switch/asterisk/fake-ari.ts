@@ -155,6 +155,7 @@ export class FakeAri implements AriLink {
       case 'bridges':
         return this.#bridges(request.method, id, what, query);
       case 'applications':
+        if (id !== this.app) throw refusal(404, 'Application not found');
         return this.#application(request.method, what, query);
       default:
         throw refusal(404, 'Resource not found');

@@ -89,13 +89,34 @@ test('what is not ours is left alone, and what cannot be read harms nothing', as
 });
 
 test('an id or an application that is none is refused; a path is never made of them', async () => {
-  const { front, lines, requests } = rig();
+  const { front, lines, requests, faults } = rig();
   front.onEvent(userEvent({ command: 'list', reply: '../channels?x=1' }));
   front.onEvent(userEvent({ command: 'list', id: 'a b' }));
   await front.close();
   assert.equal(lines, []);
   assert.equal(requests, []);
   assert.is(front.stats.refused, 2);
+  assert.equal(
+    faults.map(({ code }) => code),
+    ['ERR_TALKSPURT_COMMAND_SYNTAX', 'ERR_TALKSPURT_COMMAND_SYNTAX'],
+  );
+});
+
+test('one too many is told so, and no more are told than there is room for', async () => {
+  const open: (() => void)[] = [];
+  const { front, requests } = rig(() => new Promise((resolve) => open.push(() => resolve('+OK\n'))));
+  for (let n = 0; n < LIMITS.commandFrontCommands; n += 1) front.onEvent(userEvent({ command: 'list' }));
+  front.onEvent(userEvent({ command: 'stop', id: 'late', reply: 'app' }, '1.1'));
+  for (let n = 0; n < 2 * LIMITS.commandFrontRefusals; n += 1)
+    front.onEvent(userEvent({ command: 'list', reply: 'app' }));
+  assert.is(requests.length, LIMITS.commandFrontRefusals);
+  for (const answer of open) answer();
+  await front.close();
+  assert.equal(requests[0]!.body, {
+    variables: { reply: '-ERR too many commands at once: try again (ERR_TALKSPURT_COMMAND_LIMIT)', id: 'late' },
+  });
+  assert.is(requests.at(-1)!.path, 'channels/1.1/variable');
+  assert.is(requests.length, LIMITS.commandFrontRefusals + 1);
 });
 
 test('only so many at once', async () => {

@@ -91,6 +91,31 @@ test('led elsewhere by somebody else: it leaves its bridge first, and that is no
   assert.is(world.clock.pending, 0);
 });
 
+test('what another application has is not taken up, though we are told of it still; what was moved from there to us is', async () => {
+  const world = new StasisWorld();
+  const led = { inApp: true, subscribed: true, variables: new Map([['TALKSPURT_VOICE', 'agent']]) };
+  world.ari.add('theirs', { ...led, data: 'queue,lobby', variables: new Map(led.variables) });
+  world.ari.add('moved', { ...led, data: 'queue,lobby', variables: new Map(led.variables) });
+  world.ari.add('ended', { ...led, data: 'no-more', variables: new Map(led.variables) });
+  world.ari.answer = (line) => {
+    if (line === 'GET applications/queue') return { name: 'queue', channel_ids: ['theirs'] };
+    if (line === 'GET applications/no-more') throw refusal(404, 'Application not found');
+    return undefined;
+  };
+  await world.start();
+  await settle();
+  assert.equal(
+    world.calls.map(({ leg }) => leg.id),
+    ['moved', 'ended'],
+  );
+  assert.equal(
+    wordsOf(world, 'theirs'),
+    [undefined, undefined, undefined, undefined, 'agent'],
+    'it is not ours to speak to',
+  );
+  await world.adapter.stop();
+});
+
 test('what is suspected is dropped where the call ends meanwhile', async () => {
   const world = await new StasisWorld().start();
   const leg = await world.call();

@@ -9,10 +9,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { hybrid, loudspeaker, room, through } from '../../test/dsp/echo-scene.ts';
-import { agent, erleDb, runScene } from '../../test/dsp/echo-run.ts';
-import type { Scene } from '../../test/dsp/echo-run.ts';
-import { DspModule } from '../../src/dsp/dsp-module.ts';
+import { hybrid, loudspeaker, room, through } from '../test/dsp/echo-scene.ts';
+import { agent, erleDb, runScene } from '../test/dsp/echo-run.ts';
+import type { Scene } from '../test/dsp/echo-run.ts';
+import { DspModule } from '../src/dsp/dsp-module.ts';
 
 const FRAME = 160;
 const DELAY_MS = 60;
@@ -42,7 +42,7 @@ function speexdsp(heard: Int16Array, said: Int16Array, rounds: number): { left: 
   const folder = mkdtempSync(join(tmpdir(), 'echo-bench-'));
   const at = (name: string): string => join(folder, name);
   try {
-    const source = fileURLToPath(new URL('speex-echo.c', import.meta.url));
+    const source = fileURLToPath(new URL('echo/speex-echo.c', import.meta.url));
     execFileSync('cc', ['-O3', '-o', at('peer'), source, '-lspeexdsp', '-lm'], { stdio: 'ignore' });
     writeFileSync(at('heard'), new Uint8Array(heard.buffer));
     writeFileSync(at('said'), new Uint8Array(said.buffer));

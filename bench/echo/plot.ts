@@ -2,13 +2,13 @@
  * Writes docs/images/echo-canceller.svg (ERLE over time of the bars' conversations) and the table of measured figures in
  * docs/signal-chain.md. Run it after a change of the echo canceller:
  *
- *   node --import tsx bench/dsp/echo-plot.ts
+ *   node --import tsx bench/echo/plot.ts
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { format, resolveConfig } from 'prettier';
-import type { EchoResult } from './echo-bars.ts';
-import { measureBars } from './echo-bars.ts';
+import type { EchoResult } from './bars.ts';
+import { measureBars } from './bars.ts';
 
 const picture = fileURLToPath(new URL('../../docs/images/echo-canceller.svg', import.meta.url));
 const document = fileURLToPath(new URL('../../docs/signal-chain.md', import.meta.url));

@@ -63,15 +63,20 @@ export class ChanWebSocketLedger {
     this.#sent += 1;
     this.#sinceMark += 1;
     if (this.#sinceMark < LIMITS.chanWebSocketMarkFrames) return NO_MARK;
-    const pending = this.#next - this.#oldest;
-    if (pending > 0 && nowMs - this.#sentMs[this.#oldest & MASK]! > LIMITS.chanWebSocketMarkLateMs) this.#late = true;
-    if (pending >= PENDING) return NO_MARK;
+    this.expire(nowMs);
+    if (this.#next - this.#oldest >= PENDING) return NO_MARK;
     const id = this.#next & MASK;
     this.#frames[id] = this.#sent;
     this.#sentMs[id] = nowMs;
     this.#next += 1;
     this.#sinceMark = 0;
     return id;
+  }
+
+  /** Gives marks up when the oldest one is late. Whoever sends nothing because so much is held has to ask. */
+  expire(nowMs: number): void {
+    if (this.#next === this.#oldest) return;
+    if (nowMs - this.#sentMs[this.#oldest & MASK]! > LIMITS.chanWebSocketMarkLateMs) this.#late = true;
   }
 
   /** The answer to a mark; one that is not under way says nothing. */

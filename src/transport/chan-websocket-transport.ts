@@ -167,7 +167,12 @@ export class ChanWebSocketTransport implements MediaTransport {
 
   #hasRoom(payload: Uint8Array, startsTalkspurt: boolean): boolean {
     const ledger = this.#ledger;
-    if (this.#stopped || ledger.heldFrames >= LIMITS.chanWebSocketHeldFrames) return false;
+    if (this.#stopped) return false;
+    if (ledger.heldFrames >= LIMITS.chanWebSocketHeldFrames) {
+      // One that plays and answers no marks any more would leave the agent mute for ever.
+      ledger.expire(this.#options.clock.nowMs());
+      if (ledger.heldFrames > 0) return false;
+    }
     if (this.#options.connection.bufferedBytes > this.#bufferedBytes) return false;
     if (ledger.surplusFrames === 0 || startsTalkspurt || !isQuiet(payload, this.format.codec)) return true;
     ledger.leftOut();

@@ -153,9 +153,10 @@ test('an Asterisk that does not play is not filled up; one that does not answer 
     asterisk.tick();
     clock.advance(20);
   }
-  // Half a second of frames may be lost to the doubt at most: then five seconds pass, and marks count no more.
-  assert.is(transport.playedFrames(), 24);
-  assert.is(transport.stats.sentFrames, 49);
+  // Five seconds are lost to the doubt at most: then marks count no more, and the agent is heard again.
+  assert.is(transport.playedFrames(), null);
+  const heard = transport.stats.sentFrames - 49;
+  assert.ok(heard > 100 && heard <= 150, String(heard));
 });
 
 test('marks that come late after all count again', async () => {

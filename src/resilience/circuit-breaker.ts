@@ -30,7 +30,7 @@ export type BreakerState = 'closed' | 'open' | 'half-open';
 export interface BreakerFault {
   /** The next try would end the same way (a wrong key, no quota): it opens at once. */
   readonly fatal: boolean;
-  /** What the peer asked for (`Retry-After`), ms: it opens at once, and for at least that long. */
+  /** What the peer asked for (`Retry-After`), ms: it opens at once, for that long, or for the cool-down if enough has failed. */
   readonly retryAfterMs?: number;
   /** A short word for people and metrics: an error code. */
   readonly reason: string;
@@ -144,14 +144,14 @@ export class CircuitBreaker {
     const { failures, windowMs } = this.#policy;
     this.#lastReason = reason;
     this.#failuresMs = [...this.#failuresMs.filter((ms) => nowMs - ms < windowMs), nowMs].slice(-failures);
-    const enough = fatal || retryAfterMs > 0 || this.#failuresMs.length >= failures;
-    if (enough || this.#state === 'half-open') this.#open(retryAfterMs);
+    const enough = fatal || this.#failuresMs.length >= failures || this.#state === 'half-open';
+    // A peer that only asks for a moment gets that moment: a limit of a second must not refuse calls for a minute.
+    if (enough) this.#open(Math.max(this.#policy.coolDownMs, retryAfterMs));
+    else if (retryAfterMs > 0) this.#open(retryAfterMs);
   }
 
-  #open(retryAfterMs: number): void {
-    const { coolDownMs, coolDownMaximumMs } = this.#policy;
-    const wantedMs = Math.min(coolDownMaximumMs, Math.max(coolDownMs, retryAfterMs));
-    this.#openUntilMs = this.#clock.nowMs() + wantedMs;
+  #open(forMs: number): void {
+    this.#openUntilMs = this.#clock.nowMs() + Math.min(this.#policy.coolDownMaximumMs, forMs);
     this.#become('open');
   }
 

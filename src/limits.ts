@@ -394,6 +394,8 @@ export const LIMITS = {
   sipReferMs: 60_000,
   /** Goodbyes of a SIP endpoint that closes; then what is left is dropped. */
   sipCloseMs: 3_000,
+  /** How long a channel is left in a Stasis application to see whether a client has it. */
+  ariTrialMs: 400,
   /** Circuit breakers at once; the oldest closed one goes for another. */
   breakers: 256,
   /** A configuration file; a longer one is refused with ERR_TALKSPURT_CONFIG_UNREADABLE. */

@@ -8,7 +8,10 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { WebSocket } from 'ws';
+import { SystemClock } from '../../../src/core/clock.ts';
 import { LIMITS } from '../../../src/limits.ts';
+import { applicationLook } from '../../../src/switch/asterisk/ari-application.ts';
 import { required } from '../required.ts';
 import { asteriskIsThere, startAsterisk } from './running-asterisk.ts';
 import type { RunningAsterisk } from './running-asterisk.ts';
@@ -158,6 +161,38 @@ test('a second process for one application: it has the calls, and the first one 
     assert.ok(heard.share > 0.9, `the caller heard ${hz} Hz: ${JSON.stringify(heard)}`);
   }
   await second.close();
+});
+
+test('whose application it is: somebody has it, nobody has it although a call is in it, and it is not there', async () => {
+  if (asterisk === null) return;
+  const pbx = asterisk;
+  const target = {
+    host: '127.0.0.1',
+    port: pbx.httpPort,
+    tls: false,
+    username: 'test',
+    password: 'test',
+    app: 'standby',
+  };
+  const isTaken = applicationLook(target);
+  const look = (): Promise<boolean> => isTaken(new SystemClock(), new AbortController().signal);
+  assert.is(await look(), false, 'nobody has registered it yet');
+  const other = new WebSocket(`ws://127.0.0.1:${pbx.httpPort}/ari/events?app=standby&api_key=test:test`);
+  await once(other, 'open');
+  const told = once(other, 'message');
+  const id = await callIn(pbx, 'silent', { to: 'stasis-standby-agent' });
+  await told;
+  assert.is(await look(), true, 'another client has it');
+  other.terminate();
+  await once(other, 'close');
+  // Asterisk notices when it writes, or when the connection is seen to be gone.
+  let taken = true;
+  for (let tries = 0; tries < 20 && taken; tries += 1) taken = await look();
+  assert.is(taken, false, 'a call is in it, and nobody has it');
+  assert.equal(await oursIn(pbx), [], 'no trial is left');
+  assert.ok(await pbx.ari('GET', `channels/${id}`), 'and the call goes on waiting for somebody');
+  await pbx.ari('DELETE', `channels/${id}`);
+  await assertNothingLeft(pbx);
 });
 
 test('Asterisk dies without a word: its calls by RTP are over when nothing has come for long enough', async () => {

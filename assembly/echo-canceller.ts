@@ -13,6 +13,7 @@ import {
   METER_ECHO_COHERENCE,
   METER_ECHO_DELAY,
   METER_ECHO_LIKELY,
+  METER_ECHO_SETTLED,
   METER_ERLE,
   METER_RESIDUAL_LEVEL,
   METERS,
@@ -64,6 +65,8 @@ const REACH: i32 = 880;
 const SURE_BLOCKS: i32 = 12;
 /** After so many blocks of silence the reference has left every stage. */
 const IDLE_BLOCKS: i32 = 80;
+/** After so many blocks of reference without an echo that was taken out there is none. */
+const SETTLED_BLOCKS: i32 = 150;
 /** From this coherence on it is all echo; so much below it, nothing is said of it. */
 const EXPLAINED: f32 = 0.95;
 const EXPLAINED_RANGE: f32 = 0.15;
@@ -113,6 +116,8 @@ export class EchoCanceller {
   private energyIn: f32;
   private energyOut: f32;
   private wideGain: f32;
+  /** Blocks of reference that were not silent, ever. */
+  private spokenBlocks: i32;
   /** Blocks of silence at the end of the reference. */
   private silentBlocks: i32;
 
@@ -138,7 +143,9 @@ export class EchoCanceller {
     this.forget();
     this.wideGain = 1.0;
     this.silentBlocks = IDLE_BLOCKS;
+    this.spokenBlocks = 0;
     this.measure();
+    this.settle();
   }
 
   /** Whether the reference is wanted. */
@@ -153,9 +160,15 @@ export class EchoCanceller {
     this.line.write(pcm, samples);
     for (let i = 0; i < samples / BLOCK; i++) {
       this.line.read(SENT, (first + i) * BLOCK, BLOCK);
-      this.silentBlocks = silent(SENT) ? min(this.silentBlocks + 1, IDLE_BLOCKS) : 0;
+      if (silent(SENT)) {
+        this.silentBlocks = min(this.silentBlocks + 1, IDLE_BLOCKS);
+      } else {
+        this.silentBlocks = 0;
+        this.spokenBlocks = min(this.spokenBlocks + 1, SETTLED_BLOCKS);
+      }
       this.search.remember(first + i, SENT);
     }
+    this.settle();
   }
 
   /** Takes the echo out of what was captured, in place; returns whether a sample was changed. */
@@ -340,6 +353,11 @@ export class EchoCanceller {
       store<i16>(at, <i16>nearest(<f32>load<i16>(at) * this.wideGain));
     }
     this.wideGain = target;
+  }
+
+  private settle(): void {
+    const settled = this.mode == ECHO_OFF || this.engaged || this.spokenBlocks >= SETTLED_BLOCKS;
+    meter(METER_ECHO_SETTLED, settled ? 1.0 : 0.0);
   }
 
   private measure(): void {

@@ -74,6 +74,8 @@ export const METER_ECHO_COHERENCE: i32 = 5;
 export const METER_ECHO_DELAY: i32 = 6;
 export const METER_DOUBLE_TALK: i32 = 7;
 export const METER_ECHO_LIKELY: i32 = 8;
+/** Whether it is known what of an echo there is: 1. */
+export const METER_ECHO_SETTLED: i32 = 9;
 
 /** Per resampler: a bank (coefficients, program, spill) and a line of past and present samples; see resample.ts. */
 export const CAPTURE_BANK: usize = memory.data(1024, 16);

@@ -25,12 +25,16 @@ interface DemoArguments {
   readonly wav?: string | undefined;
   readonly switch: 'embedded' | 'asterisk';
   readonly media?: DemoMedia | undefined;
+  readonly echo?: number | undefined;
   readonly backend: 'embedded' | 'openai';
   readonly model: string;
   readonly voice: string;
   readonly out: string;
   readonly json: boolean;
 }
+
+/** Of a telephone line with a bad hybrid, or a loudspeaker; and how late it comes back. */
+const ECHO = { least: 3, most: 40, delayMs: 100 } as const;
 
 /** The `demo` sub-command. */
 export const demoCommand: CommandModule<object, DemoArguments> = {
@@ -47,6 +51,10 @@ export const demoCommand: CommandModule<object, DemoArguments> = {
       .option('media', {
         choices: DEMO_MEDIA,
         describe: 'how the audio comes, with --switch asterisk (default: rtp)',
+      })
+      .option('echo', {
+        type: 'number',
+        describe: `have the caller's line send the agent's voice back, so many dB quieter (${ECHO.least} to ${ECHO.most}) and ${ECHO.delayMs} ms later`,
       })
       .option('backend', {
         choices: ['embedded', 'openai'] as const,
@@ -65,7 +73,9 @@ export const demoCommand: CommandModule<object, DemoArguments> = {
         default: false,
         describe: 'write nothing but the report, as JSON, to standard output',
       })
-      .check(({ media, switch: kind }) => {
+      .check(({ media, switch: kind, echo }) => {
+        if (echo !== undefined && !(echo >= ECHO.least && echo <= ECHO.most))
+          throw new Error(`--echo takes ${ECHO.least} to ${ECHO.most} dB.`);
         if (media !== undefined && kind !== 'asterisk') throw new Error('--media is for --switch asterisk.');
         return true;
       }),
@@ -97,6 +107,7 @@ async function demonstrate(options: DemoArguments, recording: WavAudio | null, v
       speech,
       hearing,
       script,
+      echo: options.echo === undefined ? null : { lossDb: options.echo, delayMs: ECHO.delayMs },
       switch: options.switch,
       media: options.media ?? 'rtp',
       backend,
@@ -122,6 +133,7 @@ async function demonstrate(options: DemoArguments, recording: WavAudio | null, v
         story,
         recording: result.recording,
         sentences: backend === 'embedded' ? expectedSentences() : [],
+        echo: options.echo === undefined ? null : { lossDb: options.echo, takenOutDb: result.erleDb },
         speech,
       }),
       files: ['call.wav', 'timeline.svg', 'call.json'].map((name) => join(options.out, name)),

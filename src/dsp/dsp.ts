@@ -125,6 +125,11 @@ export interface Dsp {
   readonly doubleTalk: boolean;
   /** An echo was found on this call, and what is captured now may hold some of it. */
   readonly echoLikely: boolean;
+  /**
+   * Whether it is known what of an echo there is: one is taken out, or the agent has spoken for 1.5 s and none came back. Until
+   * then what sounds like a caller may be the agent.
+   */
+  readonly echoSettled: boolean;
   /** Whether each pipe hands the bytes through unchanged and only measures. Capture's are changed while echo is there. */
   readonly capturePassThrough: boolean;
   readonly renderPassThrough: boolean;

@@ -33,6 +33,7 @@ export class WasmDsp implements Dsp {
   readonly #delayIndex: number;
   readonly #doubleTalkIndex: number;
   readonly #echoLikelyIndex: number;
+  readonly #echoSettledIndex: number;
   #wireIn: Uint8Array;
   #heard: Uint8Array;
   #said: Uint8Array;
@@ -62,6 +63,7 @@ export class WasmDsp implements Dsp {
     this.#delayIndex = core.METER_ECHO_DELAY.value;
     this.#doubleTalkIndex = core.METER_DOUBLE_TALK.value;
     this.#echoLikelyIndex = core.METER_ECHO_LIKELY.value;
+    this.#echoSettledIndex = core.METER_ECHO_SETTLED.value;
     this.#wireIn = this.#view(core.WIRE_IN.value, 0);
     this.#heard = this.#wireIn;
     this.#said = this.#wireIn;
@@ -195,6 +197,10 @@ export class WasmDsp implements Dsp {
 
   get doubleTalk(): boolean {
     return this.#meters[this.#doubleTalkIndex] === 1;
+  }
+
+  get echoSettled(): boolean {
+    return this.#meters[this.#echoSettledIndex] === 1;
   }
 
   get echoLikely(): boolean {

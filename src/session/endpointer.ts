@@ -35,6 +35,8 @@ const WITHDRAW_WAITING_MS = 60;
 /** How much later than without a gap a barge-in is decided at the latest, ms, and how much of it has to be speech then. */
 const VERDICT_SLACK_MS = 20;
 const VERDICT_SHARE = 0.7;
+/** Speech that confirms an onset of which nobody knows yet whether it is the agent's echo, ms. */
+const UNSETTLED_MS = 700;
 /** After one that was withdrawn, ms, and what then makes another: at least two frames. */
 const WARY_MS = 500;
 const WARY_SPEECH_MS = 40;
@@ -52,6 +54,9 @@ export class Endpointer {
   /** When the last onset that was none was withdrawn. */
   #withdrawnMs = Number.NEGATIVE_INFINITY;
   #lastSpeechMs = 0;
+  #settled = true;
+  /** Speech that confirms an onset now. */
+  #confirmMs = 0;
 
   constructor(options: EndpointerOptions, ptimeMs: number) {
     this.#options = options;
@@ -73,8 +78,24 @@ export class Endpointer {
     return this.#lastSpeechMs;
   }
 
-  /** One frame that ended at `nowMs`. Hot path. */
-  update(probability: number, nowMs: number, agentSpeaking: boolean): SpeechEdge {
+  /**
+   * One frame that ended at `nowMs`. `settled`: whether it is known what of an echo there is; until it is, the agent does not wait
+   * for an onset, or its own echo would silence it before anybody could learn what that sounds like. Hot path.
+   */
+  update(probability: number, nowMs: number, agentSpeaking: boolean, settled = true): SpeechEdge {
+    this.#confirmMs = !agentSpeaking
+      ? this.#options.startMs
+      : settled
+        ? this.#options.bargeInMs
+        : Math.max(UNSETTLED_MS, this.#options.bargeInMs);
+    // What was heard before says nothing any more: it may have been the echo that is now known.
+    if (settled && !this.#settled && this.#phase === 'candidate') this.rearm();
+    this.#settled = settled;
+    const edge = this.#advance(probability, nowMs, agentSpeaking);
+    return edge === 'candidate' && agentSpeaking && !settled ? 'none' : edge;
+  }
+
+  #advance(probability: number, nowMs: number, agentSpeaking: boolean): SpeechEdge {
     switch (this.#phase) {
       case 'silent':
         return this.#whenSilent(probability, nowMs, agentSpeaking);
@@ -103,7 +124,7 @@ export class Endpointer {
     const wary = agentSpeaking && nowMs - this.#withdrawnMs < WARY_MS;
     if (wary && this.#speechMs < Math.max(WARY_SPEECH_MS, 2 * this.#ptimeMs)) return 'none';
     this.#phase = 'candidate';
-    return this.#confirm(agentSpeaking) ?? 'candidate';
+    return this.#confirm() ?? 'candidate';
   }
 
   #whenCandidate(probability: number, nowMs: number, agentSpeaking: boolean): SpeechEdge {
@@ -116,9 +137,9 @@ export class Endpointer {
       this.#silenceMs += this.#ptimeMs;
     }
     const onsetLastedMs = nowMs - this.#onsetMs;
-    const due = agentSpeaking && onsetLastedMs >= this.#options.bargeInMs + VERDICT_SLACK_MS;
+    const due = agentSpeaking && onsetLastedMs >= this.#confirmMs + VERDICT_SLACK_MS;
     const enough = due && this.#speechMs >= onsetLastedMs * VERDICT_SHARE;
-    const edge = spoken || enough ? this.#confirm(agentSpeaking, enough) : null;
+    const edge = spoken || enough ? this.#confirm(enough) : null;
     if (edge !== null) return edge;
     if (!due && this.#silenceMs < (agentSpeaking ? WITHDRAW_WAITING_MS : WITHDRAW_MS)) return 'none';
     this.#phase = 'silent';
@@ -140,8 +161,8 @@ export class Endpointer {
     return 'stopped';
   }
 
-  #confirm(agentSpeaking: boolean, enough = false): SpeechEdge | null {
-    if (!enough && this.#speechMs < (agentSpeaking ? this.#options.bargeInMs : this.#options.startMs)) return null;
+  #confirm(enough = false): SpeechEdge | null {
+    if (!enough && this.#speechMs < this.#confirmMs) return null;
     this.#phase = 'speaking';
     this.#silenceMs = 0;
     return 'started';

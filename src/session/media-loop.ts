@@ -72,7 +72,7 @@ export function runMediaTick(path: MediaPath, nowMs: number): void {
   if (came) path.capturedFrames += 1;
   // Who is not to be heard does not cut in either.
   const probability = path.callerMuted || path.callerPaused ? 0 : path.dsp.speechProbability;
-  const edge = path.endpointer.update(probability, nowMs, path.playout.speaking);
+  const edge = path.endpointer.update(probability, nowMs, path.playout.speaking, path.dsp.echoSettled);
   if (edge !== 'none') path.onSpeech(edge, nowMs);
 
   // Backend → caller.

@@ -83,6 +83,23 @@ test('while the agent waits the verdict comes within 120 ms, whatever is heard',
   assert.equal([...verdicts.keys()].sort(), ['started', 'withdrawn']);
 });
 
+test('while nobody knows what of an echo there is the agent does not wait, and it takes longer to cut in', () => {
+  const endpointer = new Endpointer(DEFAULT_ENDPOINTER, PTIME_MS);
+  const found: [number, SpeechEdge][] = [];
+  for (let nowMs = 20; nowMs <= 1_000; nowMs += 20) {
+    const edge = endpointer.update(0.9, nowMs, true, false);
+    if (edge !== 'none') found.push([nowMs, edge]);
+  }
+  assert.equal(found, [[700, 'started']]);
+  // Where it becomes known meanwhile, what was heard until then says nothing.
+  const other = new Endpointer(DEFAULT_ENDPOINTER, PTIME_MS);
+  for (let nowMs = 20; nowMs <= 400; nowMs += 20) assert.is(other.update(0.9, nowMs, true, false), 'none');
+  assert.is(other.update(0.1, 420, true, true), 'none', 'it was the echo');
+  assert.is(other.update(0.9, 440, true, true), 'candidate');
+  for (let nowMs = 460; nowMs <= 520; nowMs += 20) assert.is(other.update(0.9, nowMs, true, true), 'none');
+  assert.is(other.update(0.9, 540, true, true), 'started', 'it is a caller after all');
+});
+
 test('after an onset that was none the agent does not wait for a single frame', () => {
   const click: [number, number][] = [
     [20, 0.9],

@@ -225,6 +225,7 @@ export class FakeDsp implements Dsp {
   readonly echoDelayMs = -1;
   readonly doubleTalk = false;
   readonly echoLikely = false;
+  echoSettled = true;
   readonly capturePassThrough = true;
   readonly renderPassThrough = true;
   heldMs = 0;

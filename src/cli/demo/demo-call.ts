@@ -12,6 +12,9 @@ import type { SessionSnapshot } from '../../observe/health.ts';
 import { SimulatedCaller } from '../../simulator/caller.ts';
 import type { CallerRecording, CallerStep } from '../../simulator/caller.ts';
 import type { Hearing } from '../../simulator/hearing.ts';
+import { EchoingPhone } from '../../simulator/phone-echo.ts';
+import type { EchoPath } from '../../simulator/phone-echo.ts';
+import type { SimulatedPhone } from '../../simulator/phone.ts';
 import { RealtimeServer } from '../../simulator/realtime-server.ts';
 import type { SpeechSynthesizer } from '../../simulator/speech.ts';
 import { openAsteriskSwitch } from './asterisk-switch.ts';
@@ -25,6 +28,8 @@ export interface DemoCallOptions {
   readonly speech: SpeechSynthesizer;
   readonly hearing: Hearing | null;
   readonly script: readonly CallerStep[];
+  /** What of the agent's voice comes back from the caller's end; null: nothing. */
+  readonly echo: EchoPath | null;
   readonly switch: 'embedded' | 'asterisk';
   /** How the audio comes from Asterisk. */
   readonly media: DemoMedia;
@@ -47,6 +52,8 @@ export interface DemoCallResult {
   readonly recording: CallerRecording;
   readonly snapshot: SessionSnapshot;
   readonly cpuMs: number;
+  /** The most of an echo that was taken out, dB. */
+  readonly erleDb: number;
 }
 
 const GREETING = 'Greet the caller in one or two short sentences and ask how you can help.';
@@ -90,15 +97,17 @@ export async function runDemoCall(options: DemoCallOptions): Promise<DemoCallRes
     options.onStep(`talkspurt is attached; its front door is 127.0.0.1:${frontDoorPort}`);
 
     const caller = new SimulatedCaller({ script: options.script });
-    const phone = new FirstFrame(caller, clock);
+    const phone = new FirstFrame(options.echo === null ? caller : new EchoingPhone(caller, options.echo), clock);
     const cpuBefore = process.cpuUsage();
     const call = await demoSwitch.call(phone, { frontDoorPort, talking: watch.talking });
     const session = runtime.gateway.session(call.channelId);
     if (session === undefined)
       throw new TalkspurtError('ERR_TALKSPURT_NOT_RUNNING', 'the call ended as soon as it had begun');
     let snapshot = session.snapshot();
+    let erleDb = 0;
     const ticks = clock.every(TICK_MS, () => {
       snapshot = session.snapshot();
+      erleDb = Math.max(erleDb, snapshot.erleDb ?? 0);
       options.onTick(snapshot);
     });
     let limit: Timer | undefined;
@@ -120,6 +129,7 @@ export async function runDemoCall(options: DemoCallOptions): Promise<DemoCallRes
       recording: caller.recording(),
       snapshot: session.snapshot(),
       cpuMs: (cpu.user + cpu.system) / 1000,
+      erleDb,
     };
   } finally {
     for (let close = closers.pop(); close !== undefined; close = closers.pop()) await close();
@@ -170,11 +180,11 @@ class EventWatch {
 
 /** The caller, and when its time line began on the clock of the events. */
 class FirstFrame {
-  readonly #caller: SimulatedCaller;
+  readonly #caller: SimulatedPhone;
   readonly #clock: Clock;
   firstMs = Number.NaN;
 
-  constructor(caller: SimulatedCaller, clock: Clock) {
+  constructor(caller: SimulatedPhone, clock: Clock) {
     this.#caller = caller;
     this.#clock = clock;
   }

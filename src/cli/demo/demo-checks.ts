@@ -12,6 +12,8 @@ export interface CheckInput {
   readonly recording: CallerRecording;
   /** Sentences that the agent is known to have been given to say; empty with a backend whose voice we do not have. */
   readonly sentences: readonly string[];
+  /** The agent's echo on the caller's line, and how much of it was taken out, dB; null: there was none. */
+  readonly echo: { readonly lossDb: number; readonly takenOutDb: number } | null;
   readonly speech: SpeechSynthesizer;
 }
 
@@ -43,6 +45,7 @@ export async function checkDemo(input: CheckInput): Promise<DemoCheck[]> {
     });
   }
   checks.push(bargeInStopped(story, recording));
+  if (input.echo !== null) checks.push(notByEcho(input.echo, story, recording));
   const answers = story.latencies.length;
   checks.push({ name: 'the agent answered the caller', ok: answers >= 2, measured: `${answers} answers` });
   return checks;
@@ -97,6 +100,20 @@ function bargeInStopped(story: CallStory, recording: CallerRecording): DemoCheck
     name,
     ok,
     measured: `from ${before.toFixed(0)} dBov to silence ${Math.round(stopMs)} ms after the caller's first sound, for ${Math.round(silentForMs)} ms`,
+  };
+}
+
+/** Who cut in was the caller: each barge-in has the caller's own voice right before it, in the phone's recording, which has no echo. */
+function notByEcho(
+  { lossDb, takenOutDb }: NonNullable<CheckInput['echo']>,
+  story: CallStory,
+  { said, sampleRateHz }: CallerRecording,
+): DemoCheck {
+  const byItself = story.bargeIns.filter(({ atMs }) => levelDbov(said, sampleRateHz, atMs - 400, atMs) < -50).length;
+  return {
+    name: 'the agent never cut itself off by its own echo',
+    ok: byItself === 0,
+    measured: `${byItself} of ${story.bargeIns.length} barge-ins without the caller; the echo came back ${lossDb} dB quieter, ${takenOutDb.toFixed(0)} dB of it were taken out`,
   };
 }
 

@@ -425,7 +425,7 @@ test("killed while it taps another application's call: that is not taken for one
   await withTaps('rtp', async (pbx, { link, ids, routes }) => {
     const isHeld = (each: string): boolean => routes.has(each);
     const before = await survey(link);
-    assert.ok(before.inApplication.has(id), 'it looks like one');
+    assert.not(before.inApplication.has(id), 'another application is named where it came in');
     assert.is(await forgetTaps(link, before, ids, isHeld), true);
     const after = await survey(link);
     assert.not(after.inApplication.has(id));

@@ -65,7 +65,7 @@ async function lane() {
     // A real switch on a busy machine stalls now and then: once more, and said aloud with what came out the first time.
     if (values.integration && failed(result)) {
       const first = result.output.trimEnd().split('\n');
-      const lines = [`!!! ${name} failed, and is run once more`, ...first].map((line) => `     ${line}`);
+      const lines = [`!!! ${String(name)} failed, and is run once more`, ...first].map((line) => `     ${line}`);
       process.stdout.write(`${lines.join('\n')}\n`);
       result = await runFile(name);
     }

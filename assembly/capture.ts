@@ -66,7 +66,7 @@ export function capture(received: i32): void {
   if (call.cleaned) clean(pcm, samples);
   const narrow = narrowView(pcm, samples);
   if (call.legHz != 8000) {
-    if (!came) echoCanceller.skip(call.narrowSamples);
+    if (!came) echoCanceller.miss(call.narrowSamples);
     else if (echoCanceller.cancel(narrow, call.narrowSamples)) {
       echoCanceller.follow(pcm, samples);
       changed = true;
@@ -110,7 +110,7 @@ function receive(received: i32, pcm: usize, samples: i32): bool {
     const cancelled = call.legHz == 8000 && echoCanceller.cancel(pcm, samples);
     return concealment.accept(pcm, samples) || cancelled;
   }
-  if (call.legHz == 8000) echoCanceller.skip(samples);
+  if (call.legHz == 8000) echoCanceller.miss(samples);
   makeUp(pcm, samples);
   return true;
 }

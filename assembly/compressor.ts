@@ -5,7 +5,7 @@
  *   Its level in dBov meets a curve with a quadratic knee of 6 dB (D. Giannoulis, M. Massberg, J. D. Reiss, *Digital
  *   dynamic range compressor design*, 2012). The reduction grows at once and falls back through one pole of 120 ms, in dB.
  *   The gain moves to the result in a straight line over the next block.
- * How do I use it? `start`, then `apply` on pieces no longer than `room`; `skip` for time without sound.
+ * How do I use it? `start`, then `apply` on pieces no longer than `room`; `rest` for time without sound.
  * Not for: a ceiling. It looks back only; what is above the ceiling is the caller's to cut off.
  */
 const RATIO_SLOPE: f64 = 1.0 - 1.0 / 3.0;
@@ -80,7 +80,7 @@ export class Compressor {
   }
 
   /** `samples` samples of silence go by. */
-  skip(samples: i32): void {
+  rest(samples: i32): void {
     let rest = samples;
     while (rest > 0) {
       const part = min(rest, this.left);

@@ -25,7 +25,7 @@ import {
  *   filter, what the filter predicts is subtracted, and the suppressor takes down what is left. It watches itself: nothing is
  *   changed until the filter has taken out more than half of what was captured for some time; a prediction that makes
  *   things worse is scaled back; an echo that is plain to the search but not taken out puts the path in doubt.
- * How do I use it? `start(…)`; in each tick `cancel(pcm, samples)` (or `skip(samples)` when a frame is lost) and
+ * How do I use it? `start(…)`; in each tick `cancel(pcm, samples)` (or `miss(samples)` when a frame is lost) and
  *   `reference(pcm, samples)` in either order, whole blocks of 80.
  * Not for: other rates; a wide leg has its 8 kHz view cancelled and its own signal follow (`follow`).
  *
@@ -190,7 +190,7 @@ export class EchoCanceller {
   }
 
   /** So many samples were lost: nothing is learned from what is put in their place. */
-  skip(samples: i32): void {
+  miss(samples: i32): void {
     if (this.mode == ECHO_OFF) return;
     this.align();
     for (let done = 0; done < samples; done += BLOCK) {

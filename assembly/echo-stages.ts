@@ -48,7 +48,7 @@ export function echoCancel(pcm: usize, samples: i32): i32 {
 
 /** Stage: what was captured is lost. */
 export function echoSkip(samples: i32): void {
-  echoCanceller.skip(samples);
+  echoCanceller.miss(samples);
 }
 
 /** Stage: 160 f32 to bins 0..80 (80 real parts, 80 imaginary ones, bin 80 in place of bin 0's), and back. */

@@ -40,7 +40,7 @@ export class GainRamp {
   }
 
   /** Time passes without samples to change. */
-  skip(samples: i32): void {
+  advance(samples: i32): void {
     this.left = max(0, this.left - samples);
   }
 

@@ -79,7 +79,7 @@ function dial(out: usize, samples: i32): void {
   const pcm = call.legCodec == CODEC_L16 ? out : RENDER_PCM;
   dtmfGenerator.write(pcm, samples);
   if (call.shaped) restShaping(samples);
-  renderGain.skip(samples);
+  renderGain.advance(samples);
   store<f32>(METERS + ((<usize>METER_RENDER_LEVEL) << 2), levelDbov(pcm, samples));
   if (call.legCodec != CODEC_L16) encode(call.legCodec, out, pcm, samples);
   refer(pcm, samples);
@@ -88,7 +88,7 @@ function dial(out: usize, samples: i32): void {
 /** Nothing to be heard: digital silence, without work. The gain and the compressor go on moving. */
 function rest(out: usize, samples: i32): void {
   if (call.shaped) restShaping(samples);
-  renderGain.skip(samples);
+  renderGain.advance(samples);
   writeSilence(call.legCodec, out, samples);
   store<f32>(METERS + ((<usize>METER_RENDER_LEVEL) << 2), -127.0);
   if (!echoCanceller.working) return;

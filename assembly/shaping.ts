@@ -41,5 +41,5 @@ export function shape(pcm: usize, samples: i32): void {
 /** `samples` samples in which nothing is said: the low-pass has died away, and the compressor lets go. */
 export function restShaping(samples: i32): void {
   lowPass.clear();
-  compressor.skip(samples);
+  compressor.rest(samples);
 }

@@ -29,7 +29,7 @@ export interface SoundSource {
   /** What callers on hold hear, over and over. Absent: silence. @throws as {@link SoundSource.sound} */
   hold?(format: AudioFormat): Promise<Sound>;
   /** What converts sounds. @throws ERR_TALKSPURT_INTERNAL */
-  library(): Promise<DspLibrary>;
+  dspLibrary(): Promise<DspLibrary>;
 }
 
 /** Where recordings go. */
@@ -95,7 +95,7 @@ export async function carryOutOrder(
     case 'switch':
       await session.switchBackend(
         parts.backendFor(session.leg, command.backend),
-        parts.sounds === null ? null : await parts.sounds.library(),
+        parts.sounds === null ? null : await parts.sounds.dspLibrary(),
       );
       // In another format what callers on hold hear has to be made anew.
       if (session.state === 'talking' && controls.held) await holdCaller(session, parts);

@@ -91,7 +91,7 @@ export class OwnSounds implements SoundSource {
     return await this.#once(`speech ${describeAudio(format)} ${text}`, make);
   }
 
-  async library(): Promise<DspLibrary> {
+  async dspLibrary(): Promise<DspLibrary> {
     const load = this.#options.loadLibrary ?? loadDsp;
     // A failure is not kept: the binary may be there the next time.
     this.#library ??= load().catch((error: unknown) => {
@@ -217,7 +217,7 @@ export class OwnSounds implements SoundSource {
         `a rate of ${source.sampleRateHz} Hz is not 8000, 16000, 24000 or 48000: convert it (sox in.wav -r 8000 out.wav)`,
       );
     }
-    return await convertSound(source, format, await this.library(), this.#options.clock);
+    return await convertSound(source, format, await this.dspLibrary(), this.#options.clock);
   }
 }
 

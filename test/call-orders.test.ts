@@ -28,7 +28,7 @@ class FakeSounds implements SoundSource {
     this.#said.add(text);
     return Promise.resolve({ audio: new Uint8Array(160), cached });
   }
-  library = (): Promise<typeof dsp> => Promise.resolve(dsp);
+  dspLibrary = (): Promise<typeof dsp> => Promise.resolve(dsp);
 }
 
 type Order = OrderCommand extends infer O ? (O extends OrderCommand ? Omit<O, 'uuid'> : never) : never;

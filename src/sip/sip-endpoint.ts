@@ -1,5 +1,6 @@
 /** A SIP endpoint that is called and never calls: RFC 3261 over UDP and TCP, for peers on a list. */
 import { createHmac, randomBytes } from 'node:crypto';
+import { addressList } from '../core/address-list.ts';
 import type { Clock } from '../core/clock.ts';
 import { TalkspurtError, asTalkspurtError } from '../core/errors.ts';
 import { LIMITS } from '../limits.ts';
@@ -17,7 +18,6 @@ import { branchOfResponse, readIncoming } from './sip-incoming.ts';
 import type { IncomingRequest, SipSource } from './sip-incoming.ts';
 import type { SipRequest, SipResponse } from './sip-message.ts';
 import { parseSip } from './sip-parser.ts';
-import { allowList } from './sip-peers.ts';
 import { RETRY_LATER, replyTarget, writeReply } from './sip-reply.ts';
 import type { SipReply } from './sip-reply.ts';
 import { SipTransactions } from './sip-transactions.ts';
@@ -81,7 +81,7 @@ export class SipEndpoint {
       host,
       port: options.port,
       protocols: options.protocols,
-      allow: allowList(options.allow),
+      allow: addressList(options.allow),
       onMessage: (bytes, source) => this.#onMessage(bytes, source),
       onBroken: (status, head, source) => this.#onBroken(status, head, source),
     });

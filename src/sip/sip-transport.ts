@@ -2,7 +2,9 @@
 import { createSocket } from 'node:dgram';
 import type { Socket as DatagramSocket } from 'node:dgram';
 import { connect, createServer, isIP } from 'node:net';
-import type { AddressInfo, BlockList, Server, Socket } from 'node:net';
+import type { AddressInfo, Server, Socket } from 'node:net';
+import { plainAddress } from '../core/address-list.ts';
+import type { AddressList } from '../core/address-list.ts';
 import type { Clock } from '../core/clock.ts';
 import { TalkspurtError } from '../core/errors.ts';
 import { LIMITS } from '../limits.ts';
@@ -18,7 +20,7 @@ export interface SipTransportOptions {
   /** 0: any free port, the same for both protocols. */
   readonly port: number;
   readonly protocols: readonly ('udp' | 'tcp')[];
-  readonly allow: BlockList;
+  readonly allow: AddressList;
   onMessage(bytes: Buffer, source: SipSource): void;
   /** See `SipConnectionSink.onBroken`. */
   onBroken(status: number, head: Buffer, source: SipSource): void;
@@ -79,8 +81,7 @@ export class SipTransport {
 
   /** Whether that address may talk to us. */
   allows(address: string): boolean {
-    const family = isIP(address);
-    return family !== 0 && this.#options.allow.check(address, family === 6 ? 'ipv6' : 'ipv4');
+    return this.#options.allow.has(address);
   }
 
   /** Sends a message. `onFailed`: it certainly did not go; it may be called before this returns. */
@@ -138,8 +139,8 @@ export class SipTransport {
       });
     });
     socket.on('message', (bytes, { address, port }) => {
-      if (this.allows(plain(address)))
-        this.#options.onMessage(bytes, { address: plain(address), port, protocol: 'udp' });
+      if (this.allows(plainAddress(address)))
+        this.#options.onMessage(bytes, { address: plainAddress(address), port, protocol: 'udp' });
       else this.#strangers += 1;
     });
     const { address, port } = socket.address();
@@ -177,7 +178,7 @@ export class SipTransport {
   }
 
   #onSocket(socket: Socket): void {
-    const address = plain(socket.remoteAddress ?? '');
+    const address = plainAddress(socket.remoteAddress ?? '');
     const source: SipSource = { address, port: socket.remotePort ?? 0, protocol: 'tcp' };
     if (!this.allows(address) || this.#connections.size >= LIMITS.sipConnections) {
       this.#strangers += 1;
@@ -208,9 +209,4 @@ export class SipTransport {
 
 function placeOf({ address, port }: Place): string {
   return `${address} ${port}`;
-}
-
-/** An address without what the socket adds to it: IPv4 in IPv6, and the zone. */
-function plain(address: string): string {
-  return address.replace(/^::ffff:(?=\d+\.)/, '').replace(/%.*$/, '');
 }

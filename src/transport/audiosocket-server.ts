@@ -5,8 +5,10 @@
  *   one connection. Calls that the dialplan sends without our having asked are `onStranger`'s to take. Everybody else is cut off.
  * Not for: audio. The protocol has no password and no encryption: the UUID is the secret, and the network must be trusted.
  */
-import { BlockList, createServer, isIP } from 'node:net';
+import { createServer, isIP } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
+import { addressList, plainAddress } from '../core/address-list.ts';
+import type { AddressList } from '../core/address-list.ts';
 import type { Clock, Timer } from '../core/clock.ts';
 import { TalkspurtError, asTalkspurtError } from '../core/errors.ts';
 import { LIMITS } from '../limits.ts';
@@ -23,7 +25,7 @@ export interface AudioSocketServerOptions {
   /** 0 (the default): any free port; see {@link AudioSocketServer.port}. */
   readonly port?: number;
   /** Source addresses and CIDR blocks of the switches. Default: the loopback ones. */
-  readonly allow?: readonly string[] | BlockList;
+  readonly allow?: readonly string[] | AddressList;
   /**
    * A UUID that nobody expects: a call that the dialplan sends by itself. Whoever says true owns the connection and listens to it
    * soon: Asterisk ends a call that has no frame of either side for two seconds. Must not throw.
@@ -50,7 +52,7 @@ export class AudioSocketServer {
   readonly #options: AudioSocketServerOptions;
   readonly #host: string;
   readonly #tcp: Server;
-  readonly #allow: BlockList;
+  readonly #allow: AddressList;
   readonly #expected = new Map<string, Expected>();
   /** UUIDs that are not waited for any more, and until when their connection may still come: it is nobody's. */
   readonly #forgone = new Map<string, number>();
@@ -65,8 +67,7 @@ export class AudioSocketServer {
   constructor(options: AudioSocketServerOptions) {
     this.#options = options;
     this.#host = options.host ?? '127.0.0.1';
-    const { allow = ['127.0.0.0/8', '::1'] } = options;
-    this.#allow = allow instanceof BlockList ? allow : allowList(allow);
+    this.#allow = addressList(options.allow);
     this.#quota = new StrangerQuota(options.clock);
     this.#tcp = createServer({ noDelay: true }, (socket) => this.#greet(socket));
   }
@@ -183,10 +184,9 @@ export class AudioSocketServer {
   }
 
   #greet(socket: Socket): void {
-    const remoteAddress = (socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/, '').replace(/%.*$/, '');
+    const remoteAddress = plainAddress(socket.remoteAddress);
     socket.on('error', () => socket.destroy());
-    if (!this.#allow.check(remoteAddress, isIP(remoteAddress) === 6 ? 'ipv6' : 'ipv4'))
-      return this.#cutOff(socket, 'address', remoteAddress);
+    if (!this.#allow.has(remoteAddress)) return this.#cutOff(socket, 'address', remoteAddress);
     this.#sockets.add(socket);
     const connection = new AudioSocketConnection(socket, this.#options.clock, remoteAddress, {
       onUuid: (_, uuid) => this.#welcome(connection, socket, uuid),
@@ -242,21 +242,4 @@ export class AudioSocketServer {
 function lateConnection(withinMs: number): TalkspurtError {
   const message = `Asterisk's AudioSocket did not connect to us within ${withinMs} ms: does it reach our address and port, and is it allowed in?`;
   return new TalkspurtError('ERR_TALKSPURT_MEDIA_CONNECTION', message);
-}
-
-/** @throws ERR_TALKSPURT_CONFIG_INVALID */
-function allowList(entries: readonly string[]): BlockList {
-  const list = new BlockList();
-  for (const entry of entries) {
-    const [address = '', prefix] = entry.split('/');
-    const version = isIP(address);
-    const bits = version === 6 ? 128 : 32;
-    const length = prefix === undefined ? bits : /^\d{1,3}$/.test(prefix) ? Number(prefix) : -1;
-    if (version === 0 || length < 0 || length > bits) {
-      const message = `allow: ${JSON.stringify(entry)} is neither an IP address nor a CIDR block`;
-      throw new TalkspurtError('ERR_TALKSPURT_CONFIG_INVALID', message);
-    }
-    list.addSubnet(address, length, version === 6 ? 'ipv6' : 'ipv4');
-  }
-  return list;
 }

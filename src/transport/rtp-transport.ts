@@ -9,7 +9,9 @@
  * Not for: SRTP.
  */
 import type { RemoteInfo } from 'node:dgram';
-import { BlockList, isIP } from 'node:net';
+import { isIP } from 'node:net';
+import { addressList, plainAddress } from '../core/address-list.ts';
+import type { AddressList } from '../core/address-list.ts';
 import type { Clock } from '../core/clock.ts';
 import { TalkspurtError } from '../core/errors.ts';
 import type { MediaFormat } from '../core/media.ts';
@@ -34,7 +36,7 @@ export interface RtpTransportOptions {
   readonly ports: RtpPortPair;
   readonly media: RtpMedia;
   /** Who may send: IP addresses and networks (`10.0.0.0/8`), or a list of Node's. */
-  readonly sources: readonly string[] | BlockList;
+  readonly sources: readonly string[] | AddressList;
   /** A digit of the far end has ended. Must not throw. */
   readonly onDigit: DigitHandler;
   /** The one port that packets of `sources` may come from, where it is known; absent: any. */
@@ -70,7 +72,7 @@ export class RtpTransport implements MediaTransport {
   readonly #symmetric: boolean;
   /** 0: any. */
   readonly #sourcePort: number;
-  readonly #allowed: BlockList;
+  readonly #allowed: AddressList;
   readonly #counters: Counters = { receivedFrames: 0, sentFrames: 0, rejectedPackets: 0, unsentFrames: 0 };
   readonly #receiver: RtpReceiver;
   readonly #sender: RtpSender;
@@ -90,7 +92,7 @@ export class RtpTransport implements MediaTransport {
   #latchFromMs = Number.NEGATIVE_INFINITY;
   #allowedAddress = '';
 
-  /** @throws ERR_TALKSPURT_MEDIA_FORMAT when the media or the sources are not usable; the ports are then still the caller's */
+  /** @throws ERR_TALKSPURT_MEDIA_FORMAT, ERR_TALKSPURT_CONFIG_INVALID when the media or the sources are not usable; the ports are then still the caller's */
   constructor(options: RtpTransportOptions) {
     const { clock, ports, media } = options;
     this.#clock = clock;
@@ -98,7 +100,7 @@ export class RtpTransport implements MediaTransport {
     this.#media = media;
     this.#symmetric = options.symmetric ?? true;
     this.#sourcePort = options.sourcePort ?? 0;
-    this.#allowed = options.sources instanceof BlockList ? options.sources : allowList(options.sources);
+    this.#allowed = addressList(options.sources);
     this.#format = new RtpWireFormat(media, options.g722);
     const transmit = (packet: Uint8Array): void => {
       this.#ports.rtp.send(packet, 0, packet.length, this.#port, this.#host, this.#onSent);
@@ -312,10 +314,7 @@ export class RtpTransport implements MediaTransport {
 
   #allows(address: string): boolean {
     if (address === this.#allowedAddress) return true;
-    const family = isIP(address);
-    // A zone (`%eth0`) is no part of the address that is allowed.
-    const bare = family === 6 ? address.replace(/%.*$/, '') : address;
-    if (family === 0 || !this.#allowed.check(bare, family === 6 ? 'ipv6' : 'ipv4')) return false;
+    if (!this.#allowed.has(plainAddress(address))) return false;
     this.#allowedAddress = address;
     return true;
   }
@@ -327,20 +326,4 @@ function isPort(value: number): boolean {
 
 function callGone(): TalkspurtError {
   return new TalkspurtError('ERR_TALKSPURT_CALL_GONE', 'the audio path was closed');
-}
-
-/** @throws ERR_TALKSPURT_MEDIA_FORMAT */
-function allowList(sources: readonly string[]): BlockList {
-  const list = new BlockList();
-  for (const source of sources) {
-    const [address = '', bits] = source.split('/');
-    const family = isIP(address);
-    const type = family === 6 ? 'ipv6' : 'ipv4';
-    const prefix = bits === undefined ? (family === 6 ? 128 : 32) : Number(bits === '' ? Number.NaN : bits);
-    if (family === 0 || !Number.isInteger(prefix) || prefix < 0 || prefix > (family === 6 ? 128 : 32)) {
-      throw new TalkspurtError('ERR_TALKSPURT_MEDIA_FORMAT', 'RTP sources are IP addresses or networks');
-    }
-    list.addSubnet(address, prefix, type);
-  }
-  return list;
 }

@@ -17,7 +17,7 @@ const AGENT = 0x20;
 const sounds: SoundSource = {
   sound: () => Promise.resolve({ audio: new Uint8Array(160), cached: false }),
   speech: () => Promise.resolve({ audio: new Uint8Array(160), cached: false }),
-  library: () => Promise.reject(new TalkspurtError('ERR_TALKSPURT_INTERNAL', 'none is wanted')),
+  dspLibrary: () => Promise.reject(new TalkspurtError('ERR_TALKSPURT_INTERNAL', 'none is wanted')),
   hold: () => Promise.resolve({ audio: new Uint8Array(200).fill(MUSIC), cached: false }),
 };
 

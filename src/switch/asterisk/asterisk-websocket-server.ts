@@ -10,13 +10,13 @@ import { STATUS_CODES, createServer } from 'node:http';
 import type { IncomingMessage, Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
-import { BlockList, isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
+import { addressList, plainAddress } from '../../core/address-list.ts';
+import type { AddressList } from '../../core/address-list.ts';
 import type { Clock } from '../../core/clock.ts';
 import { TalkspurtError } from '../../core/errors.ts';
 import { LIMITS } from '../../limits.ts';
-import { allowList } from '../../sip/sip-peers.ts';
 import { ChanWebSocketConnection } from '../../transport/chan-websocket-connection.ts';
 import type { ChanWebSocketStart } from '../../transport/chan-websocket-message.ts';
 import { StrangerQuota } from '../../transport/stranger-quota.ts';
@@ -35,7 +35,7 @@ export interface AsteriskWebSocketServerOptions {
   /** PEM; absent: plain `ws:`. */
   readonly tls?: { readonly cert: string; readonly key: string };
   /** Source addresses and CIDR blocks of Asterisk. Default: the loopback ones. */
-  readonly allow?: readonly string[] | BlockList;
+  readonly allow?: readonly string[] | AddressList;
   /** What `username` and `password` of websocket_client.conf are. Absent: nothing is asked. */
   readonly basicAuth?: { readonly username: string; readonly password: string };
   /** Somebody was turned away. Must not throw. */
@@ -62,7 +62,7 @@ export class AsteriskWebSocketServer {
   readonly #options: AsteriskWebSocketServerOptions;
   readonly #path: string;
   readonly #http: Server;
-  readonly #allow: BlockList;
+  readonly #allow: AddressList;
   readonly #authorization: Buffer | null;
   readonly #sockets: WebSocketServer;
   readonly #expected = new Map<string, WebSocketPlace>();
@@ -79,8 +79,7 @@ export class AsteriskWebSocketServer {
     const { tls, basicAuth } = options;
     this.#options = options;
     this.#path = options.path ?? '/media';
-    const { allow = ['127.0.0.0/8', '::1'] } = options;
-    this.#allow = allow instanceof BlockList ? allow : allowList(allow);
+    this.#allow = addressList(options.allow);
     this.#quota = new StrangerQuota(options.clock);
     this.#authorization = basicAuth === undefined ? null : digest(basicOf(basicAuth));
     this.#sockets = new WebSocketServer({
@@ -189,9 +188,9 @@ export class AsteriskWebSocketServer {
 
   /** Its time runs from here, TLS and all. */
   #greet(socket: Socket): void {
-    const remoteAddress = addressOf(socket);
+    const remoteAddress = plainAddress(socket.remoteAddress);
     socket.on('error', () => socket.destroy());
-    if (!this.#allow.check(remoteAddress, isIP(remoteAddress) === 6 ? 'ipv6' : 'ipv4')) {
+    if (!this.#allow.has(remoteAddress)) {
       socket.destroy();
       return this.#count('address', remoteAddress);
     }
@@ -301,10 +300,6 @@ function basicOf({ username, password }: { readonly username: string; readonly p
 
 function digest(text: string): Buffer {
   return createHash('sha256').update(text).digest();
-}
-
-function addressOf(socket: Socket): string {
-  return (socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/, '').replace(/%.*$/, '');
 }
 
 function keyOf(socket: Socket): string {

@@ -1,6 +1,7 @@
 /** Whose media are let in from an Asterisk: configured addresses, or those that its host has. */
 import { lookup } from 'node:dns/promises';
-import { BlockList, isIP } from 'node:net';
+import { isIP } from 'node:net';
+import { AddressList, LOOPBACK_ADDRESSES } from '../../core/address-list.ts';
 import { LIMITS } from '../../limits.ts';
 
 /** What is known of it. */
@@ -13,19 +14,16 @@ export interface MediaSourcesOptions {
   resolve?(name: string): Promise<readonly string[]>;
 }
 
-const LOOPBACK = ['127.0.0.0/8', '::1'];
-
 /** One switch's. Addresses that a name has had stay allowed. */
 export class MediaSources {
   /** Loopback and every source: for the servers that Asterisk connects to. Grows as names are looked up. */
-  readonly allowed = new BlockList();
+  readonly allowed = new AddressList(LOOPBACK_ADDRESSES);
   readonly #options: MediaSourcesOptions;
   readonly #entries = new Set<string>();
 
   constructor(options: MediaSourcesOptions) {
     this.#options = options;
     const { host, sources = isIP(host) === 0 ? [] : [host] } = options;
-    for (const entry of LOOPBACK) this.#allow(entry);
     for (const entry of sources) this.#add(entry);
   }
 
@@ -46,13 +44,7 @@ export class MediaSources {
   #add(entry: string): void {
     if (this.#entries.has(entry) || this.#entries.size >= LIMITS.mediaSources) return;
     this.#entries.add(entry);
-    this.#allow(entry);
-  }
-
-  #allow(entry: string): void {
-    const [address = '', bits] = entry.split('/');
-    const whole = isIP(address) === 6 ? 128 : 32;
-    this.allowed.addSubnet(address, bits === undefined ? whole : Number(bits), whole === 128 ? 'ipv6' : 'ipv4');
+    this.allowed.add(entry);
   }
 }
 

@@ -1,7 +1,9 @@
 /** The server side of the Event Socket: for the front door, and for the simulated switch. Shares nothing with the client. */
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { BlockList, createServer, isIP } from 'node:net';
+import { createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
+import { addressList, plainAddress } from '../../core/address-list.ts';
+import type { AddressList } from '../../core/address-list.ts';
 import type { Clock } from '../../core/clock.ts';
 import { TalkspurtError } from '../../core/errors.ts';
 import { LIMITS } from '../../limits.ts';
@@ -50,14 +52,14 @@ export class EslServer {
   readonly #connections = new Set<EslServerConnection>();
   /** Sockets of those that were turned away, until they are closed. */
   readonly #strangers = new Set<Socket>();
-  #allow: BlockList;
+  #allow: AddressList;
   #refuseLogins = false;
   #standstill: { gate: Promise<void>; open: () => void } | null = null;
 
   /** @throws ERR_TALKSPURT_CONFIG_INVALID for an address in `allow` that is none */
   constructor(options: EslServerOptions) {
     this.#options = options;
-    this.#allow = blockList(options.allow ?? ['127.0.0.0/8', '::1']);
+    this.#allow = addressList(options.allow);
     this.#server = createServer({ allowHalfOpen: true }, (socket) => this.#onSocket(socket));
   }
 
@@ -140,7 +142,7 @@ export class EslServer {
 
   /** Changes who may connect. @throws ERR_TALKSPURT_CONFIG_INVALID */
   allow(addresses: readonly string[]): void {
-    this.#allow = blockList(addresses);
+    this.#allow = addressList(addresses);
   }
 
   /** Stands still: bytes are taken, nothing is answered, until {@link thaw}. */
@@ -219,9 +221,7 @@ export class EslServer {
   }
 
   #mayConnect(socket: Socket): boolean {
-    const address = (socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/, '').replace(/%.*$/, '');
-    const family = isIP(address);
-    return family !== 0 && this.#allow.check(address, family === 6 ? 'ipv6' : 'ipv4');
+    return this.#allow.has(plainAddress(socket.remoteAddress));
   }
 }
 
@@ -229,18 +229,4 @@ export class EslServer {
 function samePassword(given: string, password: string): boolean {
   const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
   return timingSafeEqual(digest(given), digest(password));
-}
-
-function blockList(addresses: readonly string[]): BlockList {
-  const list = new BlockList();
-  for (const entry of addresses) {
-    const [address = '', prefix] = entry.split('/');
-    const family = isIP(address);
-    const bits = prefix === undefined ? (family === 6 ? 128 : 32) : Number(prefix);
-    if (family === 0 || !Number.isInteger(bits) || bits < 0 || bits > (family === 6 ? 128 : 32)) {
-      throw new TalkspurtError('ERR_TALKSPURT_CONFIG_INVALID', `"${entry}" is neither an IP address nor a CIDR block`);
-    }
-    list.addSubnet(address, bits, family === 6 ? 'ipv6' : 'ipv4');
-  }
-  return list;
 }

@@ -3,12 +3,13 @@
  * gives a call to talkspurt. The call's audio and control then go over the ordinary link of its switch.
  */
 import { randomUUID } from 'node:crypto';
-import { createServer, isIP } from 'node:net';
-import type { BlockList, Server, Socket } from 'node:net';
+import { createServer } from 'node:net';
+import type { Server, Socket } from 'node:net';
+import { addressList, plainAddress } from '../../core/address-list.ts';
+import type { AddressList } from '../../core/address-list.ts';
 import type { Clock } from '../../core/clock.ts';
 import { TalkspurtError, asTalkspurtError } from '../../core/errors.ts';
 import { LIMITS } from '../../limits.ts';
-import { allowList } from '../../sip/sip-peers.ts';
 import type { OutboundChannel } from './outbound-socket-channel.ts';
 import { OutboundSocketConnection } from './outbound-socket-connection.ts';
 import type { OutboundOutcome } from './outbound-socket-connection.ts';
@@ -43,7 +44,7 @@ export interface OutboundSocketOptions {
 export class OutboundSocketServer {
   readonly #options: OutboundSocketOptions;
   readonly #server: Server;
-  readonly #allow: BlockList;
+  readonly #allow: AddressList;
   readonly #connections = new Set<OutboundSocketConnection>();
   /** Handovers and refusals that are being seen to. */
   readonly #underway = new Set<Promise<void>>();
@@ -52,7 +53,7 @@ export class OutboundSocketServer {
   /** @throws ERR_TALKSPURT_CONFIG_INVALID for an address in `allow` that is none */
   constructor(options: OutboundSocketOptions) {
     this.#options = options;
-    this.#allow = allowList(options.allow ?? ['127.0.0.0/8', '::1']);
+    this.#allow = addressList(options.allow);
     this.#server = createServer({ allowHalfOpen: true }, (socket) => this.#onSocket(socket));
   }
 
@@ -99,7 +100,7 @@ export class OutboundSocketServer {
   }
 
   #onSocket(socket: Socket): void {
-    const address = (socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/, '').replace(/%.*$/, '');
+    const address = plainAddress(socket.remoteAddress);
     const against = this.#against(address);
     if (this.#connections.size >= LIMITS.outboundHandovers + LIMITS.outboundRefusals) {
       socket.on('error', () => socket.destroy());
@@ -126,8 +127,7 @@ export class OutboundSocketServer {
    * before the switch has been greeted is parked by it for ever.
    */
   #against(address: string): TalkspurtError | null {
-    const family = isIP(address);
-    if (family === 0 || !this.#allow.check(address, family === 6 ? 'ipv6' : 'ipv4')) {
+    if (!this.#allow.has(address)) {
       const message = 'an outbound socket came from an address that is not in its allow list';
       return new TalkspurtError('ERR_TALKSPURT_LINK_DENIED', message, { details: { address } });
     }

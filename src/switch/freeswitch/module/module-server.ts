@@ -9,10 +9,12 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { STATUS_CODES, createServer } from 'node:http';
 import type { IncomingMessage, Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import { BlockList, isIP } from 'node:net';
+import { isIP } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
+import { addressList, plainAddress } from '../../../core/address-list.ts';
+import type { AddressList } from '../../../core/address-list.ts';
 import type { Clock, Timer } from '../../../core/clock.ts';
 import { TalkspurtError, asTalkspurtError } from '../../../core/errors.ts';
 import { LIMITS } from '../../../limits.ts';
@@ -62,7 +64,7 @@ const PATH = /^\/talkspurt\/([A-Za-z0-9_-]{16,128})(?:\?.*)?$/;
 export class ModuleServer {
   readonly #options: ModuleServerOptions;
   readonly #http: Server;
-  readonly #allow: BlockList;
+  readonly #allow: AddressList;
   readonly #sockets: WebSocketServer;
   /** By the digest of their token, so that looking one up tells nothing of it. */
   readonly #expected = new Map<string, Expected>();
@@ -74,7 +76,7 @@ export class ModuleServer {
   /** @throws ERR_TALKSPURT_CONFIG_INVALID for an address in `allow` that is none */
   constructor(options: ModuleServerOptions) {
     this.#options = options;
-    this.#allow = allowList(options.allow ?? ['127.0.0.0/8', '::1']);
+    this.#allow = addressList(options.allow);
     this.#authorization = options.basicAuth === undefined ? null : digest(basicAuthorization(options.basicAuth));
     const subprotocol = options.subprotocol ?? SUBPROTOCOL;
     this.#sockets = new WebSocketServer({
@@ -210,9 +212,8 @@ export class ModuleServer {
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const remoteAddress = addressOf(request.socket);
-    const family = isIP(remoteAddress) === 6 ? 'ipv6' : 'ipv4';
-    if (!this.#allow.check(remoteAddress, family)) return this.#refuse(socket, 403);
+    const remoteAddress = plainAddress(request.socket.remoteAddress);
+    if (!this.#allow.has(remoteAddress)) return this.#refuse(socket, 403);
     if (!this.#authorized(request.headers.authorization)) return this.#refuse(socket, 401);
     const token = PATH.exec(request.url ?? '')?.[1];
     const key = token === undefined ? '' : digest(token).toString('base64');
@@ -235,7 +236,7 @@ export class ModuleServer {
 
   #refuse(socket: Duplex, status: number): void {
     this.refused += 1;
-    this.#options.onRefused?.(status, addressOf(socket as Socket));
+    this.#options.onRefused?.(status, plainAddress((socket as Socket).remoteAddress));
     if (!socket.writable) {
       socket.destroy();
       return;
@@ -255,28 +256,7 @@ function digest(text: string): Buffer {
   return createHash('sha256').update(text).digest();
 }
 
-function addressOf(socket: Socket): string {
-  return (socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/, '').replace(/%.*$/, '');
-}
-
 function lateConnection(withinMs: number): TalkspurtError {
   const message = `the switch's module did not connect to us within ${withinMs} ms: does the switch reach our address and port, and is it allowed in?`;
   return new TalkspurtError('ERR_TALKSPURT_MODULE_SILENT', message);
-}
-
-/** @throws ERR_TALKSPURT_CONFIG_INVALID */
-function allowList(entries: readonly string[]): BlockList {
-  const list = new BlockList();
-  for (const entry of entries) {
-    const [address = '', prefix] = entry.split('/');
-    const version = isIP(address);
-    const bits = version === 6 ? 128 : 32;
-    const length = prefix === undefined ? bits : /^\d{1,3}$/.test(prefix) ? Number(prefix) : -1;
-    if (version === 0 || length < 0 || length > bits) {
-      const message = `allow: ${JSON.stringify(entry)} is neither an IP address nor a CIDR block`;
-      throw new TalkspurtError('ERR_TALKSPURT_CONFIG_INVALID', message);
-    }
-    list.addSubnet(address, length, version === 6 ? 'ipv6' : 'ipv4');
-  }
-  return list;
 }

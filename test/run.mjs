@@ -13,6 +13,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const preload = new URL('printable-errors.mjs', import.meta.url).href;
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
@@ -82,7 +83,7 @@ function failed({ code, signal, output, lateness, orphans }) {
 function runFile(name) {
   return new Promise((settle) => {
     const startedMs = performance.now();
-    const child = spawn(process.execPath, ['--expose-gc', '--import', 'tsx', join(folder, name)], {
+    const child = spawn(process.execPath, ['--expose-gc', '--import', preload, '--import', 'tsx', join(folder, name)], {
       cwd: root,
       env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: '0' },
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -66,6 +66,8 @@ export interface Runtime {
   readonly sipPort: number | null;
   readonly outboundSocketPort: number | null;
   readonly log: LogSink;
+  /** It will be stopped soon: `/readyz` says so from now on, calls are still taken. */
+  leave(): void;
   /** Ends every call, link and server. Twice is harmless. */
   close(): Promise<void>;
 }
@@ -227,7 +229,9 @@ async function assemble(
   closers.push(() => opened.close());
 
   const frontDoorPort = await openFrontDoor(config, opened, clock, events, closers, freeswitches[0]);
-  const statusPort = await openStatus(config, opened, metrics, closers);
+  let leaving = false;
+  const notReady = (): readonly string[] => (leaving ? ['leaving', ...opened.notReady()] : opened.notReady());
+  const statusPort = await openStatus(config, { gateway: opened, metrics, notReady }, closers);
   const opening = new GatewayFronts({ gateway: opened, clock, events, switches });
   fronts = opening;
   closers.push(() => opening.close());
@@ -240,6 +244,7 @@ async function assemble(
     sipPort: sip?.port ?? null,
     outboundSocketPort: opening.outboundSocketPort,
     log,
+    leave: () => (leaving = true),
   };
 }
 
@@ -276,8 +281,7 @@ async function openFrontDoor(
 
 async function openStatus(
   config: Config,
-  gateway: Gateway,
-  metrics: MetricsSink,
+  { gateway, metrics, notReady }: { gateway: Gateway; metrics: MetricsSink; notReady: () => readonly string[] },
   closers: (() => Promise<void> | void)[],
 ): Promise<number | null> {
   if (config.status === false) return null;
@@ -288,7 +292,7 @@ async function openStatus(
     metrics: () => metrics.page(),
     health: () => gateway.globalHealth(),
     calls: () => gateway.calls(),
-    notReady: () => gateway.notReady(),
+    notReady,
   });
   const address = await server.listen();
   closers.push(() => server.close());

@@ -1,6 +1,7 @@
 /** `talkspurt serve`: attaches to the switches of a configuration and stays. */
 import type { Argv, CommandModule } from 'yargs';
 import { loadConfig } from '../config.ts';
+import { SystemClock } from '../core/clock.ts';
 import type { Config } from '../config.ts';
 import { startRuntime } from '../gateway-from-config.ts';
 import type { Runtime } from '../gateway-from-config.ts';
@@ -29,20 +30,26 @@ export const serveCommand: CommandModule<object, ServeArguments> = {
     const runtime = await startRuntime(config, { reload: read });
     const { frontDoorPort, statusPort, sipPort, outboundSocketPort } = runtime;
     runtime.log.note('info', 'serving', { frontDoorPort, statusPort, sipPort, outboundSocketPort });
-    await untilStopped(runtime, drainSeconds ?? config.drainSeconds);
+    await untilStopped(runtime, config.leaveSeconds, drainSeconds ?? config.drainSeconds);
   },
 };
 
-/** The first signal drains, a second one ends at once. */
-async function untilStopped(runtime: Runtime, drainSeconds: number): Promise<void> {
+/** The first signal says goodbye and drains, a second one ends at once. */
+async function untilStopped(runtime: Runtime, leaveSeconds: number, drainSeconds: number): Promise<void> {
   const signals = ['SIGTERM', 'SIGINT'] as const;
   const asked = (): Promise<void> =>
     new Promise((resolve) => {
       for (const signal of signals) process.once(signal, () => resolve());
     });
   await asked();
-  const drained = runtime.gateway.drained(drainSeconds * 1000);
-  await Promise.race([drained, asked()]);
+  const again = asked();
+  runtime.leave();
+  const left = new Promise<'left'>((resolve) => {
+    new SystemClock().after(leaveSeconds * 1000, () => resolve('left'));
+  });
+  if ((await Promise.race([left, again])) === 'left') {
+    await Promise.race([runtime.gateway.drained(drainSeconds * 1000), again]);
+  }
   await runtime.close();
   process.exit();
 }

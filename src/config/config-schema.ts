@@ -244,6 +244,14 @@ export const configSchema = z.strictObject({
     .max(86_400)
     .default(30)
     .describe('How long a stop or `drain` waits for calls to end by themselves, s'),
+  leaveSeconds: z
+    .number()
+    .min(0)
+    .max(600)
+    .default(0)
+    .describe(
+      'How long a stop still takes calls after `/readyz` has turned 503, s: what a load balancer needs to see it',
+    ),
   breakers,
   limits,
 });

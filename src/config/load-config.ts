@@ -85,6 +85,7 @@ export interface Config {
   readonly sip: false | SipConfig;
   readonly modules: ModulesConfig;
   readonly drainSeconds: number;
+  readonly leaveSeconds: number;
   readonly breakers: ConfigDocument['breakers'];
   readonly limits: ConfigDocument['limits'];
   /** What is allowed and still not good; for the log at start. */

@@ -19,6 +19,8 @@ interface Bench {
 
 type BenchRun = Omit<typeof values, 'only' | 'stage'> & { stages: readonly string[] };
 
+/** Run only when named: they take an hour. */
+const BY_NAME: ReadonlySet<string> = new Set(['soak.ts']);
 const here = dirname(fileURLToPath(import.meta.url));
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -46,6 +48,7 @@ if (values.only !== undefined) {
 async function runAll(): Promise<void> {
   const files = readdirSync(here, { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.ts') && isBench(name))
+    .filter((name) => values.small || positionals.length > 0 || !BY_NAME.has(name))
     .filter((name) => positionals.length === 0 || positionals.some((part) => name.includes(part)))
     .sort();
   if (files.length === 0) {

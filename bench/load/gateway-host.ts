@@ -4,6 +4,8 @@
  */
 import { startRuntime } from '../../src/gateway-from-config.ts';
 import { loadConfig } from '../../src/config.ts';
+import type { TalkspurtEvent } from '../../src/core/events.ts';
+import { NO_RESOURCES, totalsOf } from '../../src/observe/resources.ts';
 import { LatenessClock } from './lateness-clock.ts';
 import { waitedForCoreMs } from './load-protocol.ts';
 import { BENCH_PASSWORD } from './switch-protocol.ts';
@@ -15,7 +17,10 @@ const STARTING = 8;
 const options = JSON.parse(process.argv[2] ?? '{}') as GatewayHostOptions;
 const clock = new LatenessClock();
 const config = loadConfig({ env: {}, path: 'bench', text: configText(options) });
-const runtime = await startRuntime(config, { clock, quiet: true });
+const underruns = new Map<string, number>();
+let ended: number[] = [];
+let ends: Record<string, number> = {};
+const runtime = await startRuntime(config, { clock, quiet: true, sinks: [{ emit: count }] });
 const { gateway } = runtime;
 
 /** JSON is YAML, too. */
@@ -27,6 +32,7 @@ function configText({
   media,
   calls,
   greeting,
+  bargeIn = false,
 }: GatewayHostOptions): string {
   return JSON.stringify({
     status: false,
@@ -46,9 +52,17 @@ function configText({
       far: { kind: 'openai', model: 'bench', apiKey: 'none', baseUrl: `ws://127.0.0.1:${backendPort}/v1` },
     },
     // An echo answers while the caller speaks: with barge-in every call would be one endless interruption.
-    profiles: { bench: { backend: 'far', bargeIn: false, greeting } },
+    profiles: { bench: { backend: 'far', bargeIn, greeting } },
     limits: { calls },
   });
+}
+
+function count(event: TalkspurtEvent): void {
+  if (event.type === 'media.underrun') underruns.set(event.callId, (underruns.get(event.callId) ?? 0) + 1);
+  if (event.type !== 'call.ended') return;
+  ended.push(underruns.get(event.callId) ?? 0);
+  underruns.delete(event.callId);
+  ends[event.reason] = (ends[event.reason] ?? 0) + 1;
 }
 
 async function start(uuids: readonly string[]): Promise<void> {
@@ -64,38 +78,51 @@ async function start(uuids: readonly string[]): Promise<void> {
   process.send?.({ opened: { calls: gateway.callCount, refused: refused.slice(0, 3) } });
 }
 
-const NOTHING = { ticks: 0, lateTicks: 0, lostFrames: 0, underrunTicks: 0, tickMs: 0 };
-let last = NOTHING;
+interface Counted {
+  ticks: number;
+  lateTicks: number;
+  lostFrames: number;
+  underrunTicks: number;
+  tickMs: number;
+}
+
+/** What each call had counted when last asked. */
+let before = new Map<string, Counted>();
 let lastCpu = process.cpuUsage();
 let lastMs = clock.nowMs();
 let lastWaitedMs = waitedForCoreMs();
 
 function report(): GatewayReport {
-  const now = { ...NOTHING };
-  const { sessions } = gateway.snapshot();
-  for (const session of sessions) {
-    now.ticks += session.ticks;
-    now.lateTicks += session.lateTicks;
-    now.lostFrames += session.lostFrames;
-    now.underrunTicks += session.underrunTicks;
-    now.tickMs += session.tickMs ?? 0;
+  const sum: Counted = { ticks: 0, lateTicks: 0, lostFrames: 0, underrunTicks: 0, tickMs: 0 };
+  const { sessions, resources } = gateway.snapshot();
+  const now = new Map<string, Counted>();
+  for (const { callId, ticks, lateTicks, lostFrames, underrunTicks, tickMs = 0 } of sessions) {
+    const counted: Counted = { ticks, lateTicks, lostFrames, underrunTicks, tickMs };
+    const last = before.get(callId);
+    for (const key of Object.keys(sum) as (keyof Counted)[]) sum[key] += counted[key] - (last?.[key] ?? 0);
+    now.set(callId, counted);
   }
+  before = now;
   const cpu = process.cpuUsage(lastCpu);
   const nowMs = clock.nowMs();
+  const memory = process.memoryUsage();
   const result: GatewayReport = {
     calls: sessions.filter(({ state }) => state === 'talking').length,
-    ticks: now.ticks - last.ticks,
-    lateTicks: now.lateTicks - last.lateTicks,
-    lostFrames: now.lostFrames - last.lostFrames,
-    underrunTicks: now.underrunTicks - last.underrunTicks,
-    tickMs: now.tickMs - last.tickMs,
+    ...sum,
     cpuMs: (cpu.user + cpu.system) / 1000,
     wallMs: nowMs - lastMs,
     waitedMs: waitedForCoreMs() - lastWaitedMs,
-    residentBytes: process.memoryUsage.rss(),
+    residentBytes: memory.rss,
     timers: clock.take(),
+    heapBytes: memory.heapUsed,
+    externalBytes: memory.external,
+    handles: process.getActiveResourcesInfo().length,
+    underruns: ended,
+    ends,
+    resources: totalsOf(resources ?? NO_RESOURCES),
   };
-  last = now;
+  ended = [];
+  ends = {};
   lastCpu = process.cpuUsage();
   lastMs = clock.nowMs();
   lastWaitedMs = waitedForCoreMs();

@@ -1,6 +1,6 @@
 /**
  * A simulated FreeSWITCH with its phones, in a process of its own. Told `{ create }` it puts that many calls on the switch
- * and says their UUIDs; told `{ ring }` one more, whose first sound it reports as `{ heard, atMs }`; `{ hangup }` ends that
+ * and says their UUIDs; `{ talk }` makes calls whose phones speak instead of counting; told `{ ring }` one more, whose first sound it reports as `{ heard, atMs }`; `{ hangup }` ends that
  * one and has `{ soundMs }` said: how much sound its phone has heard.
  */
 import { createHash, randomUUID } from 'node:crypto';
@@ -8,6 +8,7 @@ import type { SimulatedPhone } from '../../src/simulator/phone.ts';
 import { SimulatedSwitch } from '../../src/simulator/simulated-switch.ts';
 import { LatenessClock } from './lateness-clock.ts';
 import { NumberedPhone, phoneCounts } from './numbered-phone.ts';
+import { TalkingPhone, prepareTalk } from './talking-phone.ts';
 import { BENCH_PASSWORD, sharedNowMs } from './switch-protocol.ts';
 import type { SwitchReport } from './switch-protocol.ts';
 
@@ -52,6 +53,17 @@ class WaitingPhone implements SimulatedPhone {
 function create(count: number): void {
   const created = Array.from({ length: count }, () => {
     return simulated.createCall({ phone: new NumberedPhone(counts) }).uuid;
+  });
+  process.send?.({ created });
+}
+
+let talk: Int16Array | null = null;
+
+function createTalking(count: number): void {
+  const said = (talk ??= prepareTalk());
+  const created = Array.from({ length: count }, () => {
+    const offset = Math.floor(Math.random() * said.length);
+    return simulated.createCall({ phone: new TalkingPhone(said, offset) }).uuid;
   });
   process.send?.({ created });
 }
@@ -111,6 +123,7 @@ async function stop(): Promise<void> {
 
 interface Order {
   readonly create?: number;
+  readonly talk?: number;
   readonly ring?: true;
   readonly hangup?: string;
   readonly ask?: 'report' | 'stop';
@@ -118,6 +131,7 @@ interface Order {
 
 process.on('message', (order: Order) => {
   if (order.create !== undefined) create(order.create);
+  else if (order.talk !== undefined) createTalking(order.talk);
   else if (order.ring === true) ring();
   else if (order.hangup !== undefined) hangup(order.hangup);
   else if (order.ask === 'report') process.send?.({ report: report() });

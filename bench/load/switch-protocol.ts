@@ -1,5 +1,6 @@
 /** What the bench, a simulated switch and a whole gateway, each in a process of its own, say to one another over IPC. */
 import { readFileSync, existsSync } from 'node:fs';
+import type { ResourceTotals } from '../../src/observe/resources.ts';
 import type { HostReport } from './load-protocol.ts';
 import type { Lateness } from './lateness-clock.ts';
 
@@ -15,6 +16,8 @@ export interface GatewayHostOptions {
   readonly calls: number;
   /** What the agent opens a call with; empty: nothing. */
   readonly greeting: string;
+  /** Whether callers may cut the agent off; absent: they may not. */
+  readonly bargeIn?: boolean;
 }
 
 /** What it tells once it is there. */
@@ -28,6 +31,17 @@ export interface GatewayReport extends HostReport {
   readonly timers: Lateness;
   /** CPU inside the ticks alone, ms. */
   readonly tickMs: number;
+  /** Heap in use, and memory outside it, bytes. */
+  readonly heapBytes: number;
+  readonly externalBytes: number;
+  /** Sockets, timers and the like that keep the process up. */
+  readonly handles: number;
+  /** Underruns of each call that has ended. */
+  readonly underruns: readonly number[];
+  /** How calls ended, by reason. */
+  readonly ends: Readonly<Record<string, number>>;
+  /** What is held for calls. */
+  readonly resources: ResourceTotals;
 }
 
 /** What the switch counted since it was last asked. */

@@ -1,0 +1,191 @@
+/**
+ * An hour of 50 calls at real speed on a simulated FreeSWITCH over SIP legs: callers talk, agents answer, callers cut in, and every few
+ * seconds one hangs up and another calls. What the gateway holds is written down every ten seconds: memory must not grow once all is
+ * warm, nothing may be left when the last call has gone, and no call may run dry. Switch, Realtime server and gateway are a
+ * process each. A whole run also writes docs/images/soak.svg and the table of docs/production.md.
+ *
+ *   TALKSPURT_BENCH_MINUTES=60 TALKSPURT_BENCH_CALLS=50 npm run bench -- soak
+ *
+ * Left out of a run of all benches, for it takes an hour: name it.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { format, resolveConfig } from 'prettier';
+import { drawPlot } from '../.dev/svg-plot.ts';
+import { LoadProcess } from './load/load-protocol.ts';
+import { BENCH_PASSWORD } from './load/switch-protocol.ts';
+import type { GatewayHostOptions, GatewayReport } from './load/switch-protocol.ts';
+
+const PAGE = fileURLToPath(new URL('../docs/production.md', import.meta.url));
+const PICTURE = fileURLToPath(new URL('../docs/images/soak.svg', import.meta.url));
+/** From here on memory has to be flat, and the share of a short run that it is given instead. */
+const WARM_MINUTES = 10;
+const WARM_SHARE = 1 / 3;
+/** Time after the last call in which everything has to be given back; ports rest 5 s. */
+const RELEASE_MS = 15_000;
+
+interface Plan {
+  readonly calls: number;
+  readonly minutes: number;
+  readonly sampleMs: number;
+}
+
+interface Sample {
+  readonly minute: number;
+  readonly report: GatewayReport;
+}
+
+/** Runs it; `small` is for a check that it works. */
+export async function run({ small }: { small: boolean }): Promise<void> {
+  const plan: Plan = small
+    ? { calls: 4, minutes: 0.2, sampleMs: 2_000 }
+    : {
+        calls: Number(process.env['TALKSPURT_BENCH_CALLS'] ?? 50),
+        minutes: Number(process.env['TALKSPURT_BENCH_MINUTES'] ?? 60),
+        sampleMs: 10_000,
+      };
+  const { samples, left } = await soak(plan);
+  const rows = figures(plan, samples, left);
+  for (const [name, value] of rows) console.log(`  ${name.padEnd(44)} ${value}`);
+  const held = left.calls === 0 && Object.values(heldOf(left)).every((count) => count === 0);
+  if (!held) throw new Error(`something is left: ${JSON.stringify(heldOf(left))}`);
+  if (!small) await publish(plan, samples, rows);
+}
+
+async function soak(plan: Plan): Promise<{ samples: Sample[]; left: GatewayReport }> {
+  const backend = LoadProcess.start('talking-backend.ts');
+  const simulated = LoadProcess.start('switch-host.ts');
+  const [backendPort, switchPort] = await Promise.all([backend.next<number>('port'), simulated.next<number>('port')]);
+  const options: GatewayHostOptions = {
+    backendPort,
+    switchHost: '127.0.0.1',
+    switchPort,
+    switchPassword: BENCH_PASSWORD,
+    media: 'sip',
+    calls: plan.calls + 1,
+    greeting: '',
+    bargeIn: true,
+  };
+  const gateway = LoadProcess.start('gateway-host.ts', options);
+  const up: string[] = [];
+  const call = async (count: number): Promise<void> => {
+    const created = simulated.next<string[]>('created');
+    simulated.tell({ talk: count });
+    const uuids = await created;
+    const opened = gateway.next<{ refused: readonly string[] }>('opened');
+    gateway.tell({ start: uuids });
+    const { refused } = await opened;
+    if (refused.length > 0) throw new Error(refused.join('; '));
+    up.push(...uuids);
+  };
+  const hangUp = async (): Promise<void> => {
+    const gone = simulated.next('soundMs');
+    simulated.tell({ hangup: up.shift() });
+    await gone;
+  };
+  const samples: Sample[] = [];
+  try {
+    await gateway.next('ready');
+    await call(plan.calls);
+    const beganMs = performance.now();
+    const minutes = (): number => (performance.now() - beganMs) / 60_000;
+    while (minutes() < plan.minutes) {
+      await sleep(plan.sampleMs);
+      // One goes, another comes.
+      await hangUp();
+      await call(1);
+      const sample = { minute: minutes(), report: await gateway.report<GatewayReport>() };
+      samples.push(sample);
+      if (samples.length % 30 === 0) console.log(`  ${describe(sample)}`);
+    }
+    while (up.length > 0) await hangUp();
+    await sleep(RELEASE_MS);
+    const left = await gateway.report<GatewayReport>();
+    samples.push({ minute: minutes(), report: left });
+    return { samples, left };
+  } finally {
+    await gateway.stop();
+    await Promise.all([simulated.stop(), backend.stop()]);
+  }
+}
+
+function describe({ minute, report }: Sample): string {
+  const megabytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MB`;
+  return `${minute.toFixed(0)} min: ${report.calls} calls, ${megabytes(report.residentBytes)} resident, ${megabytes(report.heapBytes)} heap, ${report.handles} handles`;
+}
+
+/** What must be nothing when no call is up. */
+function heldOf({ resources }: GatewayReport): Record<string, number> {
+  const { legs, dspInUse, rtpPortsInUse, rtpPortsResting, mediaSockets, ariThings } = resources;
+  return { legs, dspInUse, rtpPortsInUse, rtpPortsResting, mediaSockets, ariThings };
+}
+
+function figures(plan: Plan, samples: readonly Sample[], left: GatewayReport): [string, string][] {
+  const warmFrom = Math.min(WARM_MINUTES, plan.minutes * WARM_SHARE);
+  const warm = samples.slice(0, -1).filter(({ minute }) => minute >= warmFrom);
+  const { slope, error } = slopeOf(warm.map(({ minute, report }) => [minute / 60, report.residentBytes / 2 ** 20]));
+  const underruns = samples.flatMap(({ report }) => report.underruns).toSorted((a, b) => a - b);
+  const sum = (of: (report: GatewayReport) => number): number =>
+    samples.reduce((all, each) => all + of(each.report), 0);
+  const ends = new Map<string, number>();
+  for (const { report } of samples) {
+    for (const [reason, count] of Object.entries(report.ends)) ends.set(reason, (ends.get(reason) ?? 0) + count);
+  }
+  const flat = Math.abs(slope) <= 2 * error ? 'flat: within twice its error' : slope < 0 ? 'falling' : 'RISING';
+  return [
+    ['calls at once, in all', `${plan.calls}, ${underruns.length} in ${plan.minutes} min`],
+    ['ended', [...ends].map(([reason, count]) => `${reason} ${count}`).join(', ')],
+    [
+      `resident memory from minute ${warmFrom.toFixed(0)}`,
+      `${slope.toFixed(1)} ± ${error.toFixed(1)} MB an hour (${flat})`,
+    ],
+    ['resident memory, least and most', range(warm.map(({ report }) => report.residentBytes / 2 ** 20))],
+    ['underruns a call, median, most', `${underruns[underruns.length >> 1] ?? 0}, ${underruns.at(-1) ?? 0}`],
+    ['late ticks', `${((100 * sum((r) => r.lateTicks)) / sum((r) => r.ticks)).toFixed(3)} %`],
+    ['processor, of one core', `${((100 * sum((r) => r.cpuMs)) / sum((r) => r.wallMs)).toFixed(1)} %`],
+    ['held after the last call', Object.values(heldOf(left)).every((count) => count === 0) ? 'nothing' : 'SOMETHING'],
+  ];
+}
+
+function range(values: readonly number[]): string {
+  return `${Math.min(...values).toFixed(0)}–${Math.max(...values).toFixed(0)} MB`;
+}
+
+/** Least squares, and the error of the slope; neighbouring samples are alike, so only one in six counts as independent. */
+function slopeOf(points: readonly (readonly [number, number])[]): { slope: number; error: number } {
+  const n = points.length;
+  const [meanX, meanY] = [0, 1].map((at) => points.reduce((sum, point) => sum + (point[at] ?? 0), 0) / n) as [
+    number,
+    number,
+  ];
+  const xx = points.reduce((sum, [x]) => sum + (x - meanX) ** 2, 0);
+  const slope = points.reduce((sum, [x, y]) => sum + (x - meanX) * (y - meanY), 0) / xx;
+  const rest = points.reduce((sum, [x, y]) => sum + (y - meanY - slope * (x - meanX)) ** 2, 0);
+  const independent = Math.max(1, n / 6 - 2);
+  return { slope, error: Math.sqrt((rest / n / independent) * (n / xx)) };
+}
+
+async function publish(plan: Plan, samples: readonly Sample[], rows: readonly [string, string][]): Promise<void> {
+  const megabytes = samples.map(({ minute, report }) => [minute, report.residentBytes / 2 ** 20] as const);
+  const heap = samples.map(({ minute, report }) => [minute, report.heapBytes / 2 ** 20] as const);
+  const most = Math.ceil(Math.max(...megabytes.map(([, value]) => value)) / 50) * 50;
+  writeFileSync(
+    PICTURE,
+    drawPlot({
+      title: `${plan.calls} calls, one in ten seconds replaced`,
+      x: { name: 'minutes', from: 0, to: Math.ceil(plan.minutes / 5) * 5, step: plan.minutes > 20 ? 10 : 5 },
+      y: { name: 'MB', from: 0, to: most, step: 50 },
+      curves: [
+        { name: 'resident', points: megabytes },
+        { name: 'heap', points: heap },
+      ],
+      limits: [],
+    }),
+  );
+  const text = readFileSync(PAGE, 'utf8');
+  const [begin, end] = ['<!-- begin soak -->', '<!-- end soak -->'];
+  const table = ['|     |     |', '| --- | --- |', ...rows.map(([name, value]) => `| ${name} | ${value} |`)].join('\n');
+  const page = `${text.slice(0, text.indexOf(begin) + begin.length)}\n\n${table}\n\n${text.slice(text.indexOf(end))}`;
+  writeFileSync(PAGE, await format(page, { ...(await resolveConfig(PAGE)), filepath: PAGE }));
+}

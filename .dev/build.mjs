@@ -48,6 +48,8 @@ async function build() {
     run('the stages of the bench', tsc, ['--project', '.dev/tsconfig.bench.json', '--outDir', stages]),
   ]);
   chmodSync(join(next, 'cli.js'), 0o755);
+  // The browser's part is served as it is written.
+  cpSync(join(root, 'src', 'http', 'page'), join(next, 'http', 'page'), { recursive: true });
   rmSync(hostFolder, { recursive: true, force: true });
   renameSync(next, hostFolder);
   placeStages(stages);

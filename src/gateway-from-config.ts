@@ -22,11 +22,12 @@ import { openGatewayModules } from './gateway-modules.ts';
 import { heldResources } from './gateway-resources.ts';
 import { reloader } from './gateway-reload.ts';
 import { openGatewaySip } from './gateway-sip.ts';
+import { gatewayStatus } from './gateway-status.ts';
 import { BreakerBoard } from './resilience/breaker-board.ts';
 import { CallRecordSink } from './observe/call-record.ts';
 import { LogSink } from './observe/log-sink.ts';
 import { MetricsSink } from './observe/metrics-sink.ts';
-import { StatusServer } from './observe/status-server.ts';
+import type { StatusServer } from './http/status-server.ts';
 import { SpeechSynthesizer } from './simulator/speech.ts';
 import { AriAttachedLink } from './switch/asterisk/ari-attached-link.ts';
 import type { AriAttachOptions } from './switch/asterisk/ari-attached-link.ts';
@@ -128,7 +129,13 @@ async function assemble(
     onRecord: (record) => log.note('info', 'call record', { record }),
   });
   let fronts: GatewayFronts | null = null;
-  const published: EventSink = { emit: (event) => fronts?.emit(event) };
+  let status: StatusServer | null = null;
+  const published: EventSink = {
+    emit: (event) => {
+      fronts?.emit(event);
+      status?.emit(event);
+    },
+  };
   const onStreamEvent: StreamEventListener = (callId, event) => fronts?.onStreamEvent(callId, event);
   const events = fanOut([log, metrics, records, published, ...(options.sinks ?? [])]);
 
@@ -231,7 +238,11 @@ async function assemble(
   const frontDoorPort = await openFrontDoor(config, opened, clock, events, closers, freeswitches[0]);
   let leaving = false;
   const notReady = (): readonly string[] => (leaving ? ['leaving', ...opened.notReady()] : opened.notReady());
-  const statusPort = await openStatus(config, { gateway: opened, metrics, notReady }, closers);
+  status =
+    config.status === false
+      ? null
+      : gatewayStatus(config.status, { clock, events, gateway: opened, metrics, breakers, notReady });
+  const statusPort = status === null ? null : await openStatus(status, closers);
   const opening = new GatewayFronts({ gateway: opened, clock, events, switches });
   fronts = opening;
   closers.push(() => opening.close());
@@ -279,22 +290,7 @@ async function openFrontDoor(
   return address.port;
 }
 
-async function openStatus(
-  config: Config,
-  { gateway, metrics, notReady }: { gateway: Gateway; metrics: MetricsSink; notReady: () => readonly string[] },
-  closers: (() => Promise<void> | void)[],
-): Promise<number | null> {
-  if (config.status === false) return null;
-  const { host, port } = config.status;
-  const server = new StatusServer({
-    host,
-    port,
-    metrics: () => metrics.page(),
-    health: () => gateway.globalHealth(),
-    calls: () => gateway.calls(),
-    notReady,
-  });
-  const address = await server.listen();
+async function openStatus(server: StatusServer, closers: (() => Promise<void> | void)[]): Promise<number> {
   closers.push(() => server.close());
-  return address.port;
+  return (await server.listen()).port;
 }

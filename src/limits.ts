@@ -1,3 +1,4 @@
+import { HTTP_LIMITS } from './limits-http.ts';
 import { MEDIA_SERVER_LIMITS } from './limits-media-servers.ts';
 
 /**
@@ -6,6 +7,7 @@ import { MEDIA_SERVER_LIMITS } from './limits-media-servers.ts';
  */
 export const LIMITS = {
   ...MEDIA_SERVER_LIMITS,
+  ...HTTP_LIMITS,
   /** Calls at once; one more is refused with ERR_TALKSPURT_CALL_LIMIT. Also the size of the DSP pool. */
   calls: 200,
   /** Frames a jitter buffer holds; the oldest is dropped and counted as `overflow`. */

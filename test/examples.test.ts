@@ -6,7 +6,9 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { loadConfig } from '../src/config.ts';
 import { SystemClock } from '../src/core/clock.ts';
+import { startRuntime } from '../src/gateway-from-config.ts';
 import type { SimulatedPhone } from '../src/simulator/phone.ts';
 import { SimulatedSwitch } from '../src/simulator/simulated-switch.ts';
 
@@ -81,6 +83,35 @@ test('own-backend.ts: the caller hears itself', async () => {
   const output = await onCall('own-backend.ts', phone);
   assert.match(output, /ended: hangup; \d{2,} frames said back/);
   assert.ok(phone.loudFrames >= 20, `${phone.loudFrames} frames heard`);
+});
+
+test('http-api/watch.ts: starts a call over HTTP, has it speak, and follows it to its end', async () => {
+  const token = 'token-of-the-example';
+  const phone = new ListeningPhone(0);
+  const simulated = new SimulatedSwitch({ clock: new SystemClock(), password: 'of the test' });
+  await simulated.listen();
+  const config = loadConfig({
+    text: JSON.stringify({
+      status: { port: 0, controlToken: token },
+      sip: { port: 0 },
+      switches: [{ name: 'local', kind: 'freeswitch', port: simulated.port, password: 'of the test' }],
+      backends: { voice: { kind: 'embedded' } },
+      profiles: { reception: { backend: 'voice' } },
+      limits: { calls: 4 },
+    }),
+    env: {},
+  });
+  const runtime = await startRuntime(config, { quiet: true });
+  try {
+    const { uuid } = simulated.createCall({ phone });
+    const base = `http://127.0.0.1:${runtime.statusPort ?? 0}`;
+    const output = await example('http-api/watch.ts', [uuid, 'reception', base], { TALKSPURT_TOKEN: token });
+    assert.match(output, /talking: rtp, HEALTHY\n(turn: [a-z-]+\n)*ended: hangup\n/);
+    assert.ok(phone.loudFrames >= 20, `${phone.loudFrames} frames heard`);
+  } finally {
+    await runtime.close();
+    await simulated.close();
+  }
 });
 
 test('dsp.ts: arrays in and out', async () => {

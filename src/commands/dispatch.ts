@@ -1,5 +1,5 @@
 /** Command lines in, replies out, in the style of FreeSWITCH's modules: `+OK …`, `-ERR …`, `-USAGE: …`. */
-import { TalkspurtError } from '../core/errors.ts';
+import { TalkspurtError, asTalkspurtError } from '../core/errors.ts';
 import type { CallState } from '../core/events.ts';
 import { USAGE } from './command.ts';
 import type { Command, OrderCommand, StartOptions, StartTarget } from './command.ts';
@@ -43,20 +43,26 @@ export interface DispatchResult {
   readonly reply: string;
   readonly verb: Command['verb'] | 'invalid';
   readonly ok: boolean;
+  /** Why not; null: it was carried out. */
+  readonly error: TalkspurtError | null;
 }
 
 /** Parses `line`, has `target` carry it out and words the reply. Never rejects. */
 export async function dispatch(line: string, target: CommandTarget): Promise<DispatchResult> {
   const parsed = parseCommand(line);
   if (!parsed.ok) {
-    const reply = parsed.usage ? `-USAGE: ${USAGE}\n` : `-ERR ${parsed.reason} (ERR_TALKSPURT_COMMAND_SYNTAX)\n`;
-    return { reply, verb: 'invalid', ok: false };
+    const error = new TalkspurtError('ERR_TALKSPURT_COMMAND_SYNTAX', parsed.reason);
+    return { reply: parsed.usage ? `-USAGE: ${USAGE}\n` : errorReply(error), verb: 'invalid', ok: false, error };
   }
-  const { command } = parsed;
+  return await dispatchCommand(parsed.command, target);
+}
+
+/** The same of what is a command already. Never rejects. */
+export async function dispatchCommand(command: Command, target: CommandTarget): Promise<DispatchResult> {
   try {
-    return { reply: await carryOut(command, target), verb: command.verb, ok: true };
+    return { reply: await carryOut(command, target), verb: command.verb, ok: true, error: null };
   } catch (error) {
-    return { reply: errorReply(error), verb: command.verb, ok: false };
+    return { reply: errorReply(error), verb: command.verb, ok: false, error: asTalkspurtError(error) };
   }
 }
 

@@ -8,12 +8,43 @@ export const status = z
   .union([
     z.literal(false),
     z.strictObject({
-      host: host.default('127.0.0.1').describe('Address it listens on'),
+      host: host.default('127.0.0.1').describe('Address it listens on; beyond loopback it needs a token'),
       port: listenPort.default(9464).describe('Port it listens on; 0: any free one'),
+      readToken: secret
+        .optional()
+        .describe('Token that reads calls, events and the live page; better kept in a file or variable'),
+      readTokenFile: filePath.optional().describe('File that holds it'),
+      controlToken: secret
+        .optional()
+        .describe('Token that commands as well; better kept in a file or variable. Without it there are no commands'),
+      controlTokenFile: filePath.optional().describe('File that holds it'),
+      hosts: z
+        .array(host)
+        .max(64)
+        .default([])
+        .describe('Names in `Host` that requests may be for, besides those of loopback; empty: any, beyond loopback'),
+      origins: z
+        .array(z.string().min(1).max(255))
+        .max(64)
+        .default([])
+        .describe('Origins, as `https://ops.example.com`, whose pages may read and command (CORS)'),
+      personalData: z
+        .boolean()
+        .default(false)
+        .describe(
+          'Show those with a token who calls whom, what is said and dialled; without it those fields are dropped',
+        ),
+      page: z.boolean().default(true).describe('Whether there is a live page at `/`'),
+      requestsPerSecond: z
+        .number()
+        .min(1)
+        .max(10_000)
+        .default(20)
+        .describe('Requests of one client address in the long run; three seconds of them may come at once'),
     }),
   ])
   .prefault({})
-  .describe('Status server: `/metrics`, `/healthz`, `/readyz`, `/calls`; `false`: none');
+  .describe('Status server: health, metrics, the HTTP API and the live page; `false`: none');
 
 /** Front door. */
 export const frontDoor = z

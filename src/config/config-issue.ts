@@ -99,10 +99,12 @@ function wrongValue(path: ConfigPath, document: unknown, message: string): Confi
   return { path, text: `must be ${wanted}; it is ${given}${fix}` };
 }
 
+const SECRET_KEYS: ReadonlySet<string | number> = new Set(['password', 'apiKey', 'readToken', 'controlToken']);
+
 /** Whether the value at `path` must not be seen. */
 export function isSecret(path: ConfigPath): boolean {
   const key = path.at(-1);
-  return key === 'password' || key === 'apiKey' || path.at(-2) === 'extraHeaders';
+  return (key !== undefined && SECRET_KEYS.has(key)) || path.at(-2) === 'extraHeaders';
 }
 
 function isText(value: unknown): boolean {

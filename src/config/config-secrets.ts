@@ -13,7 +13,7 @@ export interface SecretPlace {
   readonly path: ConfigPath;
   /** The same in names, for the variable. */
   readonly words: readonly string[];
-  readonly key: 'password' | 'apiKey';
+  readonly key: 'password' | 'apiKey' | 'readToken' | 'controlToken';
   /** What the configuration says. */
   readonly plain: string | undefined;
   readonly file: string | undefined;

@@ -1,6 +1,7 @@
 /** What a configuration would do, in lines for people. Of secrets only whether they are there; of prompts nothing. */
 import { LIMITS } from '../limits.ts';
 import { usesModule } from './config-references.ts';
+import type { StatusConfig } from './config-status.ts';
 import type {
   BackendConfig,
   Config,
@@ -18,7 +19,7 @@ export function describeConfig(config: Config): string[] {
     `configuration: ${config.source}`,
     `log: ${log.level} and above as ${log.format}, ${log.personalData ? 'WITH' : 'without'} personal data`,
     `calls: at most ${limits.calls} at once`,
-    status === false ? 'status server: none' : `status server: listens on http://${address(status.host, status.port)}`,
+    status === false ? 'status server: none' : statusLine(status),
     config.frontDoor === false ? 'front door: closed' : frontDoorLine(config.frontDoor),
     config.outboundSocket === false
       ? 'outbound socket: closed'
@@ -62,6 +63,16 @@ function switchLine(entry: SwitchConfig): string {
   const { native, portRange } = entry.media;
   const range = portRange === undefined ? 'any free port' : `ports ${portRange.from}-${portRange.to}`;
   return `${where} (${range}${seen}), ${native ? "the leg's own G.711 where it has it" : 'always L16'}`;
+}
+
+function statusLine({ host, port, readToken, controlToken, personalData, page }: StatusConfig): string {
+  const api = controlToken !== '' ? 'API reads and commands' : readToken !== '' ? 'API reads' : 'API off: no token';
+  return [
+    `status server: listens on http://${address(host, port)}`,
+    api,
+    ...(personalData ? ['shows personal data'] : []),
+    ...(page ? ['live page'] : []),
+  ].join(', ');
 }
 
 function backendLine(name: string, backend: BackendConfig): string {

@@ -14,6 +14,8 @@ import type { ConfigIssue } from './config-issue.ts';
 import { configError, schemaIssues } from './config-issue.ts';
 import { referenceIssues } from './config-references.ts';
 import { configSchema } from './config-schema.ts';
+import { statusConfig, statusIssues } from './config-status.ts';
+import type { StatusConfig } from './config-status.ts';
 import type { ConfigDocument } from './config-schema.ts';
 import { ConfigSecrets } from './config-secrets.ts';
 import { parseConfigText } from './config-text.ts';
@@ -71,7 +73,8 @@ export interface ProfileConfig {
 /** A checked configuration. */
 export interface Config {
   readonly log: ConfigDocument['log'];
-  readonly status: ConfigDocument['status'];
+  /** `false`: none. */
+  readonly status: false | StatusConfig;
   /** `false`: closed. */
   readonly frontDoor: false | FrontDoorConfig;
   readonly switches: readonly SwitchConfig[];
@@ -131,14 +134,21 @@ export function loadConfig(source: ConfigSource): Config {
   }
   const secrets = new ConfigSecrets(env, source.text === undefined || source.path !== undefined ? path : null);
   const config = complete(parsed.data, secrets, path);
-  const issues = [...strangers, ...referenceIssues(parsed.data), ...backendIssues(config), ...secrets.issues];
+  const issues = [
+    ...strangers,
+    ...referenceIssues(parsed.data),
+    ...backendIssues(config),
+    ...statusIssues(config.status),
+    ...secrets.issues,
+  ];
   if (issues.length > 0) throw configError(issues, place);
   return config;
 }
 
 /** Every secret in `config`, for those who must never show one. */
 export function secretsOfConfig(config: Config): readonly string[] {
-  const { frontDoor, sip, modules } = config;
+  const { status, frontDoor, sip, modules } = config;
+  const tokens = status === false ? [] : [status.readToken, status.controlToken];
   const doors = [modules, ...(frontDoor === false ? [] : [frontDoor]), ...(sip === false ? [] : [sip])];
   const media = config.switches.flatMap((entry) => (entry.kind === 'asterisk' ? [entry.media.websocket] : []));
   const passwords = [...config.switches, ...media, ...doors].map((part) => part.password);
@@ -147,7 +157,7 @@ export function secretsOfConfig(config: Config): readonly string[] {
     const headers = Object.values(backend.extraHeaders ?? {});
     return backend.kind === 'openai' ? [backend.apiKey, ...headers] : headers;
   });
-  return [...passwords, ...keys].filter((secret) => secret !== '');
+  return [...tokens, ...passwords, ...keys].filter((secret) => secret !== '');
 }
 
 function readConfigFile(path: string): string {
@@ -178,9 +188,10 @@ function placer(
 }
 
 function complete(document: ConfigDocument, secrets: ConfigSecrets, source: string): Config {
-  const { frontDoor, sip, modules, switches, backends, profiles, ...rest } = document;
+  const { status, frontDoor, sip, modules, switches, backends, profiles, ...rest } = document;
   return {
     ...rest,
+    status: status === false ? false : statusConfig(status, secrets),
     frontDoor: frontDoor === false ? false : withPassword(frontDoor, ['frontDoor'], ['frontDoor'], secrets),
     sip: sip === false ? false : withLogin(sip, ['sip'], ['sip'], secrets),
     modules: withLogin(modules, ['modules'], ['modules'], secrets),

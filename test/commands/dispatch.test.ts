@@ -40,7 +40,7 @@ let summaries: CallSummary[] = [];
 test('a start', async () => {
   const target = fakeTarget();
   const result = await dispatch('uuid_audio_stream u1 start support mixed 16k {"a":1}', target);
-  assert.equal(result, { reply: '+OK Success\n', verb: 'start', ok: true });
+  assert.equal(result, { reply: '+OK Success\n', verb: 'start', ok: true, error: null });
   assert.equal(target.calls, [
     ['start', 'u1', { kind: 'profile', name: 'support' }, { mix: 'mixed', sampleRateHz: 16000, metadata: '{"a":1}' }],
   ]);
@@ -104,7 +104,9 @@ test('list, version and help', async () => {
 test('an operating error becomes one line with its code', async () => {
   const target = fakeTarget();
   target.fail = new TalkspurtError('ERR_TALKSPURT_UNKNOWN_CALL', 'no such\r\nchannel\0here');
-  assert.equal(await dispatch('u1 start p', target), {
+  const { error, ...told } = await dispatch('u1 start p', target);
+  assert.is(error?.code, 'ERR_TALKSPURT_UNKNOWN_CALL');
+  assert.equal(told, {
     reply: '-ERR no such channel here (ERR_TALKSPURT_UNKNOWN_CALL)\n',
     verb: 'start',
     ok: false,

@@ -55,7 +55,17 @@ test('the example file is valid and means what it says', () => {
 test('an empty file is the defaults; a profile is the defaults of a session', () => {
   const empty = load('');
   assert.is(empty.frontDoor, false);
-  assert.equal(empty.status, { host: '127.0.0.1', port: 9464 });
+  assert.equal(empty.status, {
+    host: '127.0.0.1',
+    port: 9464,
+    readToken: '',
+    controlToken: '',
+    hosts: [],
+    origins: [],
+    personalData: false,
+    page: true,
+    requestsPerSecond: 20,
+  });
   const { profiles } = load('backends: {a: {kind: embedded}}\nprofiles: {p: {backend: a}}');
   assert.equal(profiles['p']?.options, DEFAULT_SESSION_OPTIONS);
 });

@@ -388,6 +388,11 @@ export function encodeBase64(target: usize, source: usize, bytes: i32): i32 {
   return base64.encode(target, source, bytes);
 }
 
+/** Base64 to bytes; returns how many, or −1 where it is no base64. Writes up to 4 bytes more. */
+export function decodeBase64(target: usize, source: usize, characters: i32): i32 {
+  return base64.decode(target, source, characters);
+}
+
 function knownAudio(codec: i32, hz: i32): bool {
   return codec >= CODEC_PCMU && codec <= CODEC_L16 && knownRate(hz);
 }

@@ -20,8 +20,13 @@
  *   └───────────────┘                                    └───────────────┘
  *
  * A step that has nothing to do is skipped and its neighbour's region is used in its place. SCRATCH_PCM holds nothing
- * between two crossings, so both pipes share it. All of it is static memory: no heap, no growth, min = max. The stages'
- * own few fields (`@unmanaged` classes) are laid out by the compiler, one object each, in call.ts.
+ * between two crossings, so both pipes share it; CAPTURE_PCM and RENDER_PCM are one region, and so are SAID and WIRE_OUT
+ * (what was said is read before the wire frame is written). All of it is static memory: no heap, no growth, min = max. The
+ * stages' own few fields (`@unmanaged` classes) are laid out by the compiler, one object each, in call.ts.
+ *
+ * Two pages (128 KiB) hold a call. What two users never need at the same time lies at one place: what a stage needs within
+ * a crossing only is in SCRATCH_PCM, HEARD or NARROW_PCM, and what an instance needs that is no call (messages, G.722) is
+ * where a call has its echo. test/assembly/layout.test.ts says which regions may share memory, and that no others do.
  */
 
 /** Codecs as the boundary numbers them. */
@@ -55,9 +60,9 @@ export const FRAME_BYTES_MAX: i32 = 5760;
 export const WIRE_IN: usize = memory.data(5760, 16);
 export const HEARD: usize = memory.data(5760, 16);
 export const SAID: usize = memory.data(5760, 16);
-export const WIRE_OUT: usize = memory.data(5760, 16);
+export const WIRE_OUT: usize = SAID;
 export const CAPTURE_PCM: usize = memory.data(5760, 16);
-export const RENDER_PCM: usize = memory.data(5760, 16);
+export const RENDER_PCM: usize = CAPTURE_PCM;
 export const SCRATCH_PCM: usize = memory.data(5760, 16);
 /** 60 ms at 8 kHz: what the detector listens to. */
 export const NARROW_PCM: usize = memory.data(960, 16);
@@ -79,19 +84,20 @@ export const METER_ECHO_SETTLED: i32 = 9;
 
 /** Per resampler: a bank (coefficients, program, spill) and a line of past and present samples; see resample.ts. */
 export const CAPTURE_BANK: usize = memory.data(1024, 16);
-export const CAPTURE_LINE: usize = memory.data(768 * 4, 16);
+export const RESAMPLER_LINE_WORDS: i32 = 624;
+export const CAPTURE_LINE: usize = memory.data(624 * 4, 16);
 export const NARROW_BANK: usize = memory.data(1024, 16);
-export const NARROW_LINE: usize = memory.data(768 * 4, 16);
+export const NARROW_LINE: usize = memory.data(624 * 4, 16);
 export const RENDER_BANK: usize = memory.data(1024, 16);
-export const RENDER_LINE: usize = memory.data(768 * 4, 16);
+export const RENDER_LINE: usize = memory.data(624 * 4, 16);
 
-/** The ring that turns any ptime into 10 ms hops: a power of two of i16. */
-export const HOP_RING_SAMPLES: i32 = 1024;
-export const HOP_RING: usize = memory.data(1024 * 2, 16);
+/** The ring that turns any ptime into 10 ms hops: a power of two of i16, no less than 60 ms at 8 kHz. */
+export const HOP_RING_SAMPLES: i32 = 512;
+export const HOP_RING: usize = memory.data(512 * 2, 16);
 
-/** The caller's audio between packets and ticks, i16: two frames and 15 ms, or up to 25 ms with frames of 40 ms at 48 kHz. */
-export const SCALE_LINE_SAMPLES: i32 = 4096;
-export const SCALE_LINE: usize = memory.data(4096 * 2, 16);
+/** The caller's audio between packets and ticks, i16: two frames of 30 ms at 48 kHz, or of 60 ms at 24 kHz, and 15 ms. */
+export const SCALE_LINE_SAMPLES: i32 = 3600;
+export const SCALE_LINE: usize = memory.data(3600 * 2, 16);
 /** What the line holds, and what was cut out of it, repeated and concealed since the start: samples, i32 each. */
 export const SCALE_COUNTS: usize = memory.data(16, 16);
 
@@ -104,14 +110,12 @@ export const CN_BYTES_MAX: i32 = 16;
 export const CN_IN: usize = memory.data(16, 16);
 export const CN_STATE: usize = memory.data(2 * 16 * 4 + 16, 16);
 
-/** 1 ms at 48 kHz, f64: what passes between the stages of the shaping. */
-export const SHAPING_LINE: usize = memory.data(48 * 8, 16);
+/** 1 ms at 48 kHz, f64: what passes between the stages of the shaping, before `render` makes its 8 kHz view. */
+export const SHAPING_LINE: usize = NARROW_PCM;
 
-/** The detector: analysis frame, window, spectrum and twiddles (f32), bit reversal (u8), band state (f32). */
-export const VOICE_HOP: usize = memory.data(80 * 2, 16);
+/** The detector: analysis frame, window and twiddles (f32), bit reversal (u8), band state (f32). */
 export const VOICE_FRAME: usize = memory.data(160 * 4, 16);
 export const VOICE_WINDOW: usize = memory.data(160 * 4, 16);
-export const VOICE_SPECTRUM: usize = memory.data(256 * 4, 16);
 export const FFT_TWIDDLES: usize = memory.data(256 * 4, 16);
 export const FFT_REVERSAL: usize = memory.data(128, 16);
 export const VOICE_BANDS: usize = memory.data(5 * 16 * 4, 16);
@@ -120,11 +124,10 @@ export const VOICE_BAND_EDGES: usize = memory.data<u8>([
   3, 6, 9, 12, 15, 19, 23, 28, 33, 39, 46, 54, 63, 74, 87, 102, 122,
 ]);
 
-/** The neural detector: 32 ms of samples, their window, powers of the bins, band state, features, and its net: f32. */
+/** The neural detector: 32 ms of samples, their window, what lags weigh, band state, features, and its net: f32. */
 export const NEURAL_FRAME: usize = memory.data(256 * 4, 16);
 export const NEURAL_WINDOW: usize = memory.data(256 * 4, 16);
 export const NEURAL_LAGS: usize = memory.data(128 * 4, 16);
-export const NEURAL_POWERS: usize = memory.data(128 * 4, 16);
 export const NEURAL_BANDS: usize = memory.data(5 * 20 * 4, 16);
 export const NEURAL_FEATURE_COUNT: i32 = 48;
 export const NEURAL_FEATURES: usize = memory.data(48 * 4, 16);
@@ -133,19 +136,18 @@ export const NEURAL_BAND_EDGES: usize = memory.data<u8>([
   3, 6, 9, 12, 15, 18, 22, 26, 30, 35, 40, 46, 52, 59, 66, 74, 82, 91, 100, 111, 122,
 ]);
 
-/** Its net: features and values as i16, sums as i32, states as f32. The weights are in voice-weights.ts. */
-export const NEURAL_INPUT: usize = memory.data(48 * 2, 16);
+/** Its net: values as i16, states as f32. The weights are in voice-weights.ts. */
 export const NEURAL_ACTIVATIONS: usize = memory.data((32 + 64) * 2, 16);
-export const NEURAL_SUMS: usize = memory.data(128 * 4, 16);
 export const NEURAL_STATE: usize = memory.data(64 * 4, 16);
-
-/** One direction of a G.722 stream each. The host keeps the states of many streams and lends them, one at a time. */
-export const G722_STATE_BYTES: i32 = 176;
-export const G722_ENCODER: usize = memory.data(176, 16);
-export const G722_DECODER: usize = memory.data(176, 16);
-/** Codes that the codec takes at a time (60 ms), and its line of 22 past samples and so many pairs: i16. */
-export const G722_BLOCK_CODES: i32 = 480;
-export const G722_LINE: usize = memory.data(44 + 480 * 4, 16);
+/**
+ * Within a hop of either detector only: spectrum (256 f32), powers of its bins (128 f32), sums (128 i32) and features (48 i16) of
+ * the net, and the hop itself, which each detector reads before it writes anything.
+ */
+export const VOICE_SPECTRUM: usize = SCRATCH_PCM;
+export const NEURAL_POWERS: usize = SCRATCH_PCM + 1024;
+export const NEURAL_SUMS: usize = SCRATCH_PCM + 1536;
+export const NEURAL_INPUT: usize = SCRATCH_PCM + 2048;
+export const VOICE_HOP: usize = SCRATCH_PCM + 2144;
 
 /** Frequency domain of the noise suppression: e^(−2πik/512), half a window, the last hop, what overlaps into the next. */
 export const SUPPRESSION_TWIDDLES: usize = memory.data(256 * 8, 16);
@@ -214,11 +216,6 @@ export const PITCH_SAMPLES: i32 = 240;
 export const PITCH_NEXT: usize = memory.data(240 * 2, 16);
 export const PITCH_LOUDEST: usize = memory.data(240 * 2, 16);
 export const MEASURED_SUMS: usize = memory.data(32, 16);
-/** Text of a backend's messages: base64 of the longest frame, and what stands around it. A multiple of four of characters. */
-export const TEXT_CHARACTERS_MAX: i32 = 7680;
-export const TEXT: usize = memory.data(48 + 7680 + 16, 16);
-/** Where the base64 of a message begins in TEXT, behind its head. */
-export const TEXT_BODY: i32 = 48;
 /**
  * The echo canceller, 8 kHz, blocks of 80 samples (10 ms): what the caller was given, as codes (64 blocks) and as i16 at
  * 2 kHz for the search of the delay; the energy of 128 such blocks; the correlation for each lag of the search, f32.
@@ -242,9 +239,24 @@ export const ECHO_BANDS: usize = memory.data(480, 16);
 export const ECHO_SHAPERS: usize = memory.data(128, 16);
 export const ECHO_NOISE_TAIL: usize = memory.data(320, 16);
 /** What a wide leg's caller was given, on its way down to 8 kHz (the bank is the capture view's). */
-export const ECHO_WIDE_LINE: usize = memory.data((384 + 480) * 4, 16);
+export const ECHO_WIDE_LINE: usize = memory.data(624 * 4, 16);
 /** Tables of the 160-point transform. */
 export const ECHO_TWIDDLES: usize = memory.data(1240, 16);
 /** Within a crossing only: `capture` writes HEARD after the canceller is done; `render` must leave HEARD alone. */
 export const ECHO_WORK: usize = HEARD;
 export const ECHO_SLOW_WORK: usize = SCRATCH_PCM;
+
+/**
+ * For an instance that is no call. One direction of a G.722 stream each: the host keeps the states of many streams and lends
+ * them, one at a time; the codes that the codec takes at a time (60 ms), and its line of 22 past samples and so many pairs: i16.
+ */
+export const G722_STATE_BYTES: i32 = 176;
+export const G722_ENCODER: usize = ECHO_PATH;
+export const G722_DECODER: usize = ECHO_PATH + 176;
+export const G722_BLOCK_CODES: i32 = 480;
+export const G722_LINE: usize = ECHO_PATH + 352;
+/** Likewise: text of a backend's messages, base64 of the longest frame (a multiple of four of characters) and what is around it. */
+export const TEXT_CHARACTERS_MAX: i32 = 7680;
+export const TEXT: usize = ECHO_REFERENCE;
+/** Where the base64 of a message begins in TEXT, behind its head; behind its end is room for 16 bytes of tail. */
+export const TEXT_BODY: i32 = 48;

@@ -44,7 +44,8 @@ export function render(saidBytes: i32): void {
   pad(max(0, saidBytes));
 
   const linear = call.legCodec == CODEC_L16;
-  const pcm = linear ? out : RENDER_PCM;
+  // SAID and WIRE_OUT are one region: only a frame that stays as long as it is may be worked on in place.
+  const pcm = linear && call.renderPassThrough ? out : RENDER_PCM;
   if (call.outputHz == call.legHz) {
     if (pcm != SAID) decode(call.outputCodec, pcm, SAID, samples);
   } else if (call.outputCodec == CODEC_L16) {
@@ -59,7 +60,7 @@ export function render(saidBytes: i32): void {
   const changed = !renderGain.neutral;
   if (changed) renderGain.apply(pcm, samples);
   store<f32>(METERS + ((<usize>METER_RENDER_LEVEL) << 2), levelDbov(pcm, samples));
-  if (!linear && (changed || !call.renderPassThrough)) encode(call.legCodec, out, pcm, samples);
+  if (pcm != out && (changed || !call.renderPassThrough)) encode(call.legCodec, out, pcm, samples);
   refer(pcm, samples);
 }
 

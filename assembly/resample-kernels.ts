@@ -12,8 +12,62 @@
 const ROUNDER: f32 = 12582912.0;
 const ROUNDER_BITS: i32 = 0x4b400000;
 
+/**
+ * Deals i16 from `source` out to `step` streams of f32, `streamBytes` apart, in turn; `count` to each. Two or three streams are
+ * dealt out a vector at a time.
+ */
+export function deal(target: usize, streamBytes: usize, source: usize, step: i32, count: i32): void {
+  let done = 0;
+  if (step == 2) done = deal2(target, streamBytes, source, count);
+  else if (step == 3) done = deal3(target, streamBytes, source, count);
+  const stride = (<usize>step) << 1;
+  for (let p = 0; p < step; p++) {
+    const to = target + <usize>p * streamBytes + ((<usize>done) << 2);
+    gather(to, source + <usize>done * stride + ((<usize>p) << 1), step, count - done);
+  }
+}
+
+/** Whole vectors of two streams; returns how many samples of each that were. */
+function deal2(target: usize, streamBytes: usize, source: usize, count: i32): i32 {
+  const end = target + ((<usize>(count & ~3)) << 2);
+  for (; target < end; target += 16, source += 16) {
+    const v = v128.load(source);
+    v128.store(target, f32x4.convert_i32x4_s(i32x4.shr_s(i32x4.shl(v, 16), 16)));
+    v128.store(target + streamBytes, f32x4.convert_i32x4_s(i32x4.shr_s(v, 16)));
+  }
+  return count & ~3;
+}
+
+/** Where the samples of each of three streams stand once the vectors are blended. */
+// prettier-ignore
+const ORDER_OF_3: usize = memory.data<u8>([
+   0,  1,  6,  7, 12, 13,  2,  3,  8,  9, 14, 15,  4,  5, 10, 11,
+   2,  3,  8,  9, 14, 15,  4,  5, 10, 11,  0,  1,  6,  7, 12, 13,
+   4,  5, 10, 11,  0,  1,  6,  7, 12, 13,  2,  3,  8,  9, 14, 15,
+], 16);
+
+/** Whole vectors of three streams; likewise. */
+function deal3(target: usize, streamBytes: usize, source: usize, count: i32): i32 {
+  const first = v128.load(ORDER_OF_3);
+  const second = v128.load(ORDER_OF_3, 16);
+  const third = v128.load(ORDER_OF_3, 32);
+  const end = target + ((<usize>(count & ~7)) << 2);
+  for (; target < end; target += 32, source += 48) {
+    const a = v128.load(source);
+    const b = v128.load(source, 16);
+    const c = v128.load(source, 32);
+    const x = v128.shuffle<i16>(v128.shuffle<i16>(a, b, 0, 9, 2, 3, 12, 5, 6, 15), c, 0, 1, 10, 3, 4, 13, 6, 7);
+    const y = v128.shuffle<i16>(v128.shuffle<i16>(a, b, 0, 1, 10, 3, 4, 13, 6, 7), c, 8, 1, 2, 11, 4, 5, 14, 7);
+    const z = v128.shuffle<i16>(v128.shuffle<i16>(a, b, 8, 1, 2, 11, 4, 5, 14, 7), c, 0, 9, 2, 3, 12, 5, 6, 15);
+    widen8(target, i8x16.swizzle(x, first));
+    widen8(target + streamBytes, i8x16.swizzle(y, second));
+    widen8(target + 2 * streamBytes, i8x16.swizzle(z, third));
+  }
+  return count & ~7;
+}
+
 /** Every `step`th i16 from `source` on to f32, `count` of them. */
-export function gather(target: usize, source: usize, step: i32, count: i32): void {
+function gather(target: usize, source: usize, step: i32, count: i32): void {
   const stride = (<usize>step) << 1;
   let i = 0;
   if (step == 1) {

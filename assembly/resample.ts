@@ -10,7 +10,8 @@ import {
   STRICT_DOWN_6,
   STRICT_UP,
 } from './filter-tables';
-import { copy16, fold16, gather, pair16 } from './resample-kernels';
+import { RESAMPLER_LINE_WORDS } from './layout';
+import { copy16, deal, fold16, pair16 } from './resample-kernels';
 
 /**
  * What does it do? Changes the sampling rate of a stream among 8, 16, 24 and 48 kHz without images or aliases.
@@ -53,7 +54,7 @@ export class Resampler {
   private filterStep: i32;
   private virtualDelay: i32;
 
-  /** Forgets the past. `bank` holds 256 words, `line` 768. Returns false for a pair of rates it does not know. */
+  /** Forgets the past. `bank` holds 256 words, `line` RESAMPLER_LINE_WORDS. Returns false for a pair of rates it does not know. */
   start(bank: usize, line: usize, fromHz: i32, toHz: i32, lowDelay: bool): bool {
     if (!knownRate(fromHz) || !knownRate(toHz)) return false;
     const divisor = gcd(fromHz, toHz);
@@ -62,9 +63,10 @@ export class Resampler {
     this.up = toHz / divisor;
     this.down = fromHz / divisor;
     this.waiting = 0;
-    this.blockPeriods = 480 / this.down;
     const span = this.chooseFilter(lowDelay);
     this.history = this.up == 1 || this.down == 1 ? span : span / 2 + 1;
+    // Whole groups of sixteen: the last of a block reads no further than the block.
+    this.blockPeriods = min(480 / this.down, (RESAMPLER_LINE_WORDS / this.down - this.history) & ~15);
     this.streamBytes = (this.history + this.blockPeriods) << 2;
     memory.fill(line, 0, <usize>(this.streamBytes * this.down));
     this.plan();
@@ -111,9 +113,7 @@ export class Resampler {
     const newBytes = (<usize>periods) << 2;
     const down = this.down;
     const periodBytes = (<usize>this.up) << 1;
-    for (let p = 0; p < down; p++) {
-      gather(this.line + <usize>p * streamBytes + pastBytes, source + ((<usize>p) << 1), down, periods);
-    }
+    deal(this.line + pastBytes, streamBytes, source, down, periods);
     const spill = this.bank + SPILL_AT;
     for (let i = 0; i < periods; i += 16) {
       const out = target + <usize>i * periodBytes;

@@ -2,12 +2,14 @@
 import type { AudioFormat } from '../core/media.ts';
 import { bytesPerSample } from '../core/media.ts';
 import { decodeBase64, decodedLength } from './base64.ts';
+import { messageCore } from './message-core.ts';
 
 /** A longer delta than this is decoded into memory of its own, so that one giant does not stay with the call. */
 const KEPT_BYTES = 256 * 1024;
 
 /** The audio of one stream; see the top of the file. */
 export class AgentAudio {
+  readonly #core = messageCore();
   readonly #sampleBytes: 1 | 2;
   #bytes: Buffer = Buffer.alloc(8 * 1024);
   #view: Buffer = this.#bytes;
@@ -15,6 +17,7 @@ export class AgentAudio {
   #half = -1;
   #itemId = '';
 
+  /** @throws ERR_TALKSPURT_INTERNAL when the package's binary is missing. */
   constructor(format: AudioFormat) {
     this.#sampleBytes = bytesPerSample(format.codec);
   }
@@ -33,7 +36,7 @@ export class AgentAudio {
     if (needed < 0) return null;
     const place = this.#room(needed + carried);
     if (carried === 1) place[0] = this.#half;
-    if (decodeBase64(text, from, to, place, carried) < 0) return null;
+    if (!this.#read(text, from, to, place, carried)) return null;
     const bytes = needed + carried;
     const whole = bytes - (bytes % this.#sampleBytes);
     this.#half = whole === bytes ? -1 : place[whole]!;
@@ -41,6 +44,12 @@ export class AgentAudio {
     // Deltas of a call are mostly alike: the same view serves.
     if (this.#view.length !== whole || this.#view.buffer !== place.buffer) this.#view = place.subarray(0, whole);
     return this.#view;
+  }
+
+  /** Long texts, and alphabets that only the platform knows, are for its decoder. */
+  #read(text: Buffer, from: number, to: number, place: Buffer, at: number): boolean {
+    if (to - from <= this.#core.maximumCharacters && this.#core.decode(text, from, to, place, at) >= 0) return true;
+    return decodeBase64(text, from, to, place, at) >= 0;
   }
 
   #room(bytes: number): Buffer {

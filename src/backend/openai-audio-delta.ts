@@ -49,10 +49,13 @@ export class AudioDeltaScanner {
   #repeats(data: Buffer): boolean {
     const bytes = this.#headBytes;
     if (bytes === 0 || data.length < bytes + 2) return false;
-    const [from, to] = [this.#freeFrom, this.#freeTo];
-    if (this.#head.compare(data, 0, from, 0, from) !== 0 || this.#head.compare(data, to, bytes, to, bytes) !== 0)
-      return false;
-    for (let at = from; at < to; at += 1) if (PLAIN[data[at]!] === 0) return false;
+    // The free value is taken over, so that one comparison does for what stands before and behind it.
+    for (let at = this.#freeFrom; at < this.#freeTo; at += 1) {
+      const byte = data[at]!;
+      if (PLAIN[byte] === 0) return false;
+      this.#head[at] = byte;
+    }
+    if (this.#head.compare(data, 0, bytes, 0, bytes) !== 0) return false;
     const end = data.indexOf(QUOTE, bytes);
     if (end !== data.length - 2 || data[end + 1] !== CLOSE_BRACE) return false;
     this.deltaTo = end;

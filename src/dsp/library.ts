@@ -3,14 +3,40 @@
  * and examples; a call's media path goes through `Dsp`, which copies nothing but frames.
  */
 import { instantiate } from '@assemblyscript/loader';
-import { TalkspurtError } from '../core/errors.ts';
 import type { SampleRateHz } from '../core/media.ts';
-import { isSampleRateHz } from '../core/media.ts';
 import { VAD_KINDS } from './dsp.ts';
 import type { VadKind } from './dsp.ts';
+import type { DspSource } from './binary.ts';
+import { readBinary } from './binary.ts';
+import { requireChoice, requireRange, requireRate } from './option-checks.ts';
 
-/** Where the binary comes from: its bytes, or an address to read or fetch it from. */
-export type DspSource = ArrayBuffer | ArrayBufferView | URL;
+export { TalkspurtError } from '../core/errors.ts';
+export type { DspSource } from './binary.ts';
+export { JitterBuffer } from '../transport/jitter-buffer.ts';
+export type { JitterBufferOptions } from '../transport/jitter-buffer.ts';
+export { DspStages } from './stages/dsp-stages.ts';
+export type { AudioWatch } from './stages/audio-watch.ts';
+export type { Agc, AgcOptions } from './stages/automatic-gain-control.ts';
+export type { Base64 } from './stages/base64.ts';
+export type { Compressor, CompressorOptions } from './stages/compressor.ts';
+export type { Concealer, ConcealerOptions } from './stages/concealer.ts';
+export type { DtmfDetector, DtmfDetectorOptions, DtmfDigit } from './stages/dtmf-detector.ts';
+export type { DtmfGenerator, DtmfGeneratorOptions } from './stages/dtmf-generator.ts';
+export type { EchoCanceller, EchoCancellerOptions } from './stages/echo-canceller.ts';
+export type { G711, G711Options } from './stages/g711.ts';
+export type { G722 } from './stages/g722.ts';
+export type { Gain, GainOptions } from './stages/gain.ts';
+export type { HighPass, HighPassOptions } from './stages/high-pass.ts';
+export type { Limiter, LimiterOptions } from './stages/limiter.ts';
+export type { MessageBuilder, MessageBuilderOptions } from './stages/message-builder.ts';
+export type { Mixer } from './stages/mixer.ts';
+export type { NoiseSuppressor, NoiseSuppressorOptions } from './stages/noise-suppressor.ts';
+export type { ProgressTones, ProgressTonesOptions } from './stages/progress-tones.ts';
+export type { Resampler, ResamplerOptions } from './stages/resampler.ts';
+export type { RingBuffer, RingBufferOptions } from './stages/ring-buffer.ts';
+export type { TimeScale, TimeScaleOptions } from './stages/time-scale.ts';
+export type { ToneGenerator, ToneGeneratorOptions } from './stages/tone-generator.ts';
+export type { Vad, VadOptions } from './stages/voice-activity-detector.ts';
 
 /** A test tone. */
 export interface ToneOptions {
@@ -86,8 +112,7 @@ const SAMPLES_MAX = 28_800_000;
  * @throws ERR_TALKSPURT_INTERNAL when the binary cannot be had.
  */
 export async function loadDsp(source?: DspSource): Promise<DspLibrary> {
-  const bytes = source === undefined || source instanceof URL ? await readBinary(source ?? ownBinary()) : source;
-  const { exports } = await instantiate<RawExports>(bytes);
+  const { exports } = await instantiate<RawExports>(await readBinary('library', source));
   return new LoadedLibrary(exports);
 }
 
@@ -142,11 +167,7 @@ class LoadedLibrary implements DspLibrary {
     const { sampleRateHz = 8000, aggressiveness = 2, vad = 'neural' } = options;
     requireRate('sampleRateHz', sampleRateHz);
     requireRange('aggressiveness', aggressiveness, 0, 3);
-    if (!VAD_KINDS.includes(vad)) {
-      throw new TalkspurtError('ERR_TALKSPURT_DSP_OPTIONS', `vad ${vad}: use ${VAD_KINDS.join(' or ')}`, {
-        details: { option: 'vad' },
-      });
-    }
+    requireChoice('vad', vad, VAD_KINDS);
     const narrow = sampleRateHz === 8000 ? pcm : this.resample(pcm, sampleRateHz, 8000);
     return this.#core.__getFloat32Array(
       this.#lend(narrow, (at) => this.#core.speechProbability(at, Math.trunc(aggressiveness), vad === 'neural')),
@@ -179,42 +200,4 @@ class LoadedLibrary implements DspLibrary {
       core.__unpin(address);
     }
   }
-}
-
-/** In Node the package's own import map knows the place; in a browser the binary lies beside the scripts. */
-function ownBinary(): URL {
-  return import.meta.url.startsWith('file:')
-    ? new URL(import.meta.resolve('#library.wasm'))
-    : new URL('../../wasm/library.wasm', import.meta.url);
-}
-
-async function readBinary(url: URL): Promise<ArrayBuffer | ArrayBufferView> {
-  try {
-    if (url.protocol === 'file:') return await (await import('node:fs/promises')).readFile(url);
-    const response = await fetch(url);
-    if (!response.ok) throw new Error(`HTTP status ${response.status}`);
-    return await response.arrayBuffer();
-  } catch (error) {
-    throw new TalkspurtError(
-      'ERR_TALKSPURT_INTERNAL',
-      `the binary of the signal chain cannot be read from ${url.href}`,
-      {
-        cause: error,
-      },
-    );
-  }
-}
-
-function requireRate(option: string, value: number): void {
-  if (isSampleRateHz(value)) return;
-  throw new TalkspurtError('ERR_TALKSPURT_DSP_OPTIONS', `${option} ${value} Hz: use 8000, 16000, 24000 or 48000`, {
-    details: { option },
-  });
-}
-
-function requireRange(option: string, value: number, low: number, high: number): void {
-  if (value >= low && value <= high) return;
-  throw new TalkspurtError('ERR_TALKSPURT_DSP_OPTIONS', `${option} ${value}: use ${low} to ${high}`, {
-    details: { option },
-  });
 }

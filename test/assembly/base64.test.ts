@@ -56,4 +56,44 @@ test('any bytes, any number of them', () => {
   assert.is(encoded(longest).length, core.exports.TEXT_CHARACTERS_MAX.value);
 });
 
+/** The bytes, or null where it is no base64, with a check that only the few bytes that may be are touched behind them. */
+function decoded(text: string): Buffer | null {
+  const [to, from] = [source, target];
+  core.bytes(from, text.length + 16).fill(0x41);
+  core.bytes(from, text.length).set(Buffer.from(text, 'latin1'));
+  const room = Math.floor((text.length * 3) / 4);
+  core.bytes(to, room + 32).fill(0x7e);
+  const made = core.exports.decodeBase64(to, from, text.length);
+  assert.ok(
+    core.bytes(to + room + 4, 28).every((byte) => byte === 0x7e),
+    'nothing behind',
+  );
+  return made < 0 ? null : Buffer.from(core.bytes(to, made).slice());
+}
+
+test('read: what the platform wrote, padded or not', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 400 }), (bytes) => {
+      const text = Buffer.from(bytes).toString('base64');
+      assert.equal(decoded(text), Buffer.from(bytes));
+      assert.equal(decoded(text.replace(/=+$/, '')), Buffer.from(bytes));
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('read: one wrong character at any place is found, and so is a wrong length', () => {
+  for (let place = 0; place < 24; place += 1) {
+    for (let code = 0; code < 256; code += 1) {
+      const text = Buffer.alloc(24, 'A');
+      text[place] = code;
+      const good = /^[A-Za-z0-9+/]{23}[A-Za-z0-9+/=]$/.test(text.toString('latin1'));
+      assert.is(decoded(text.toString('latin1')) !== null, good, `${code} at ${place}`);
+    }
+  }
+  for (const text of ['A', 'AAAAA', '=', '==', '===', 'A===', '====', 'AA=A', 'A=AA'])
+    assert.is(decoded(text), null, text);
+  assert.equal(decoded(''), Buffer.alloc(0));
+});
+
 test.run();

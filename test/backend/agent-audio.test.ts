@@ -59,4 +59,16 @@ test('what is not base64 is null, and the next one is right again', () => {
   assert.equal(decode(audio, 'a', Buffer.from([1, 2])), Buffer.from([1, 2]));
 });
 
+test('what is longer than the shared memory, and what is written with other letters, is read by the platform', () => {
+  const audio = new AgentAudio({ codec: 'pcmu', sampleRateHz: 8000 });
+  for (const length of [5760, 5761, 100_000]) {
+    const bytes = Buffer.from(Uint8Array.from({ length }, (_, n) => (n * 251) >> 2));
+    const text = Buffer.from(`"${bytes.toString('base64')}"`);
+    assert.ok(audio.decode('item', text, 1, text.length - 1)?.equals(bytes), `${length}`);
+  }
+  const other = Buffer.from('-_-_');
+  assert.equal(audio.decode('item', other, 0, 4), Buffer.from(Uint8Array.of(0xfb, 0xff, 0xbf)));
+  assert.is(audio.decode('item', Buffer.from('AA!A'), 0, 4), null);
+});
+
 test.run();

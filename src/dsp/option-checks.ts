@@ -1,0 +1,45 @@
+/** Checks of what a program asks the signal chain for: a clear error in place of a trap or of noise. */
+import { TalkspurtError } from '../core/errors.ts';
+import type { SampleRateHz } from '../core/media.ts';
+import { isSampleRateHz } from '../core/media.ts';
+
+/** @throws ERR_TALKSPURT_DSP_OPTIONS unless `value` is a rate of the chain. */
+export function requireRate(option: string, value: number): asserts value is SampleRateHz {
+  if (isSampleRateHz(value)) return;
+  throw refusal(option, `${option} ${value} Hz: use 8000, 16000, 24000 or 48000`);
+}
+
+/** @throws ERR_TALKSPURT_DSP_OPTIONS unless `value` is a number from `low` to `high`. */
+export function requireRange(option: string, value: number, low: number, high: number): void {
+  if (value >= low && value <= high) return;
+  throw refusal(option, `${option} ${value}: use ${low} to ${high}`);
+}
+
+/** @throws ERR_TALKSPURT_DSP_OPTIONS unless `value` is a whole number from `low` to `high`. */
+export function requireWhole(option: string, value: number, low: number, high: number): void {
+  if (Number.isInteger(value) && value >= low && value <= high) return;
+  throw refusal(option, `${option} ${value}: use a whole number from ${low} to ${high}`);
+}
+
+/** @throws ERR_TALKSPURT_DSP_OPTIONS unless `value` is one of `choices`. */
+export function requireChoice(option: string, value: unknown, choices: readonly (string | number)[]): void {
+  if ((choices as readonly unknown[]).includes(value)) return;
+  throw refusal(option, `${option} ${String(value)}: use ${choices.join(' or ')}`);
+}
+
+/** @throws ERR_TALKSPURT_DSP_OPTIONS unless `value` is an Int16Array whose length is a multiple of `multiple`. */
+export function requireSamples(option: string, value: unknown, multiple = 1): asserts value is Int16Array {
+  if (!(value instanceof Int16Array)) throw refusal(option, `${option}: use an Int16Array`);
+  if (value.length % multiple === 0) return;
+  throw refusal(option, `${option} of ${value.length} samples: use a multiple of ${multiple}`);
+}
+
+/** @throws ERR_TALKSPURT_DSP_OPTIONS unless `value` is a Uint8Array. */
+export function requireBytes(option: string, value: unknown): asserts value is Uint8Array {
+  if (!(value instanceof Uint8Array)) throw refusal(option, `${option}: use a Uint8Array`);
+}
+
+/** The error for an option that cannot be. */
+export function refusal(option: string, message: string): TalkspurtError {
+  return new TalkspurtError('ERR_TALKSPURT_DSP_OPTIONS', message, { details: { option } });
+}

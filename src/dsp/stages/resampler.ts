@@ -1,0 +1,82 @@
+import type { SampleRateHz } from '../../core/media.ts';
+import type { Resampling } from '../dsp.ts';
+import { requireChoice, requireRate, requireSamples } from '../option-checks.ts';
+import type { StageCore } from './stage-core.ts';
+import { roomFor } from './stage-core.ts';
+
+/** From which rate to which. */
+export interface ResamplerOptions {
+  readonly fromHz: SampleRateHz;
+  readonly toHz: SampleRateHz;
+  /** `strict` (the default): nothing folded back from 4.08 kHz on, 3 ms; `low-delay`: from 4.45 kHz on, 2 ms. */
+  readonly filters?: Resampling;
+}
+
+const PIECE_SAMPLES = 480;
+
+/**
+ * A stream from one sampling rate to another: polyphase FIR, equiripple down, Kaiser up. The cut into pieces never shows; up to
+ * five samples wait for the rest of a period. Results are `output`'s beginning, or new arrays; they are the caller's.
+ */
+export class Resampler {
+  readonly #core: StageCore;
+  readonly #fromHz: SampleRateHz;
+  readonly #toHz: SampleRateHz;
+  readonly #lowDelay: boolean;
+  readonly #delaySamples: number;
+
+  /** Use `DspStages.resampler`. @throws ERR_TALKSPURT_DSP_OPTIONS for other rates. */
+  constructor(core: StageCore, options: ResamplerOptions) {
+    const { fromHz, toHz, filters = 'strict' } = options;
+    requireRate('fromHz', fromHz);
+    requireRate('toHz', toHz);
+    requireChoice('filters', filters, ['strict', 'low-delay']);
+    this.#core = core;
+    this.#fromHz = fromHz;
+    this.#toHz = toHz;
+    this.#lowDelay = filters === 'low-delay';
+    this.reset();
+    this.#delaySamples = fromHz === toHz ? 0 : core.run((exports) => exports.resampleDelay());
+  }
+
+  /** How much later than the input the output is, in samples of the output. */
+  get delaySamples(): number {
+    return this.#delaySamples;
+  }
+
+  /** The most samples that `inputSamples` can become: room for `output`. */
+  mostSamples(inputSamples: number): number {
+    return Math.ceil(((inputSamples + 5) * this.#toHz) / this.#fromHz);
+  }
+
+  /** Returns the samples that `input` completes. @throws ERR_TALKSPURT_DSP_OPTIONS when `output` is shorter than `mostSamples`, _TRAP, _CLOSED */
+  process(input: Int16Array, output?: Int16Array): Int16Array {
+    requireSamples('input', input);
+    const room = roomFor(this.mostSamples(input.length), output, (length) => new Int16Array(length));
+    return this.#core.run((core) => {
+      if (this.#fromHz === this.#toHz) {
+        room.set(input);
+        return room.subarray(0, input.length);
+      }
+      let made = 0;
+      for (let at = 0; at < input.length; at += PIECE_SAMPLES) {
+        const count = Math.min(PIECE_SAMPLES, input.length - at);
+        this.#core.samples(core.SCRATCH_PCM.value, count).set(input.subarray(at, at + count));
+        const more = core.resample(core.CAPTURE_PCM.value, core.SCRATCH_PCM.value, count);
+        room.set(this.#core.samples(core.CAPTURE_PCM.value, more), made);
+        made += more;
+      }
+      return room.subarray(0, made);
+    });
+  }
+
+  /** Forgets the stream. */
+  reset(): void {
+    this.#core.restart((core) => core.resampleStart(this.#fromHz, this.#toHz, this.#lowDelay));
+  }
+
+  /** Lets go of the instance; once is enough. */
+  close(): void {
+    this.#core.close();
+  }
+}

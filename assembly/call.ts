@@ -9,6 +9,7 @@ import { EchoDelay } from './echo-delay';
 import { EchoFilter } from './echo-filter';
 import { EchoLine } from './echo-line';
 import { EchoSuppressor } from './echo-suppressor';
+import { EchoVerdict } from './echo-verdict';
 import { GainRamp } from './gain-ramp';
 import { HighPass } from './high-pass';
 import { CODEC_L16, CODEC_PCMA, CODEC_PCMU } from './layout';
@@ -98,6 +99,7 @@ export const echoLine = changetype<EchoLine>(memory.data(offsetof<EchoLine>(), 1
 export const echoDelay = changetype<EchoDelay>(memory.data(offsetof<EchoDelay>(), 16));
 export const echoFilter = changetype<EchoFilter>(memory.data(offsetof<EchoFilter>(), 16));
 export const echoSuppressor = changetype<EchoSuppressor>(memory.data(offsetof<EchoSuppressor>(), 16));
+export const echoVerdict = changetype<EchoVerdict>(memory.data(offsetof<EchoVerdict>(), 16));
 export const echoNoise = changetype<ComfortNoise>(memory.data(offsetof<ComfortNoise>(), 16));
 export const sentView = changetype<SlowView>(memory.data(offsetof<SlowView>(), 16));
 export const heardView = changetype<SlowView>(memory.data(offsetof<SlowView>(), 16));

@@ -160,7 +160,9 @@ function listen(narrow: usize): f32 {
     highest = max(highest, call.neural ? voiceNetwork.hop(VOICE_HOP) : voice.hop(VOICE_HOP));
   }
   // What the filter explains is the agent, however much of it is left to be heard.
-  highest *= echoCanceller.nearShare;
+  const share = echoCanceller.nearShare(load<f32>(METERS + ((<usize>METER_CAPTURE_LEVEL) << 2)));
+  if (share < 0.5 && highest > 0.5) echoCanceller.mistake();
+  highest *= share;
   store<f32>(METERS + ((<usize>METER_SPEECH_PROBABILITY) << 2), highest);
   return highest;
 }

@@ -2,6 +2,7 @@ import { EchoDelay } from './echo-delay';
 import { EchoFilter } from './echo-filter';
 import { EchoLine } from './echo-line';
 import { EchoSuppressor } from './echo-suppressor';
+import { EchoVerdict, alike, beside } from './echo-verdict';
 import { dot, silent, subtract, widen } from './echo-blocks';
 import {
   ECHO_OFF,
@@ -12,8 +13,6 @@ import {
   METER_DOUBLE_TALK,
   METER_ECHO_COHERENCE,
   METER_ECHO_DELAY,
-  METER_ECHO_LIKELY,
-  METER_ECHO_SETTLED,
   METER_ERLE,
   METER_RESIDUAL_LEVEL,
   METERS,
@@ -55,6 +54,8 @@ const DOUBT: f32 = 0.04;
 /** The filter has shown what it can: so little is left, after so many blocks. */
 const ENGAGE_SHARE: f32 = 0.4;
 const ENGAGE_BLOCKS: i32 = 15;
+/** …and is not far from it with half of it taken out of a few. */
+const PROMISING_BLOCKS: i32 = 4;
 /** With less than this left the filter stays where it is, whatever the search says. */
 const WORKS_SHARE: f32 = 0.5;
 /** Samples of the path that lie before the lag that was found. */
@@ -63,13 +64,6 @@ const HEADROOM: i32 = 64;
 const REACH: i32 = 880;
 /** A lag that stands for so many blocks is no chance. */
 const SURE_BLOCKS: i32 = 12;
-/** After so many blocks of silence the reference has left every stage. */
-const IDLE_BLOCKS: i32 = 80;
-/** After so many blocks of reference without an echo that was taken out there is none. */
-const SETTLED_BLOCKS: i32 = 150;
-/** From this coherence on it is all echo; so much below it, nothing is said of it. */
-const EXPLAINED: f32 = 0.95;
-const EXPLAINED_RANGE: f32 = 0.15;
 /** Two of the longest frames. */
 const APART_MAX: i32 = 12 * BLOCK;
 /** A multiple of every ring's length. */
@@ -116,10 +110,7 @@ export class EchoCanceller {
   private energyIn: f32;
   private energyOut: f32;
   private wideGain: f32;
-  /** Blocks of reference that were not silent, ever. */
-  private spokenBlocks: i32;
-  /** Blocks of silence at the end of the reference. */
-  private silentBlocks: i32;
+  private verdict: EchoVerdict;
 
   start(
     mode: i32,
@@ -128,6 +119,7 @@ export class EchoCanceller {
     search: EchoDelay,
     filter: EchoFilter,
     suppressor: EchoSuppressor,
+    verdict: EchoVerdict,
   ): void {
     this.mode = mode;
     this.line = line;
@@ -142,8 +134,8 @@ export class EchoCanceller {
     this.share = 0.0;
     this.forget();
     this.wideGain = 1.0;
-    this.silentBlocks = IDLE_BLOCKS;
-    this.spokenBlocks = 0;
+    this.verdict = verdict;
+    verdict.start();
     this.measure();
     this.settle();
   }
@@ -158,14 +150,10 @@ export class EchoCanceller {
     if (this.mode == ECHO_OFF) return;
     const first = this.line.written / BLOCK;
     this.line.write(pcm, samples);
+    this.verdict.loud(pcm, samples);
     for (let i = 0; i < samples / BLOCK; i++) {
       this.line.read(SENT, (first + i) * BLOCK, BLOCK);
-      if (silent(SENT)) {
-        this.silentBlocks = min(this.silentBlocks + 1, IDLE_BLOCKS);
-      } else {
-        this.silentBlocks = 0;
-        this.spokenBlocks = min(this.spokenBlocks + 1, SETTLED_BLOCKS);
-      }
+      this.verdict.hear(SENT);
       this.search.remember(first + i, SENT);
     }
     this.settle();
@@ -176,7 +164,7 @@ export class EchoCanceller {
     this.energyIn = 1.0;
     this.energyOut = 1.0;
     this.align();
-    if (this.mode == ECHO_OFF || this.silentBlocks >= IDLE_BLOCKS) {
+    if (this.mode == ECHO_OFF || this.verdict.idle) {
       this.share = 0.0;
       this.captured += samples;
       return false;
@@ -317,6 +305,7 @@ export class EchoCanceller {
     this.wrongBlocks = 0;
     if (share > KEEP_SHARE) return;
     this.search.forget();
+    this.verdict.mistake();
     this.engaged = false;
     this.activeBlocks = 0;
   }
@@ -355,9 +344,13 @@ export class EchoCanceller {
     this.wideGain = target;
   }
 
+  /** The search is sure of an echo. */
+  private get sure(): bool {
+    return this.search.found && this.search.steady >= SURE_BLOCKS;
+  }
+
   private settle(): void {
-    const settled = this.mode == ECHO_OFF || this.engaged || this.spokenBlocks >= SETTLED_BLOCKS;
-    meter(METER_ECHO_SETTLED, settled ? 1.0 : 0.0);
+    this.verdict.settle(this.mode == ECHO_OFF, this.engaged, this.activeBlocks, this.delay >= 0 && this.sure);
   }
 
   private measure(): void {
@@ -370,21 +363,32 @@ export class EchoCanceller {
     meter(METER_ECHO_COHERENCE, present ? this.coherence() : 0.0);
     meter(METER_ECHO_DELAY, this.engaged ? <f32>this.lag * 0.125 : -1.0);
     meter(METER_DOUBLE_TALK, present && this.suppressor.doubleTalk ? 1.0 : 0.0);
-    meter(METER_ECHO_LIKELY, present ? 1.0 : 0.0);
   }
 
   /**
-   * How far what was captured of late may be a caller: 0 while the filter explains it and nobody else is heard, 1 otherwise. For
-   * whoever has to tell the agent's rest from a voice.
+   * How far what was captured of late, of this level behind the canceller, may be a caller: 0 while the filter explains it, or the
+   * search before there is one, and nobody else is heard; 1 otherwise. For whoever has to tell the agent's rest from a voice.
    */
-  get nearShare(): f32 {
-    if (!this.engaged || this.delay < 0 || this.filter.idle || this.suppressor.doubleTalk) return 1.0;
-    return max<f32>(0.0, min<f32>(1.0, (EXPLAINED - this.coherence()) / EXPLAINED_RANGE));
+  nearShare(heardDbov: f32): f32 {
+    if (this.mode == ECHO_OFF || this.verdict.idle) return 1.0;
+    if (this.verdict.tooQuiet(heardDbov)) return 0.0;
+    if (this.engaged) {
+      if (this.delay < 0 || this.filter.idle) return 1.0;
+      return beside(this.predictedQuick, this.heardQuick, this.crossQuick);
+    }
+    // Nobody else is predicted from what the agent said.
+    if (this.activeBlocks >= PROMISING_BLOCKS && this.leftFast < this.heardFast * WORKS_SHARE) return 0.0;
+    return this.sure ? 0.0 : alike(this.search.score);
+  }
+
+  /** What sounded like speech was no caller: a sure echo that nothing is taken out of yet is still to be learned. */
+  mistake(): void {
+    if (this.engaged || this.sure) this.verdict.mistake();
   }
 
   /** How much of what was captured of late the reference explains: by the filter, or by the search while there is none. */
   private coherence(): f32 {
-    if (!this.engaged) return this.search.found && this.search.steady >= SURE_BLOCKS ? this.search.score : 0.0;
+    if (!this.engaged) return this.sure ? this.search.score : 0.0;
     const energies = this.predictedQuick * this.heardQuick;
     if (this.crossQuick <= 0.0 || energies < 1.0) return 0.0;
     return min<f32>(1.0, this.crossQuick / sqrt<f32>(energies));

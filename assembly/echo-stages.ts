@@ -11,6 +11,7 @@ import {
   echoLine,
   echoNoise,
   echoSuppressor,
+  echoVerdict,
   heardView,
   referenceResampler,
   sentView,
@@ -33,7 +34,7 @@ export function setEchoCanceller(mode: i32): i32 {
 export function echoStart(mode: i32, legCodec: i32): void {
   echoDelay.start(sentView, heardView);
   echoSuppressor.start(echoNoise);
-  echoCanceller.start(mode, legCodec, echoLine, echoDelay, echoFilter, echoSuppressor);
+  echoCanceller.start(mode, legCodec, echoLine, echoDelay, echoFilter, echoSuppressor, echoVerdict);
 }
 
 /** Stage: what the caller is given, at 8 kHz: a multiple of 80 i16. */

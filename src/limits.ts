@@ -20,6 +20,8 @@ export const LIMITS = {
   playoutMs: 300_000,
   /** An agent who falls silent in the middle of a phrase for this long is taken to have finished it; counted in underruns. */
   agentSilentMs: 5_000,
+  /** Of what may be the agent's echo and is kept for the backend until that is known, ms: the longest verdict, and the breath before a word. */
+  heldBackMs: 600,
   /** From the end of a SIP leg of ours to the switch's word that the channel was hung up; without it it was sent elsewhere. */
   hangupEventMs: 500,
   /** Frames of a tapped caller that wait for the other party's first one; then both are heard as they come. */

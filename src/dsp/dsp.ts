@@ -123,11 +123,11 @@ export interface Dsp {
   readonly echoDelayMs: number;
   /** The caller speaks while the agent's echo is there. */
   readonly doubleTalk: boolean;
-  /** An echo was found on this call, and what is captured now may hold some of it. */
+  /** An echo was found on this call, and the agent spoke so short a time ago that what is captured now may hold some of it. */
   readonly echoLikely: boolean;
   /**
-   * Whether it is known what of an echo there is: one is taken out, or the agent has spoken for 1.5 s and none came back. Until
-   * then what sounds like a caller may be the agent.
+   * Whether it is known what of an echo there is: one has been taken out for 0.6 s, or the agent has spoken for 1.5 s and none came
+   * back; or there can be none, because the agent is silent. Otherwise what sounds like a caller may be the agent.
    */
   readonly echoSettled: boolean;
   /** Whether each pipe hands the bytes through unchanged and only measures. Capture's are changed while echo is there. */

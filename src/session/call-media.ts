@@ -9,6 +9,7 @@ import type { MediaSink, MediaTransport } from '../transport/media-transport.ts'
 import { CallerLine } from './caller-line.ts';
 import { Endpointer } from './endpointer.ts';
 import type { SpeechEdge } from './endpointer.ts';
+import { HeldBack } from './held-back.ts';
 import type { HoldSound } from './hold-sound.ts';
 import { runMediaTick } from './media-loop.ts';
 import type { CallRecorder, MediaPath } from './media-loop.ts';
@@ -58,6 +59,7 @@ export class CallMedia implements MediaPath, Tickable {
   announcement: Playout;
   recorder: CallRecorder | null = null;
   silence: Uint8Array;
+  heldBack: HeldBack;
   callerPaused = false;
   callerMuted = false;
   agentMuted = false;
@@ -96,6 +98,8 @@ export class CallMedia implements MediaPath, Tickable {
     this.playout = this.#makePlayout(leg);
     this.announcement = this.#makeAnnouncement(leg);
     this.silence = silenceOf(leg, leg.ptimeMs);
+    // Nobody is there to keep it for.
+    this.heldBack = new HeldBack(0, 0, this.ptimeMs);
     this.ledger = new PlayedLedger(bytesPerMs(leg));
     // Until a backend is there the chain only measures the caller and makes silence.
     this.#configure(leg, leg);
@@ -132,6 +136,7 @@ export class CallMedia implements MediaPath, Tickable {
       this.holdSound = null;
     }
     this.silence = silenceOf(stream.inputFormat, this.ptimeMs);
+    this.heldBack = new HeldBack(this.silence.length, Math.ceil(LIMITS.heldBackMs / this.ptimeMs), this.ptimeMs);
     this.ledger = new PlayedLedger(bytesPerMs(stream.outputFormat));
     this.stream = stream;
   }

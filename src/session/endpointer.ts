@@ -32,11 +32,13 @@ export type SpeechEdge = 'none' | 'candidate' | 'withdrawn' | 'started' | 'stopp
 /** Silence inside an unconfirmed onset that withdraws it, ms; while the agent waits. */
 const WITHDRAW_MS = 80;
 const WITHDRAW_WAITING_MS = 60;
+/** …and while nobody waits because it may be an echo. */
+const WITHDRAW_UNSETTLED_MS = 160;
 /** How much later than without a gap a barge-in is decided at the latest, ms, and how much of it has to be speech then. */
 const VERDICT_SLACK_MS = 20;
 const VERDICT_SHARE = 0.7;
 /** Speech that confirms an onset of which nobody knows yet whether it is the agent's echo, ms. */
-const UNSETTLED_MS = 700;
+const UNSETTLED_MS = 300;
 /** After one that was withdrawn, ms, and what then makes another: at least two frames. */
 const WARY_MS = 500;
 const WARY_SPEECH_MS = 40;
@@ -55,6 +57,8 @@ export class Endpointer {
   #withdrawnMs = Number.NEGATIVE_INFINITY;
   #lastSpeechMs = 0;
   #settled = true;
+  /** The present onset was told. */
+  #announced = false;
   /** Speech that confirms an onset now. */
   #confirmMs = 0;
 
@@ -66,6 +70,11 @@ export class Endpointer {
   /** Whether a confirmed onset has not ended yet. */
   get speaking(): boolean {
     return this.#phase === 'speaking';
+  }
+
+  /** Whether there is an onset of which it is not known yet what it is. */
+  get unsure(): boolean {
+    return this.#phase === 'candidate';
   }
 
   /** When the current or last speech began: the start of its first frame. */
@@ -83,16 +92,27 @@ export class Endpointer {
    * for an onset, or its own echo would silence it before anybody could learn what that sounds like. Hot path.
    */
   update(probability: number, nowMs: number, agentSpeaking: boolean, settled = true): SpeechEdge {
-    this.#confirmMs = !agentSpeaking
-      ? this.#options.startMs
-      : settled
-        ? this.#options.bargeInMs
-        : Math.max(UNSETTLED_MS, this.#options.bargeInMs);
+    // The echo of the agent's last word comes when the agent is silent again.
+    const cuttingIn = agentSpeaking || !settled;
+    this.#confirmMs = cuttingIn ? this.#options.bargeInMs : this.#options.startMs;
+    if (!settled) this.#confirmMs = Math.max(UNSETTLED_MS, this.#confirmMs);
     // What was heard before says nothing any more: it may have been the echo that is now known.
-    if (settled && !this.#settled && this.#phase === 'candidate') this.rearm();
+    const forget = settled && !this.#settled && this.#phase === 'candidate';
     this.#settled = settled;
-    const edge = this.#advance(probability, nowMs, agentSpeaking);
-    return edge === 'candidate' && agentSpeaking && !settled ? 'none' : edge;
+    if (forget) {
+      this.rearm();
+      // Somebody may wait for the verdict.
+      if (this.#announced) return this.#verdict('withdrawn');
+    }
+    return this.#verdict(this.#advance(probability, nowMs, cuttingIn));
+  }
+
+  /** An onset is told only where the agent may wait for it; whoever was told of it is told what became of it. */
+  #verdict(edge: SpeechEdge): SpeechEdge {
+    if (edge === 'candidate' && !this.#settled) return 'none';
+    if (edge === 'withdrawn' && !this.#announced) return 'none';
+    if (edge !== 'none') this.#announced = edge === 'candidate';
+    return edge;
   }
 
   #advance(probability: number, nowMs: number, agentSpeaking: boolean): SpeechEdge {
@@ -137,11 +157,12 @@ export class Endpointer {
       this.#silenceMs += this.#ptimeMs;
     }
     const onsetLastedMs = nowMs - this.#onsetMs;
-    const due = agentSpeaking && onsetLastedMs >= this.#confirmMs + VERDICT_SLACK_MS;
+    const due = agentSpeaking && this.#settled && onsetLastedMs >= this.#confirmMs + VERDICT_SLACK_MS;
     const enough = due && this.#speechMs >= onsetLastedMs * VERDICT_SHARE;
     const edge = spoken || enough ? this.#confirm(enough) : null;
     if (edge !== null) return edge;
-    if (!due && this.#silenceMs < (agentSpeaking ? WITHDRAW_WAITING_MS : WITHDRAW_MS)) return 'none';
+    const waiting = agentSpeaking ? WITHDRAW_WAITING_MS : WITHDRAW_MS;
+    if (!due && this.#silenceMs < (this.#settled ? waiting : WITHDRAW_UNSETTLED_MS)) return 'none';
     this.#phase = 'silent';
     this.#speechMs = 0;
     this.#withdrawnMs = nowMs;

@@ -7,6 +7,7 @@ import type { Dsp } from '../dsp/dsp.ts';
 import type { MediaTransport } from '../transport/media-transport.ts';
 import type { CallerLine } from './caller-line.ts';
 import type { Endpointer, SpeechEdge } from './endpointer.ts';
+import type { HeldBack } from './held-back.ts';
 import type { PlayedLedger } from './played-ledger.ts';
 import type { Playout, PlayoutMoment } from './playout.ts';
 
@@ -39,6 +40,8 @@ export interface MediaPath {
   readonly other: OtherParty | null;
   /** Takes down what both sides hear; null: nothing is recorded. */
   readonly recorder: CallRecorder | null;
+  /** What may be the agent's echo, and is kept for the backend until that is known. */
+  readonly heldBack: HeldBack;
   /** One frame of silence in the backend's input format. */
   readonly silence: Uint8Array;
   /** Nothing is sent to the backend. */
@@ -121,5 +124,29 @@ function sendBoth(
   nowMs: number,
 ): void {
   if (stream.wantsPlayed === true) stream.sendPlayed?.(path.other === null ? said : path.other.capture(nowMs));
-  stream.sendAudio(path.callerMuted ? path.silence : heard);
+  stream.sendAudio(isHeldBack(path, stream, heard, nowMs) ? path.silence : heard);
+}
+
+/**
+ * Whether this frame is kept from the backend: what may be the agent's echo, or what is left of it, would become the caller's words.
+ * Once it is known to be a caller, what was kept since shortly before the onset is sent ahead.
+ */
+function isHeldBack(path: MediaPath, stream: BackendStream, heard: Uint8Array, nowMs: number): boolean {
+  const { heldBack, endpointer, dsp } = path;
+  if (path.callerMuted) {
+    heldBack.forget();
+    return true;
+  }
+  if (endpointer.speaking) {
+    if (heldBack.count > 0) heldBack.release(stream, nowMs - endpointer.onsetMs);
+    return false;
+  }
+  const unsure = !dsp.echoSettled || dsp.echoLikely || (heldBack.count > 0 && endpointer.unsure);
+  // Who is sent both sides aligned hears for itself which is which.
+  if (!unsure || stream.wantsPlayed === true) {
+    heldBack.forget();
+    return false;
+  }
+  heldBack.push(heard);
+  return true;
 }

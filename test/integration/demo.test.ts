@@ -46,6 +46,13 @@ test('a whole call with a barge-in, recorded and drawn', () => {
   assert.ok(statSync(join(out, 'call.wav')).size > 10 * 2 * 2 * wav.rateHz, 'more than ten seconds');
 });
 
+test('with an echo on the line the agent never takes itself for the caller', () => {
+  for (const lossDb of ['6', '10', '20']) {
+    const { checks } = demo(join(folder, `echo-${lossDb}`), '--echo', lossDb);
+    assert.ok(checks.some(({ name, ok }) => ok && name === 'the agent never cut itself off by its own echo'));
+  }
+});
+
 test('what the caller heard is what the agent said, to a recogniser that knows nothing of either', () => {
   const installed = spawnSync('pocketsphinx_continuous', ['-argfile', '/dev/null']).error === undefined;
   if (!required(installed, 'pocketsphinx (Debian: pocketsphinx pocketsphinx-en-us)')) return;

@@ -90,14 +90,43 @@ test('while nobody knows what of an echo there is the agent does not wait, and i
     const edge = endpointer.update(0.9, nowMs, true, false);
     if (edge !== 'none') found.push([nowMs, edge]);
   }
-  assert.equal(found, [[700, 'started']]);
+  assert.equal(found, [[300, 'started']]);
   // Where it becomes known meanwhile, what was heard until then says nothing.
   const other = new Endpointer(DEFAULT_ENDPOINTER, PTIME_MS);
-  for (let nowMs = 20; nowMs <= 400; nowMs += 20) assert.is(other.update(0.9, nowMs, true, false), 'none');
-  assert.is(other.update(0.1, 420, true, true), 'none', 'it was the echo');
-  assert.is(other.update(0.9, 440, true, true), 'candidate');
-  for (let nowMs = 460; nowMs <= 520; nowMs += 20) assert.is(other.update(0.9, nowMs, true, true), 'none');
-  assert.is(other.update(0.9, 540, true, true), 'started', 'it is a caller after all');
+  for (let nowMs = 20; nowMs <= 180; nowMs += 20) assert.is(other.update(0.9, nowMs, true, false), 'none');
+  assert.is(other.update(0.1, 200, true, true), 'none', 'it was the echo');
+  assert.is(other.update(0.9, 220, true, true), 'candidate');
+  for (let nowMs = 240; nowMs <= 300; nowMs += 20) assert.is(other.update(0.9, nowMs, true, true), 'none');
+  assert.is(other.update(0.9, 320, true, true), 'started', 'it is a caller after all');
+});
+
+test('the echo of the last word comes when the agent is silent again, and takes as long', () => {
+  const endpointer = new Endpointer(DEFAULT_ENDPOINTER, PTIME_MS);
+  const found: [number, SpeechEdge][] = [];
+  for (let nowMs = 20; nowMs <= 800; nowMs += 20) {
+    const edge = endpointer.update(nowMs <= 280 ? 0.9 : 0, nowMs, false, false);
+    if (edge !== 'none') found.push([nowMs, edge]);
+  }
+  assert.equal(found, []);
+});
+
+test('whoever waits for a verdict gets one, also when it becomes uncertain meanwhile what of an echo there is', () => {
+  for (const unsettledTicks of [1, 2, 5]) {
+    const endpointer = new Endpointer(DEFAULT_ENDPOINTER, PTIME_MS);
+    let nowMs = 0;
+    const hear = (probability: number, settled: boolean): SpeechEdge =>
+      endpointer.update(probability, (nowMs += PTIME_MS), true, settled);
+    assert.is(hear(0.9, true), 'candidate');
+    const told = [
+      ...Array.from({ length: unsettledTicks }, (_, n) => hear(n < 2 ? 0.9 : 0, false)),
+      ...Array.from({ length: 5 }, () => hear(0, true)),
+    ];
+    assert.equal(
+      told.filter((edge) => edge !== 'none'),
+      ['withdrawn'],
+      `${unsettledTicks}`,
+    );
+  }
 });
 
 test('after an onset that was none the agent does not wait for a single frame', () => {

@@ -6,6 +6,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { CallerLine } from '../../src/session/caller-line.ts';
 import { DEFAULT_ENDPOINTER, Endpointer } from '../../src/session/endpointer.ts';
+import { HeldBack } from '../../src/session/held-back.ts';
 import { runMediaTick } from '../../src/session/media-loop.ts';
 import type { MediaPath } from '../../src/session/media-loop.ts';
 import { PlayedLedger } from '../../src/session/played-ledger.ts';
@@ -42,6 +43,7 @@ function rig(): Rig {
     other: null,
     recorder: null,
     silence: new Uint8Array(160).fill(0xff),
+    heldBack: new HeldBack(160, 30, 20),
     callerPaused: false,
     callerMuted: false,
     agentMuted: false,
@@ -114,6 +116,51 @@ test('the edge of speech is told before this tick says anything; the fade after 
   };
   runMediaTick(observed, 40);
   assert.equal(order, ['candidate', 'faded after 2']);
+});
+
+test('what may be an echo is kept from the backend, and sent ahead once it is a caller', () => {
+  const path = rig();
+  const heard: number[] = [];
+  const frame = new Uint8Array(160);
+  path.dsp.capture = () => frame;
+  Object.assign(path.stream!, { sendAudio: (sent: Uint8Array) => heard.push(sent[0]!) });
+  path.playout.push(new Uint8Array(16_000));
+  path.dsp.echoSettled = false;
+  let n = 0;
+  const tick = (probability: number, times = 1): void => {
+    for (let k = 0; k < times; k += 1) {
+      n += 1;
+      frame.fill(n);
+      path.dsp.speechProbability = probability;
+      runMediaTick(path, n * 20);
+    }
+  };
+  tick(0, 10);
+  assert.equal(heard, Array(10).fill(0xff), 'as long as the agent speaks and nobody knows');
+  tick(0.9, 15);
+  // The fifteenth frame of speech decides: 300 ms of it, and 100 ms before.
+  const ahead = Array.from({ length: 20 }, (_, k) => 6 + k);
+  assert.equal(heard.slice(10), [...Array(14).fill(0xff), ...ahead]);
+  tick(0.9);
+  assert.is(heard.at(-1), 26, 'then as it comes');
+});
+
+test('what was kept and is no caller is forgotten; who gets both sides gets all of it', () => {
+  const path = rig();
+  const heard: number[] = [];
+  path.dsp.capture = () => new Uint8Array(160).fill(7);
+  Object.assign(path.stream!, { sendAudio: (sent: Uint8Array) => heard.push(sent[0]!) });
+  path.dsp.echoSettled = false;
+  runMediaTick(path, 20);
+  runMediaTick(path, 40);
+  path.dsp.echoSettled = true;
+  runMediaTick(path, 60);
+  assert.equal(heard, [0xff, 0xff, 7]);
+  assert.is(path.heldBack.count, 0);
+  path.dsp.echoSettled = false;
+  Object.assign(path.stream!, { wantsPlayed: true, sendPlayed: () => undefined });
+  runMediaTick(path, 80);
+  assert.is(heard.at(-1), 7);
 });
 
 test('at most 64 heap bytes a tick over 50,000 ticks with the real chain, and the measurement sees what allocates', async () => {

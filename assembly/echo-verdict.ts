@@ -1,0 +1,111 @@
+import { silent } from './echo-blocks';
+import { levelDbov } from './level';
+import { METER_ECHO_LIKELY, METER_ECHO_SETTLED, METERS } from './layout';
+
+/**
+ * What does it do? Tells what of the captured sound may be a caller and what is the agent's own echo, or the rest of one.
+ * How does it work? It follows the agent: for how long it has spoken and been silent, and how loud it is. Before anything was learned of
+ *   an echo, `alike` judges by the search's score; behind the filter, `beside` judges by how much of what is captured the
+ *   prediction explains, and whether the prediction is borne out at all; and what is far quieter than the agent is no caller.
+ * How do I use it? `hear` on each block of the reference, then `settle`; `tooQuiet`, `alike` and `beside` from `nearShare`.
+ * Not for: finding or taking out an echo; see echo-canceller.ts.
+ */
+const BLOCK: i32 = 80;
+/** After so many blocks of silence the reference has left every stage. */
+const IDLE_BLOCKS: i32 = 80;
+/** After so many blocks of reference without an echo that was taken out there is none; but not so soon after one was taken for speech. */
+const SETTLED_BLOCKS: i32 = 150;
+const MISTAKEN_BLOCKS: i32 = 60;
+/** After so many blocks with an echo it is learned well enough to tell its rest from a caller. */
+const LEARNED_BLOCKS: i32 = 60;
+/** What may be an echo is no caller below this level, dBov, or so far below the agent, dB; and how fast the agent's loudness is forgotten, dB a block. */
+const REST_DBOV: f32 = -55.0;
+const REST_DB: f32 = -30.0;
+const LOUDNESS_DECAY: f32 = 0.2;
+/** From this score of the search on it is all echo; so much below it, nothing is said of it. Voices of two people reach 0.38 in 1 of 20 frames. */
+const ALIKE: f32 = 0.4;
+const ALIKE_RANGE: f32 = 0.08;
+/** From this coherence on it is all echo; so much below it, nothing is said of it: a voice is then as loud as the echo. */
+const EXPLAINED: f32 = 0.85;
+const EXPLAINED_RANGE: f32 = 0.1;
+/** A predicted echo that is less of the captured energy is not heard beside it. */
+const UNHEARD: f32 = 0.05;
+/** With less of the prediction borne out it is another path's. */
+const BORNE_OUT: f32 = 0.4;
+
+@unmanaged
+export class EchoVerdict {
+  /** Blocks of reference that were not silent, ever. */
+  private spokenBlocks: i32;
+  /** Blocks of silence at the end of the reference. */
+  private silentBlocks: i32;
+  /** The agent's level of late at its loudest, dBov. */
+  private loudness: f32;
+  /** It is known what of an echo there is; and one was taken out in this call. */
+  private settled: bool;
+  private found: bool;
+
+  start(): void {
+    this.spokenBlocks = 0;
+    this.silentBlocks = IDLE_BLOCKS;
+    this.loudness = -127.0;
+    this.found = false;
+    this.settled = true;
+  }
+
+  /** Nothing that the agent said can come back any more. */
+  get idle(): bool {
+    return this.silentBlocks >= IDLE_BLOCKS;
+  }
+
+  /** The agent's level in a frame of so many samples: before its blocks. */
+  loud(pcm: usize, samples: i32): void {
+    this.loudness = max(levelDbov(pcm, samples), this.loudness - LOUDNESS_DECAY * <f32>(samples / BLOCK));
+  }
+
+  /** Takes one block of the reference: 80 i16. */
+  hear(pcm: usize): void {
+    if (silent(pcm)) {
+      this.silentBlocks = min(this.silentBlocks + 1, IDLE_BLOCKS);
+      return;
+    }
+    this.silentBlocks = 0;
+    this.spokenBlocks = min(this.spokenBlocks + 1, SETTLED_BLOCKS);
+  }
+
+  /** An echo that nothing is taken out of was taken for speech, or the path has moved: there is more to be learned. */
+  mistake(): void {
+    this.spokenBlocks = min(this.spokenBlocks, SETTLED_BLOCKS - MISTAKEN_BLOCKS);
+  }
+
+  /** Whether it is known what of an echo there is, or there can be none. `seen`: the search is sure of one. */
+  settle(off: bool, engaged: bool, activeBlocks: i32, seen: bool): void {
+    const known = engaged ? activeBlocks >= LEARNED_BLOCKS : this.spokenBlocks >= SETTLED_BLOCKS;
+    this.settled = off || known || this.idle;
+    this.found = this.found || engaged;
+    const likely = !this.idle && (this.found || seen);
+    store<f32>(METERS + ((<usize>METER_ECHO_SETTLED) << 2), this.settled ? 1.0 : 0.0);
+    store<f32>(METERS + ((<usize>METER_ECHO_LIKELY) << 2), likely ? 1.0 : 0.0);
+  }
+
+  /** Whether what is heard at this level, where an echo is known of or nothing is known yet, is no caller. */
+  tooQuiet(heardDbov: f32): bool {
+    if (this.settled && !this.found) return false;
+    return heardDbov < max<f32>(REST_DBOV, this.loudness + REST_DB);
+  }
+}
+
+/** How far it may be a caller, by the search's score. */
+export function alike(score: f32): f32 {
+  return max<f32>(0.0, min<f32>(1.0, (ALIKE - score) / ALIKE_RANGE));
+}
+
+/** …and beside a prediction, by energies of the last few blocks: predicted, captured, and captured times predicted. */
+export function beside(predicted: f32, heard: f32, cross: f32): f32 {
+  // No echo is expected, or somebody is far louder than it.
+  if (predicted < heard * UNHEARD) return 1.0;
+  // A voice beside the echo leaves the prediction true; a path that has moved does not.
+  if (cross < predicted * BORNE_OUT) return 0.0;
+  const coherence = cross / sqrt<f32>(max<f32>(1.0, predicted * heard));
+  return max<f32>(0.0, min<f32>(1.0, (EXPLAINED - coherence) / EXPLAINED_RANGE));
+}

@@ -23,6 +23,9 @@ import { SlowView } from './slow-view';
  */
 export const SLOW_BLOCK: i32 = 20;
 const ENERGY_BLOCKS: i32 = 128;
+/** Length of the work line, and what of its first block lies before it. */
+const WORK_SAMPLES: i32 = 1236;
+const CUT: i32 = 4;
 /** Blocks of memory that count in the score. */
 const SCORE_BLOCKS: i32 = 60;
 const MEMORY: f32 = 0.975;
@@ -105,22 +108,25 @@ export class EchoDelay {
 
   /** Copies the ring so that the block of the captured one's number comes last; what is not known is silence. */
   private lineUp(block: i32, written: i32): void {
-    let at = ECHO_SLOW_WORK;
-    let from = block - 61;
     // 1,236 samples are 61.8 blocks: the first one is cut.
-    at -= 4 << 1;
-    for (; from <= block; from++) {
-      const known = from >= 0 && from < written && from >= written - ECHO_LINE_BLOCKS;
-      const cut: usize = at < ECHO_SLOW_WORK ? 4 << 1 : 0;
-      const bytes = ((<usize>SLOW_BLOCK) << 1) - cut;
-      if (known) {
-        const place = ECHO_SLOW_LINE + ((<usize>((from & (ECHO_LINE_BLOCKS - 1)) * SLOW_BLOCK)) << 1);
-        memory.copy(at + cut, place + cut, bytes);
-      } else {
-        memory.fill(at + cut, 0, bytes);
-      }
-      at += (<usize>SLOW_BLOCK) << 1;
+    const first = block - 61;
+    const from = max(max(first, 0), written - ECHO_LINE_BLOCKS);
+    const known = (min(block + 1, written) - from) * SLOW_BLOCK;
+    const begin = (from - first) * SLOW_BLOCK - CUT;
+    const cut = max(0, -begin);
+    if (known <= cut) {
+      silence(0, WORK_SAMPLES);
+      return;
     }
+    const at = begin + cut;
+    const count = known - cut;
+    const sample = (from & (ECHO_LINE_BLOCKS - 1)) * SLOW_BLOCK + cut;
+    // Two pieces where the ring's end lies between.
+    const piece = min(count, ECHO_LINE_BLOCKS * SLOW_BLOCK - sample);
+    silence(0, at);
+    memory.copy(workAt(at), ECHO_SLOW_LINE + ((<usize>sample) << 1), (<usize>piece) << 1);
+    if (piece < count) memory.copy(workAt(at + piece), ECHO_SLOW_LINE, (<usize>(count - piece)) << 1);
+    silence(at + count, WORK_SAMPLES);
   }
 
   /**
@@ -193,6 +199,16 @@ export class EchoDelay {
     }
     return 0;
   }
+}
+
+/** Sample `n` of the work line. */
+function workAt(n: i32): usize {
+  return ECHO_SLOW_WORK + ((<usize>n) << 1);
+}
+
+/** Zeros in the work line, sample `from` up to `end`. */
+function silence(from: i32, end: i32): void {
+  if (from < end) memory.fill(workAt(from), 0, (<usize>(end - from)) << 1);
 }
 
 /** Whether one of four f32 has that magnitude. */

@@ -85,15 +85,40 @@ export function powerOf(frame: usize, bin: i32): f32 {
   return re * re + im * im;
 }
 
-/** |X|² of bins 0..127 (bin 0 as 0) to `target`, as f32. */
+/** |X|² of bins 0..127 (bin 0 as 0) to `target`, as f32: as {@link powerOf}, four bins at a time. */
 export function powersOf(target: usize, frame: usize): void {
   store<f32>(target, 0.0);
-  for (let bin = 1; bin < POINTS; bin++) store<f32>(target + ((<usize>bin) << 2), powerOf(frame, bin));
+  for (let bin = 1; bin < 4; bin++) store<f32>(target + ((<usize>bin) << 2), powerOf(frame, bin));
+  const half = f32x4.splat(0.5);
+  for (let bin: usize = 4; bin < <usize>POINTS; bin += 4) {
+    const low = frame + (bin << 3);
+    const l0 = v128.load(low);
+    const l1 = v128.load(low, 16);
+    const lowR = v128.shuffle<f32>(l0, l1, 0, 2, 4, 6);
+    const lowI = v128.shuffle<f32>(l0, l1, 1, 3, 5, 7);
+    // The partners, last first: bins 128 − bin down to 125 − bin.
+    const high = frame + ((<usize>POINTS - 3 - bin) << 3);
+    const h0 = v128.load(high);
+    const h1 = v128.load(high, 16);
+    const highR = v128.shuffle<f32>(h0, h1, 6, 4, 2, 0);
+    const highI = v128.shuffle<f32>(h0, h1, 7, 5, 3, 1);
+    const t0 = v128.load(FFT_TWIDDLES + (bin << 3));
+    const t1 = v128.load(FFT_TWIDDLES + (bin << 3), 16);
+    const wr = v128.shuffle<f32>(t0, t1, 0, 2, 4, 6);
+    const wi = v128.shuffle<f32>(t0, t1, 1, 3, 5, 7);
+    const evenR = f32x4.mul(f32x4.add(lowR, highR), half);
+    const evenI = f32x4.mul(f32x4.sub(lowI, highI), half);
+    const oddR = f32x4.mul(f32x4.add(lowI, highI), half);
+    const oddI = f32x4.mul(f32x4.sub(highR, lowR), half);
+    const re = f32x4.sub(f32x4.add(evenR, f32x4.mul(oddR, wr)), f32x4.mul(oddI, wi));
+    const im = f32x4.add(f32x4.add(evenI, f32x4.mul(oddR, wi)), f32x4.mul(oddI, wr));
+    v128.store(target + (bin << 2), f32x4.add(f32x4.mul(re, re), f32x4.mul(im, im)));
+  }
 }
 
 /** The real part of X of bins 1..127 to `target`, as f32. */
 export function realPartsOf(target: usize, frame: usize): void {
-  for (let bin: usize = 1; bin < <usize>POINTS; bin++) {
+  for (let bin: usize = 1; bin < 4; bin++) {
     const low = frame + (bin << 3);
     const high = frame + ((<usize>POINTS - bin) << 3);
     const twiddle = FFT_TWIDDLES + (bin << 3);
@@ -101,6 +126,25 @@ export function realPartsOf(target: usize, frame: usize): void {
     const oddR = (load<f32>(low, 4) + load<f32>(high, 4)) * 0.5;
     const oddI = (load<f32>(high) - load<f32>(low)) * 0.5;
     store<f32>(target + (bin << 2), even + oddR * load<f32>(twiddle) - oddI * load<f32>(twiddle, 4));
+  }
+  const half = f32x4.splat(0.5);
+  for (let bin: usize = 4; bin < <usize>POINTS; bin += 4) {
+    const l0 = v128.load(frame + (bin << 3));
+    const l1 = v128.load(frame + (bin << 3), 16);
+    const lowR = v128.shuffle<f32>(l0, l1, 0, 2, 4, 6);
+    const lowI = v128.shuffle<f32>(l0, l1, 1, 3, 5, 7);
+    const high = frame + ((<usize>POINTS - 3 - bin) << 3);
+    const h0 = v128.load(high);
+    const h1 = v128.load(high, 16);
+    const highR = v128.shuffle<f32>(h0, h1, 6, 4, 2, 0);
+    const highI = v128.shuffle<f32>(h0, h1, 7, 5, 3, 1);
+    const t0 = v128.load(FFT_TWIDDLES + (bin << 3));
+    const t1 = v128.load(FFT_TWIDDLES + (bin << 3), 16);
+    const even = f32x4.mul(f32x4.add(lowR, highR), half);
+    const oddR = f32x4.mul(f32x4.add(lowI, highI), half);
+    const oddI = f32x4.mul(f32x4.sub(highR, lowR), half);
+    const turned = f32x4.add(even, f32x4.mul(oddR, v128.shuffle<f32>(t0, t1, 0, 2, 4, 6)));
+    v128.store(target + (bin << 2), f32x4.sub(turned, f32x4.mul(oddI, v128.shuffle<f32>(t0, t1, 1, 3, 5, 7))));
   }
 }
 

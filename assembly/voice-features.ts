@@ -221,26 +221,50 @@ export class VoiceFeatures {
 
   /** How periodic the sound is (0..1), and its period against 128 samples. */
   private findPitch(): void {
-    let sum: f32 = 0.0;
-    for (let bin: usize = 0; bin < 128; bin++) sum += load<f32>(VOICE_SPECTRUM + (bin << 2));
+    let sums = f32x4.splat(0.0);
+    for (let at: usize = 0; at < 512; at += 16) sums = f32x4.add(sums, v128.load(VOICE_SPECTRUM + at));
+    const sum = sumOf(sums);
     let highest: f32 = 0.0;
     let lag = LAG_END;
     if (sum > 0.0) {
       transform(VOICE_SPECTRUM);
       realPartsOf(NEURAL_POWERS, VOICE_SPECTRUM);
-      for (let at = LAG_MIN; at < LAG_END; at++) {
-        const value = load<f32>(NEURAL_POWERS + (at << 2)) * load<f32>(NEURAL_LAGS + (at << 2));
-        if (value > highest) {
-          highest = value;
-          lag = at;
-        }
-      }
+      highest = highestOfLags();
+      if (highest > 0.0) lag = lagOf(highest);
       // White noise of full weight sums to about 105: one that is hardly there is not taken for a tone.
       highest /= <f32>2.0 * sum + <f32>20.0;
     }
     store<f32>(REST + 24, highest);
     store<f32>(REST + 28, <f32>lag * 0.0078125);
   }
+}
+
+/** The autocorrelation at a lag. */
+function atLag(lag: usize): f32 {
+  return load<f32>(NEURAL_POWERS + (lag << 2)) * load<f32>(NEURAL_LAGS + (lag << 2));
+}
+
+/** The greatest at any lag of the search, or 0. */
+function highestOfLags(): f32 {
+  let best = f32x4.splat(0.0);
+  let at = LAG_MIN;
+  for (; at + 4 <= LAG_END; at += 4) {
+    const values = f32x4.mul(v128.load(NEURAL_POWERS + (at << 2)), v128.load(NEURAL_LAGS + (at << 2)));
+    best = f32x4.pmax(best, values);
+  }
+  let highest = max(
+    max(f32x4.extract_lane(best, 0), f32x4.extract_lane(best, 1)),
+    max(f32x4.extract_lane(best, 2), f32x4.extract_lane(best, 3)),
+  );
+  for (; at < LAG_END; at++) highest = max(highest, atLag(at));
+  return highest;
+}
+
+/** The shortest lag that has it. */
+function lagOf(highest: f32): usize {
+  let at = LAG_MIN;
+  while (at < LAG_END && atLag(at) < highest) at++;
+  return at;
 }
 
 function sumOf(four: v128): f32 {

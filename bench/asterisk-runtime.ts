@@ -94,7 +94,7 @@ export async function startBenchRuntime(options: BenchRuntimeOptions, watch: Wat
       far:
         backendUrl === undefined
           ? { kind: 'embedded' }
-          : { kind: 'openai', model: 'bench', apiKey: 'none', baseUrl: backendUrl },
+          : { kind: 'openai', model: 'bench', apiKey: 'none', baseUrl: backendUrl, messageMs: 20 },
     },
     profiles: { bench: { backend: 'far', bargeIn: false, shaping: false, greeting } },
     limits: { calls },

@@ -64,6 +64,9 @@ export const LIMITS = {
   ledgerItems: 256,
   /** Bytes that may wait in a backend socket before caller audio is dropped (counted in `droppedFrames`). */
   backendBufferedBytes: 256 * 1024,
+  /** Caller audio in one message to a backend while nobody is heard, ms, at most; and the silence from which it is gathered. */
+  backendMessageMs: 100,
+  backendQuietMs: 1_200,
   /** One message from a backend; a larger one closes the stream with ERR_TALKSPURT_BACKEND_PROTOCOL. */
   backendMessageBytes: 16 * 1024 * 1024,
   /** From dialling to a session that may talk; then ERR_TALKSPURT_BACKEND_TIMEOUT. */

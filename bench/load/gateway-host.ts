@@ -49,7 +49,14 @@ function configText({
       },
     ],
     backends: {
-      far: { kind: 'openai', model: 'bench', apiKey: 'none', baseUrl: `ws://127.0.0.1:${backendPort}/v1` },
+      // Phones of a bench speak all the time, whatever a detector thinks of their numbered frames.
+      far: {
+        kind: 'openai',
+        model: 'bench',
+        apiKey: 'none',
+        baseUrl: `ws://127.0.0.1:${backendPort}/v1`,
+        messageMs: 20,
+      },
     },
     // An echo answers while the caller speaks: with barge-in every call would be one endless interruption.
     profiles: { bench: { backend: 'far', bargeIn, greeting } },

@@ -1,8 +1,9 @@
 /** What a bench and its processes say to one another over IPC: `open` so many more calls, `report` since the last time. */
-import { fork } from 'node:child_process';
+import { fork, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -12,6 +13,8 @@ export interface HostOptions {
   readonly backendPort: number;
   /** The most calls that will be opened. */
   readonly calls: number;
+  /** Caller audio in one message to the backend; absent: the default. */
+  readonly messageMs?: number | 'adaptive';
 }
 
 /** What a gateway counted since it was last asked. */
@@ -31,10 +34,33 @@ export interface HostReport {
   readonly underrunTicks: number;
 }
 
+/** The same of a gateway whose every tick is timed. */
+export interface TimedReport extends HostReport {
+  /** How late ticks began, ms. */
+  readonly latenessP50Ms: number;
+  readonly latenessP99Ms: number;
+}
+
 /** Time that this process's main thread has waited for a core since it began, ms; Linux tells, others do not. */
 export function waitedForCoreMs(): number {
   const file = '/proc/self/schedstat';
   return existsSync(file) ? Number(readFileSync(file, 'utf8').split(' ')[1]) / 1e6 : 0;
+}
+
+/** Where a process of a bench runs: `own` has a core for itself, with real-time priority where the system grants it. */
+export type Place = 'anywhere' | 'own' | 'others';
+
+/** The command that puts a process there; empty where the system has none. */
+function placing(place: Place): readonly string[] {
+  const cores = availableParallelism();
+  if (place === 'anywhere' || cores < 2 || !works(['taskset', '-c', '0'])) return [];
+  const priority = ['chrt', '-r', '1'];
+  const urgent = works(priority) ? priority : [];
+  return [...urgent, 'taskset', '-c', place === 'own' ? '0' : `1-${cores - 1}`];
+}
+
+function works([command = '', ...words]: readonly string[]): boolean {
+  return spawnSync(command, [...words, process.execPath, '--version'], { stdio: 'ignore' }).status === 0;
 }
 
 /** A process of the bench. */
@@ -50,10 +76,12 @@ export class LoadProcess {
     options: object | undefined,
     onMessage: (message: Record<string, unknown>) => void,
     execArgv: readonly string[],
+    place: Place,
   ) {
     const path = join(dirname(fileURLToPath(import.meta.url)), file);
     const argument = options === undefined ? [] : [JSON.stringify(options)];
-    this.#child = fork(path, argument, { execArgv: ['--import', 'tsx', ...execArgv] });
+    const [execPath, ...words] = [...placing(place), process.execPath, '--import', 'tsx', ...execArgv];
+    this.#child = fork(path, argument, { ...(execPath !== undefined && { execPath }), execArgv: words });
     this.#onMessage = onMessage;
     this.#child.on('message', (message) => this.#receive(message as Record<string, unknown>));
     this.#child.on('exit', (status) => {
@@ -67,8 +95,9 @@ export class LoadProcess {
     options?: object,
     onMessage: (message: Record<string, unknown>) => void = () => undefined,
     execArgv: readonly string[] = [],
+    place: Place = 'anywhere',
   ): LoadProcess {
-    return new LoadProcess(file, options, onMessage, execArgv);
+    return new LoadProcess(file, options, onMessage, execArgv, place);
   }
 
   tell(message: object): void {

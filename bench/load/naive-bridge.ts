@@ -7,8 +7,9 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import * as alawmulaw from 'alawmulaw';
 import { WebSocket } from 'ws';
+import { Samples } from './percentiles.ts';
 import { waitedForCoreMs } from './load-protocol.ts';
-import type { HostOptions, HostReport } from './load-protocol.ts';
+import type { HostOptions, TimedReport } from './load-protocol.ts';
 
 const PTIME_MS = 20;
 /** A second of frames: what comes beyond is dropped, oldest first. */
@@ -19,6 +20,7 @@ const { mulaw } = (alawmulaw as unknown as { default: typeof alawmulaw }).defaul
 let calls = 0;
 let ticks = 0;
 let lateTicks = 0;
+let latenesses = new Samples();
 let lostFrames = 0;
 let underrunTicks = 0;
 
@@ -52,6 +54,7 @@ async function openCall(call: number): Promise<void> {
     const nowMs = performance.now();
     ticks += 1;
     if (nowMs - lastMs > 1.5 * PTIME_MS) lateTicks += 1;
+    latenesses.add(Math.max(0, nowMs - lastMs - PTIME_MS));
     lastMs = nowMs;
     const frame = heard.shift();
     if (frame === undefined) lostFrames += 1;
@@ -91,13 +94,15 @@ let lastCpu = process.cpuUsage();
 let lastReportMs = performance.now();
 let lastWaitedMs = waitedForCoreMs();
 
-function report(): HostReport {
+function report(): TimedReport {
   const cpu = process.cpuUsage(lastCpu);
   const nowMs = performance.now();
   const cpuMs = (cpu.user + cpu.system) / 1000;
   const wallMs = nowMs - lastReportMs;
   const residentBytes = process.memoryUsage.rss();
-  const counts = { ticks, lateTicks, lostFrames, underrunTicks };
+  const late = { latenessP50Ms: latenesses.at(0.5), latenessP99Ms: latenesses.at(0.99) };
+  const counts = { ticks, lateTicks, lostFrames, underrunTicks, ...late };
+  latenesses = new Samples();
   const result = { calls, ...counts, cpuMs, wallMs, waitedMs: waitedForCoreMs() - lastWaitedMs, residentBytes };
   ticks = lateTicks = lostFrames = underrunTicks = 0;
   lastCpu = process.cpuUsage();

@@ -67,10 +67,11 @@ export interface BackendStream {
   /** The backend decides where the caller's turn ends, and starts to answer by itself. */
   readonly detectsTurns: boolean;
   /**
-   * Caller audio in `inputFormat`; hot path. `frame` is borrowed. Returns false when it was dropped because the peer
-   * does not drain (counted in `droppedFrames`).
+   * Caller audio in `inputFormat`; hot path. `frame` is borrowed. Nobody was heard for `silentMs` before it (0 or absent:
+   * somebody may be speaking): a stream may send silence later, in one message with more of it. Returns false when something
+   * was dropped because the peer does not drain (counted in `droppedFrames`).
    */
-  sendAudio(frame: Uint8Array): boolean;
+  sendAudio(frame: Uint8Array, silentMs?: number): boolean;
   readonly droppedFrames: number;
   /** How often the connection was made anew. Absent: it never is. */
   readonly reconnects?: number;

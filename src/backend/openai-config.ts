@@ -1,5 +1,7 @@
 /** What an OpenAI Realtime backend is configured by, and where it is dialled. */
 import { TalkspurtError } from '../core/errors.ts';
+import { LIMITS } from '../limits.ts';
+import type { MessageMs } from './frame-batch.ts';
 
 /** Who decides that the caller has finished. Barge-in is ours in every case: see docs/backends.md. */
 export type OpenAiTurnDetection =
@@ -51,6 +53,8 @@ export interface OpenAiRealtimeConfig {
   readonly maxOutputTokens?: number | 'inf' | undefined;
   /** `near_field` for a handset, `far_field` for a speakerphone. Default: none. */
   readonly noiseReduction?: 'near_field' | 'far_field' | undefined;
+  /** Caller audio in one message: by what is heard, or always so much, ms (20 … 100). Default `adaptive`. */
+  readonly messageMs?: MessageMs | undefined;
   /** From dialling to a session that may talk. Default `LIMITS.backendOpenMs`. */
   readonly openTimeoutMs?: number | undefined;
   /** Without any sign of a response that is due. Default `LIMITS.backendResponseMs`. */
@@ -92,6 +96,24 @@ export function openAiConfigWith(config: OpenAiRealtimeConfig, overrides: OpenAi
     ...(temperature === undefined ? {} : { temperature }),
     ...(maxResponseTokens === undefined ? {} : { maxOutputTokens: Math.min(maxResponseTokens, MOST_TOKENS) }),
   };
+}
+
+/** The server's own silence before a turn is over (ms), and for `semantic_vad` the longest that it waits for more. */
+const SERVER_SILENCE_MS = 500;
+const EAGERNESS_MS = { low: 8_000, medium: 4_000, high: 2_000, auto: 4_000 } as const;
+/** Between the caller's last sound as we hear it and as the server does, ms. */
+const HEARING_SLACK_MS = 700;
+
+/** Silence after which the server waits for the end of no turn any more, ms: it measures time in the audio that it gets. */
+export function quietMsOf({ turnDetection = { type: 'server_vad' } }: OpenAiRealtimeConfig): number {
+  switch (turnDetection.type) {
+    case 'none':
+      return LIMITS.backendQuietMs;
+    case 'server_vad':
+      return (turnDetection.silenceDurationMs ?? SERVER_SILENCE_MS) + HEARING_SLACK_MS;
+    case 'semantic_vad':
+      return EAGERNESS_MS[turnDetection.eagerness ?? 'auto'] + HEARING_SLACK_MS;
+  }
 }
 
 const DEFAULT_BASE_URL = 'wss://api.openai.com/v1';

@@ -9,8 +9,9 @@ import { AgentAudio } from './agent-audio.ts';
 import { AudioAppendMessage } from './audio-append.ts';
 import type { BackendSink, BackendStream } from './backend.ts';
 import type { BackendSocketListener } from './backend-socket.ts';
+import { FrameBatch } from './frame-batch.ts';
 import { AudioDeltaScanner } from './openai-audio-delta.ts';
-import { backendName, secretsOf } from './openai-config.ts';
+import { backendName, quietMsOf, secretsOf } from './openai-config.ts';
 import type { OpenAiRealtimeConfig } from './openai-config.ts';
 import { OpenAiConversation } from './openai-conversation.ts';
 import type { ConversationStats } from './openai-conversation.ts';
@@ -44,11 +45,13 @@ export class OpenAiStream implements BackendStream, BackendSocketListener {
   readonly #sink: BackendSink;
   readonly #conversation: OpenAiConversation;
   readonly #append: AudioAppendMessage;
+  readonly #batch: FrameBatch;
   readonly #scanner = new AudioDeltaScanner();
   readonly #audio: AgentAudio;
   readonly #timers: readonly Timer[];
   #over = false;
-  #droppedFrames = 0;
+  /** Frames that came when it was over. */
+  #lateFrames = 0;
   #messages = 0;
   #unknownEvents = 0;
   #malformedMessages = 0;
@@ -71,6 +74,12 @@ export class OpenAiStream implements BackendStream, BackendSocketListener {
     this.#clock = clock;
     this.#sink = sink;
     this.#append = new AudioAppendMessage(frameBytes);
+    this.#batch = new FrameBatch({
+      messageMs: config.messageMs ?? 'adaptive',
+      bytesPerMs: bytesPerMs(format),
+      quietMs: quietMsOf(config),
+      send: (audio) => this.#session.socket.sendDroppable(this.#append.build(audio)),
+    });
     this.#audio = new AgentAudio(format);
     this.#conversation = new OpenAiConversation({
       backend: this.#backend,
@@ -91,7 +100,7 @@ export class OpenAiStream implements BackendStream, BackendSocketListener {
   }
 
   get droppedFrames(): number {
-    return this.#droppedFrames;
+    return this.#batch.droppedFrames + this.#lateFrames;
   }
 
   get stats(): OpenAiStreamStats {
@@ -100,17 +109,18 @@ export class OpenAiStream implements BackendStream, BackendSocketListener {
       messages: this.#messages,
       unknownEvents: this.#unknownEvents,
       malformedMessages: this.#malformedMessages,
-      droppedFrames: this.#droppedFrames,
+      droppedFrames: this.droppedFrames,
     };
   }
 
-  sendAudio(frame: Uint8Array): boolean {
-    if (!this.#over && this.#session.socket.sendDroppable(this.#append.build(frame))) return true;
-    this.#droppedFrames += 1;
+  sendAudio(frame: Uint8Array, silentMs = 0): boolean {
+    if (!this.#over) return this.#batch.push(frame, silentMs);
+    this.#lateFrames += 1;
     return false;
   }
 
   commitTurn(): void {
+    if (!this.#over) this.#batch.flush();
     this.#conversation.commitTurn(this.#clock.nowMs());
   }
 
@@ -150,6 +160,7 @@ export class OpenAiStream implements BackendStream, BackendSocketListener {
   }
 
   close(): Promise<void> {
+    if (!this.#over) this.#batch.flush();
     this.#finish();
     return this.#session.socket.close();
   }

@@ -32,8 +32,11 @@ export interface StreamConfig {
   readonly sampleRateHz?: SampleRateHz | undefined;
   /** The first message, word for word; null or absent: the call's own (`BackendCall.metadata`), if it has any. */
   readonly metadata?: string | null | undefined;
-  /** Audio in one message: 20 … 1000 in steps of 20; anything else is 20, as in the module (`STREAM_BUFFER_SIZE`). */
-  readonly frameMs?: number | undefined;
+  /**
+   * Audio in one message: 20 … 1000 in steps of 20; anything else is 20, as in the module (`STREAM_BUFFER_SIZE`). `adaptive`: one
+   * packet while anybody may be speaking, up to `LIMITS.backendMessageMs` in silence.
+   */
+  readonly frameMs?: number | 'adaptive' | undefined;
   /** Period of pings (`STREAM_HEART_BEAT`, there in seconds); 0 or absent: `LIMITS.backendPingMs`. */
   readonly heartBeatMs?: number | undefined;
   /** Sent with the upgrade (`STREAM_EXTRA_HEADERS`). Their values are treated as secrets. */
@@ -60,7 +63,7 @@ export interface StreamSettings {
   readonly mix: StreamMix;
   readonly sampleRateHz: SampleRateHz;
   readonly metadata: string | null;
-  readonly frameMs: number;
+  readonly frameMs: number | 'adaptive';
   readonly pingMs: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly secrets: readonly string[];
@@ -119,7 +122,8 @@ const HEADER_NAME = /^[\w!#$%&'*+.^`|~-]{1,256}$/;
 const HANDSHAKE_HEADER =
   /^(host|upgrade|connection|content-length|transfer-encoding|sec-websocket-(key|version|accept|extensions))$/i;
 
-function frameMsOf(wantedMs: number | undefined): number {
+function frameMsOf(wantedMs: number | 'adaptive' | undefined): number | 'adaptive' {
+  if (wantedMs === 'adaptive') return wantedMs;
   return wantedMs !== undefined && wantedMs >= 20 && wantedMs <= 1000 && wantedMs % 20 === 0 ? wantedMs : 20;
 }
 

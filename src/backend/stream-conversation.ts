@@ -131,8 +131,8 @@ export class StreamConversation implements BackendStream {
     this.#framer.played(frame);
   }
 
-  sendAudio(frame: Uint8Array): boolean {
-    if (this.#link.socket !== null && this.#framer.push(frame)) return true;
+  sendAudio(frame: Uint8Array, silentMs = 0): boolean {
+    if (this.#link.socket !== null && this.#framer.push(frame, silentMs)) return true;
     this.#droppedFrames += 1;
     return false;
   }

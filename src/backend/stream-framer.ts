@@ -3,8 +3,11 @@
  *
  *     mono, mixed   │ s0 │ s1 │ s2 │ …            stereo   │ caller 0 │ agent 0 │ caller 1 │ agent 1 │ …
  *
- * Both sides of one tick go together: `played` first, then `push`. Hot path: nothing is allocated.
+ * Both sides of one tick go together: `played` first, then `push`. An adaptive framer sends what it has with every tick, unless
+ * neither side has been heard for long: then messages are as long as they may be. Hot path: nothing is allocated while frames
+ * are of one length.
  */
+import { LIMITS } from '../limits.ts';
 import type { StreamMix } from './stream-config.ts';
 
 /** The longest packet of a call, ms. */
@@ -14,19 +17,25 @@ const LONGEST_TICK_MS = 60;
 export class StreamFramer {
   readonly #mix: StreamMix;
   readonly #send: (message: Buffer) => boolean;
+  readonly #adaptive: boolean;
   /** The message that is being filled. */
   readonly #message: Buffer;
   #filled = 0;
   /** The agent's side of this tick. */
   readonly #played: Uint8Array;
   #playedBytes = 0;
+  /** What an adaptive framer sent last that was not a whole message: its length seldom changes. */
+  #part: Buffer;
 
   /** `send` is given each full message, borrowed, and says whether it went out. */
-  constructor(mix: StreamMix, sampleRateHz: number, frameMs: number, send: (message: Buffer) => boolean) {
+  constructor(mix: StreamMix, sampleRateHz: number, frameMs: number | 'adaptive', send: (message: Buffer) => boolean) {
     const bytesPerMs = (sampleRateHz / 1000) * 2;
     this.#mix = mix;
     this.#send = send;
-    this.#message = Buffer.alloc(bytesPerMs * frameMs * (mix === 'stereo' ? 2 : 1));
+    this.#adaptive = frameMs === 'adaptive';
+    const longestMs = frameMs === 'adaptive' ? LIMITS.backendMessageMs : frameMs;
+    this.#message = Buffer.alloc(bytesPerMs * longestMs * (mix === 'stereo' ? 2 : 1));
+    this.#part = this.#message;
     this.#played = new Uint8Array(bytesPerMs * LONGEST_TICK_MS);
   }
 
@@ -42,11 +51,15 @@ export class StreamFramer {
     for (let i = 0; i < bytes; i += 1) this.#played[i] = frame![i]!;
   }
 
-  /** The caller's side of a tick; false when a message was full and could not be sent. */
-  push(frame: Uint8Array): boolean {
-    const sent = this.#mix === 'mono' ? this.#pushMono(frame) : this.#pushBoth(frame, this.#mix === 'stereo');
+  /**
+   * The caller's side of a tick, before which the caller was not heard for `silentMs`; false when a message was due and could not
+   * be sent.
+   */
+  push(frame: Uint8Array, silentMs = 0): boolean {
+    const quiet = silentMs >= LIMITS.backendQuietMs && this.#playedBytes === 0;
+    const fitted = this.#mix === 'mono' ? this.#pushMono(frame) : this.#pushBoth(frame, this.#mix === 'stereo');
     this.#playedBytes = 0;
-    return sent;
+    return (quiet || !this.#adaptive || this.#flushPart()) && fitted;
   }
 
   /** Forgets what has been gathered: the next frame begins a message. */
@@ -94,6 +107,14 @@ export class StreamFramer {
     message[this.#filled] = sample & 0xff;
     message[this.#filled + 1] = (sample >> 8) & 0xff;
     this.#filled += 2;
+  }
+
+  #flushPart(): boolean {
+    const bytes = this.#filled;
+    if (bytes === 0) return true;
+    this.#filled = 0;
+    if (this.#part.length !== bytes) this.#part = this.#message.subarray(0, bytes);
+    return this.#send(this.#part);
   }
 
   #flushFull(): boolean {

@@ -60,6 +60,10 @@ export const openai = z.strictObject({
     .optional()
     .describe('Longest answer'),
   noiseReduction: z.enum(['near_field', 'far_field']).optional().describe('For a handset, or for a speakerphone'),
+  messageMs: z
+    .union([z.literal('adaptive'), z.number().int().min(20).max(LIMITS.backendMessageMs)])
+    .default('adaptive')
+    .describe('Caller audio in one message; `adaptive`: a packet while somebody may be speaking, more in silence'),
   tools: z.array(tool).max(128).optional().describe('Functions that the model may call'),
   openTimeoutMs: timeoutMs.default(LIMITS.backendOpenMs).describe('From dialling to a session that may talk'),
   responseTimeoutMs: timeoutMs.default(LIMITS.backendResponseMs).describe('Without any sign of a response that is due'),
@@ -75,7 +79,10 @@ export const websocket = z.strictObject({
     .union([z.literal(8000), z.literal(16_000), z.literal(24_000), z.literal(48_000)])
     .default(16_000)
     .describe('Rate both ways'),
-  frameMs: z.number().int().min(20).max(1_000).multipleOf(20).default(20).describe('Audio in one message'),
+  frameMs: z
+    .union([z.literal('adaptive'), z.number().int().min(20).max(1_000).multipleOf(20)])
+    .default(20)
+    .describe('Audio in one message; `adaptive`: a packet while somebody may be speaking, more in silence'),
   extraHeaders: z.record(z.string(), secret).optional().describe('Sent when dialling; treated as secrets'),
   reconnectMax: z.number().int().min(0).max(100).default(0).describe('Attempts to come back after a loss'),
   bargeInNotice: z.boolean().default(false).describe('Tell the server when the caller cuts in'),

@@ -56,6 +56,8 @@ export class Endpointer {
   /** When the last onset that was none was withdrawn. */
   #withdrawnMs = Number.NEGATIVE_INFINITY;
   #lastSpeechMs = 0;
+  /** When anything was last heard that might have been speech; NaN before the first frame. */
+  #lastHintMs = Number.NaN;
   #settled = true;
   /** The present onset was told. */
   #announced = false;
@@ -87,6 +89,12 @@ export class Endpointer {
     return this.#lastSpeechMs;
   }
 
+  /** For how long nothing has been heard that might be speech; 0 while it is, or before the first frame. Hot path. */
+  silentMs(nowMs: number): number {
+    const silentMs = nowMs - this.#lastHintMs;
+    return this.#phase === 'silent' && silentMs > 0 ? silentMs : 0;
+  }
+
   /**
    * One frame that ended at `nowMs`. `settled`: whether it is known what of an echo there is; until it is, the agent does not wait
    * for an onset, or its own echo would silence it before anybody could learn what that sounds like. Hot path.
@@ -104,7 +112,10 @@ export class Endpointer {
       // Somebody may wait for the verdict.
       if (this.#announced) return this.#verdict('withdrawn');
     }
-    return this.#verdict(this.#advance(probability, nowMs, cuttingIn));
+    const edge = this.#advance(probability, nowMs, cuttingIn);
+    const hint = probability >= this.#options.silenceThreshold || this.#phase !== 'silent';
+    if (hint || Number.isNaN(this.#lastHintMs)) this.#lastHintMs = nowMs;
+    return this.#verdict(edge);
   }
 
   /** An onset is told only where the agent may wait for it; whoever was told of it is told what became of it. */

@@ -124,7 +124,8 @@ function sendBoth(
   nowMs: number,
 ): void {
   if (stream.wantsPlayed === true) stream.sendPlayed?.(path.other === null ? said : path.other.capture(nowMs));
-  stream.sendAudio(isHeldBack(path, stream, heard, nowMs) ? path.silence : heard);
+  const held = isHeldBack(path, stream, heard, nowMs);
+  stream.sendAudio(held ? path.silence : heard, path.endpointer.silentMs(nowMs));
 }
 
 /**

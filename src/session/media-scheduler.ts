@@ -28,6 +28,9 @@ export interface Ticking {
   remove(): void;
 }
 
+/** Width of a bin of {@link MediaScheduler.lateness}, ms; and their number: the last takes all that is later. */
+export const LATENESS_BIN_MS = 0.25;
+const LATENESS_BINS = 200;
 /** Lateness from which a packet's arrival runs what the timer has not, ms. */
 const OVERDUE_MS = 1;
 /** Slots of the wheel: more than the longest ptime, a power of two. */
@@ -58,6 +61,8 @@ class Entry implements Ticking {
 export class MediaScheduler {
   readonly #clock: Clock;
   readonly #slots: (Entry | null)[] = Array.from({ length: SLOTS }, () => null);
+  /** Ticks so far by how late they began, in bins of {@link LATENESS_BIN_MS}. Live. */
+  readonly lateness = new Uint32Array(LATENESS_BINS);
   readonly #run = (): void => this.#advance();
   #count = 0;
   #timer: Timer | null = null;
@@ -171,7 +176,9 @@ export class MediaScheduler {
     const nowMs = this.#clock.nowMs();
     const { tickable } = entry;
     entry.ticks += 1;
-    if (nowMs - (this.#originMs + entry.dueStep) > tickable.ptimeMs / 2) entry.lateTicks += 1;
+    const lateMs = nowMs - (this.#originMs + entry.dueStep);
+    if (lateMs > tickable.ptimeMs / 2) entry.lateTicks += 1;
+    this.lateness[Math.min(LATENESS_BINS - 1, Math.max(0, Math.floor(lateMs / LATENESS_BIN_MS)))]! += 1;
     let shiftMs = 0;
     try {
       shiftMs = tickable.tick(nowMs);

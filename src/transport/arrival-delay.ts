@@ -35,6 +35,7 @@ export class ArrivalDelay {
   #count = 0;
   #at = 0;
   #leastMs = Number.NaN;
+  #mostMs = Number.NaN;
   #recentMs = 0;
   #weighed = 0;
   #newFrames = 0;
@@ -67,6 +68,18 @@ export class ArrivalDelay {
     window[this.#at] = transitMs;
     this.#at = (this.#at + 1) % window.length;
     this.#count = Math.min(window.length, this.#count + 1);
+    // Only who leaves as the least or the most makes it necessary to look at all of them; NaN does, too.
+    if (oldestMs > this.#leastMs && oldestMs < this.#mostMs) {
+      if (transitMs < this.#leastMs) this.#leastMs = transitMs;
+      else if (transitMs > this.#mostMs) this.#mostMs = transitMs;
+    } else this.#survey(transitMs);
+    this.#recentMs = this.#mostMs - this.#leastMs;
+    if (!Number.isNaN(oldestMs)) this.#learn(Math.max(0, oldestMs - this.#leastMs));
+  }
+
+  /** The least and the most of the window, which `transitMs` is in. */
+  #survey(transitMs: number): void {
+    const window = this.#window;
     let least = transitMs;
     let most = transitMs;
     for (let i = 0; i < this.#count; i += 1) {
@@ -75,8 +88,7 @@ export class ArrivalDelay {
       else if (each > most) most = each;
     }
     this.#leastMs = least;
-    this.#recentMs = most - least;
-    if (!Number.isNaN(oldestMs)) this.#learn(Math.max(0, oldestMs - least));
+    this.#mostMs = most;
   }
 
   /** What comes next may come at another level. What was seen is learned, what was learned is kept. */
@@ -91,6 +103,7 @@ export class ArrivalDelay {
     this.#count = 0;
     this.#at = 0;
     this.#leastMs = Number.NaN;
+    this.#mostMs = Number.NaN;
     this.#recentMs = 0;
   }
 
@@ -108,17 +121,19 @@ export class ArrivalDelay {
     let late = frames;
     let leastCost = Number.POSITIVE_INFINITY;
     for (let i = 0; i < BUCKETS; i += 1) {
-      late -= histogram[i]!;
-      histogram[i] = histogram[i]! * KEPT;
       const delayMs = (i + 1) * BUCKET_MS;
-      const latePct = (100 * Math.max(0, late)) / frames;
       const longMs = Math.max(0, delayMs - LONG_DELAY_MS);
       const delayCost = DELAY_COST * delayMs + LONG_DELAY_COST * longMs;
+      // From here on waiting alone costs more, whatever it saves.
+      if (delayCost >= leastCost) break;
+      late -= histogram[i]!;
+      const latePct = (100 * Math.max(0, late)) / frames;
       const cost = delayCost + (LOSS_COST * latePct) / (latePct + LOSS_ROBUSTNESS);
       if (cost >= leastCost) continue;
       leastCost = cost;
       this.#bestMs = delayMs;
     }
+    for (let i = 0; i < BUCKETS; i += 1) histogram[i] = histogram[i]! * KEPT;
     this.#weighed = frames * KEPT;
     this.#newFrames = 0;
   }

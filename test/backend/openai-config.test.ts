@@ -1,6 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { realtimeUrl, requestHeaders, restUrl, secretsOf } from '../../src/backend/openai-config.ts';
+import { quietMsOf, realtimeUrl, requestHeaders, restUrl, secretsOf } from '../../src/backend/openai-config.ts';
 import type { OpenAiRealtimeConfig } from '../../src/backend/openai-config.ts';
 import { OpenAiRealtimeBackend } from '../../src/backend/openai-realtime.ts';
 import type { TalkspurtError } from '../../src/core/errors.ts';
@@ -87,6 +87,24 @@ test('every header value counts as a secret', () => {
     'sk-abcdefgh',
     'azure-key',
   ]);
+});
+
+test('silence is long only when the server waits for the end of no turn any more', () => {
+  const quietMs = (turnDetection?: OpenAiRealtimeConfig['turnDetection']): number =>
+    quietMsOf(config({ turnDetection }));
+  assert.is(quietMs(), 1_200);
+  assert.is(quietMs({ type: 'none' }), 1_200);
+  assert.is(quietMs({ type: 'server_vad', silenceDurationMs: 2_000 }), 2_700);
+  // The longest that each waits: reference of the interface, `eagerness`.
+  for (const [eagerness, ms] of [
+    ['low', 8_000],
+    ['medium', 4_000],
+    ['high', 2_000],
+    ['auto', 4_000],
+  ] as const) {
+    assert.ok(quietMs({ type: 'semantic_vad', eagerness }) > ms);
+  }
+  assert.is(quietMs({ type: 'semantic_vad' }), quietMs({ type: 'semantic_vad', eagerness: 'auto' }));
 });
 
 test.run();

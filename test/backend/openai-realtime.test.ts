@@ -91,6 +91,41 @@ test('caller audio of many lengths arrives as it was sent', async () => {
   await talk.end();
 });
 
+test('silence travels in longer messages; nothing overtakes it', async () => {
+  const talk = await converse({ turnDetection: { type: 'none' } });
+  const frames = Array.from({ length: 13 }, () => randomBytes(160));
+  // Nine frames of silence, speech, two frames of silence, the end of the turn, one more.
+  const silentMs = [...Array.from({ length: 9 }, () => 3_000), 0, 3_000, 3_000, 3_000];
+  for (const [n, frame] of frames.entries()) {
+    if (n === 12) talk.stream.commitTurn();
+    assert.is(talk.stream.sendAudio(frame, silentMs[n]), true);
+  }
+  await talk.end();
+  const heard = talk.peer.heard.filter(({ type }) => type !== 'session.update');
+  assert.equal(
+    heard.map((event) =>
+      event.type === 'input_audio_buffer.append' ? Buffer.from(event.audio, 'base64').length / 160 : event.type,
+    ),
+    [5, 5, 2, 'input_audio_buffer.commit', 'response.create', 1],
+  );
+  const audio = talk.peer.heardOf('input_audio_buffer.append').map((event) => Buffer.from(event.audio, 'base64'));
+  assert.equal(Buffer.concat(audio), Buffer.concat(frames));
+});
+
+test('messages of a size that was asked for', async () => {
+  const talk = await converse({ messageMs: 40 });
+  const frames = Array.from({ length: 6 }, () => randomBytes(160));
+  for (const frame of frames) talk.stream.sendAudio(frame, 0);
+  await talk.peer.until('input_audio_buffer.append', 3);
+  const heard = talk.peer.heardOf('input_audio_buffer.append').map((event) => Buffer.from(event.audio, 'base64'));
+  assert.equal(
+    heard.map(({ length }) => length),
+    [320, 320, 320],
+  );
+  assert.equal(Buffer.concat(heard), Buffer.concat(frames));
+  await talk.end();
+});
+
 test('agent audio, however its event is written', async () => {
   const talk = await converse();
   const audio = Buffer.from([0xff, 0xfe, 0xfd, 0xfb, 0xef, 0xff]);

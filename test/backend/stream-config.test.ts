@@ -44,9 +44,10 @@ test('STREAM_BUFFER_SIZE as recorded from the module', () => {
   assert.ok(recorded.bufferSizes.length >= 6);
   for (const { value, sizes } of recorded.bufferSizes) {
     // 16 kHz mono: 32 bytes a millisecond.
-    assert.equal(Object.keys(sizes), [String(settings({ frameMs: value }).frameMs * 32)]);
+    assert.equal(Object.keys(sizes), [String(Number(settings({ frameMs: value }).frameMs) * 32)]);
   }
   for (const frameMs of [0, -20, 19, 1020, 20.5, Number.NaN]) assert.is(settings({ frameMs }).frameMs, 20);
+  assert.is(settings({ frameMs: 'adaptive' }).frameMs, 'adaptive');
 });
 
 test('what cannot be is refused, and nothing secret is shown', () => {

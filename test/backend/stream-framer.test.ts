@@ -11,7 +11,7 @@ interface Framed {
   messages: Buffer[];
 }
 
-function framed(mix: StreamMix, sampleRateHz: number, frameMs: number): Framed {
+function framed(mix: StreamMix, sampleRateHz: number, frameMs: number | 'adaptive'): Framed {
   const messages: Buffer[] = [];
   const framer = new StreamFramer(mix, sampleRateHz, frameMs, (message) => messages.push(Buffer.from(message)) > 0);
   return { framer, messages };
@@ -135,6 +135,39 @@ test('a full message that cannot be sent is lost, and the next one begins afresh
   framer.push(new Uint8Array(320).fill(3));
   framer.push(new Uint8Array(320).fill(4));
   assert.equal(messages, [Buffer.concat([Buffer.alloc(320, 3), Buffer.alloc(320, 4)])]);
+});
+
+test('adaptive: a tick a message while either side is heard, longer ones in silence, and both sides stay together', () => {
+  fc.assert(
+    fc.property(
+      fc.constantFrom<StreamMix[]>('mono', 'mixed', 'stereo'),
+      fc.array(fc.record({ silentMs: fc.constantFrom(0, 1_180, 1_200, 9_000), agent: fc.boolean() }), {
+        maxLength: 80,
+      }),
+      (mix, ticks) => {
+        const { framer, messages } = framed(mix, 8000, 'adaptive');
+        const whole = framed(mix, 8000, 20);
+        let sent = 0;
+        let heldTicks = 0;
+        for (const [n, { silentMs, agent }] of ticks.entries()) {
+          const caller = l16(Array.from({ length: 160 }, (_, i) => n * 100 + i));
+          const said = agent ? l16(Array.from({ length: 160 }, (_, i) => -n * 100 - i)) : null;
+          for (const each of [framer, whole.framer]) {
+            if (each.wantsPlayed) each.played(said);
+            assert.is(each.push(caller, silentMs), true);
+          }
+          const quiet = silentMs >= 1_200 && !(agent && mix !== 'mono');
+          heldTicks = quiet && heldTicks < 4 ? heldTicks + 1 : 0;
+          sent += heldTicks === 0 ? 1 : 0;
+          assert.is(messages.length, sent);
+        }
+        const bytes = Buffer.concat(messages);
+        assert.equal(bytes, Buffer.concat(whole.messages).subarray(0, bytes.length));
+        assert.is(bytes.length, (ticks.length - heldTicks) * 320 * (mix === 'stereo' ? 2 : 1));
+      },
+    ),
+    { numRuns: 100 },
+  );
 });
 
 test.run();

@@ -226,4 +226,28 @@ test('for any probabilities: a candidate is settled before the next, a start is 
   );
 });
 
+test('silence: from the last frame that might have been speech; none while one is', () => {
+  const endpointer = new Endpointer(DEFAULT_ENDPOINTER, PTIME_MS);
+  let nowMs = 1_000;
+  const heard = (probability: number, ms: number, agent = false): number => {
+    for (let passedMs = 0; passedMs < ms; passedMs += PTIME_MS) {
+      nowMs += PTIME_MS;
+      endpointer.update(probability, nowMs, agent);
+    }
+    return endpointer.silentMs(nowMs);
+  };
+  assert.is(endpointer.silentMs(nowMs), 0, 'nothing is known yet');
+  assert.is(heard(0, 500), 480);
+  assert.is(heard(0.3, 20), 0, 'not speech, and not silence either');
+  assert.is(heard(0.2, 100), 100);
+  assert.is(heard(0.9, 20), 0, 'a candidate');
+  assert.is(heard(0, 60), 0, 'still one');
+  assert.is(heard(0, 60), 60, 'withdrawn at its second frame');
+  assert.is(heard(0.9, 20, true), 0, 'wary of one frame while the agent speaks');
+  assert.is(heard(0.9, 200), 0);
+  assert.is(heard(0, 580), 0, 'the turn goes on');
+  assert.is(heard(0, 40), 40, 'stopped at its first frame');
+  assert.is(heard(0, 1_200), 1_240);
+});
+
 test.run();

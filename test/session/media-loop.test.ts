@@ -73,6 +73,16 @@ test('a frame each way, with or without a packet, a backend and something to say
   assert.is(path.transport.sent.length, 3, 'the caller hears silence');
 });
 
+test('a frame comes with the silence before it, and with none in the very tick in which speech begins', () => {
+  const path = rig();
+  for (let n = 1; n <= 100; n += 1) runMediaTick(path, n * 20);
+  assert.is(path.stream?.silentMs, 99 * 20);
+  path.dsp.speechProbability = 0.9;
+  runMediaTick(path, 2_020);
+  assert.equal(path.told, ['candidate 2020']);
+  assert.is(path.stream?.silentMs, 0);
+});
+
 test('a phrase: marked at its first frame, counted to its last byte', () => {
   const path = rig();
   path.ledger.received('a', 325);

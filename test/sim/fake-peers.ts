@@ -148,6 +148,8 @@ export class FakeStream implements BackendStream {
   readonly detectsTurns: boolean;
   readonly droppedFrames = 0;
   heardFrames = 0;
+  /** What the last frame came with. */
+  silentMs = Number.NaN;
   closes = 0;
   commits = 0;
   readonly cancels: [string | null, number][] = [];
@@ -164,8 +166,9 @@ export class FakeStream implements BackendStream {
     this.detectsTurns = options.detectsTurns ?? false;
   }
 
-  sendAudio(): boolean {
+  sendAudio(_frame?: Uint8Array, silentMs = 0): boolean {
     this.heardFrames += 1;
+    this.silentMs = silentMs;
     return true;
   }
 

@@ -1,6 +1,7 @@
 /** The backends and profiles of a configuration, made: at the start, and anew by `reload` (`gateway-reload.ts`). */
 import { createHash } from 'node:crypto';
 import type { Backend } from './backend/backend.ts';
+import { DeepgramBackend } from './backend/deepgram-voice-agent.ts';
 import { openAiConfigWith } from './backend/openai-config.ts';
 import type { OpenAiRealtimeConfig } from './backend/openai-config.ts';
 import { OpenAiRealtimeBackend } from './backend/openai-realtime.ts';
@@ -93,13 +94,19 @@ function guarded(made: GatewayBackend, credential: string, board: BreakerBoard):
 
 /** Tells a place and key apart from others without showing either: a new key is a new start. */
 function credentialOf(config: BackendConfig): string {
-  const secret = config.kind === 'openai' ? `${config.baseUrl ?? ''} ${config.apiKey}` : JSON.stringify(config);
+  const secret =
+    config.kind === 'openai'
+      ? `${config.baseUrl ?? ''} ${config.apiKey}`
+      : config.kind === 'deepgram'
+        ? `${config.url ?? ''} ${config.apiKey}`
+        : JSON.stringify(config);
   return createHash('sha256').update(secret).digest('hex').slice(0, 8);
 }
 
 async function makeBackend(config: BackendConfig, makers: BackendMakers): Promise<GatewayBackend> {
   const { clock } = makers;
   if (config.kind === 'websocket') return { backend: new StreamBackend(config, clock, makers.onStreamEvent) };
+  if (config.kind === 'deepgram') return { backend: new DeepgramBackend(config, clock) };
   if (config.kind === 'openai') return openAiProfile(config, clock);
   makers.embedded ??= await embeddedServer(makers);
   const { name } = config;

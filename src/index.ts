@@ -15,6 +15,8 @@ export { Session } from './session/session.ts';
 export type { SessionEnd, SessionOptions, SessionParts } from './session/session.ts';
 export { OpenAiRealtimeBackend } from './backend/openai-realtime.ts';
 export type { OpenAiRealtimeConfig } from './backend/openai-realtime.ts';
+export { DeepgramBackend } from './backend/deepgram-voice-agent.ts';
+export type { DeepgramConfig } from './backend/deepgram-voice-agent.ts';
 export { StreamBackend } from './backend/stream-backend.ts';
 export type { StreamConfig } from './backend/stream-config.ts';
 export type { Backend, BackendCall, BackendSink, BackendStream } from './backend/backend.ts';

@@ -95,6 +95,14 @@ export const LIMITS = {
   backendSessionMs: 3_600_000,
   /** How long before its end a session says so (`onExpiring`). */
   backendExpiryNoticeMs: 120_000,
+  /** How long a session of Deepgram's Voice Agent lasts at most; then ERR_TALKSPURT_BACKEND_SESSION_EXPIRED. */
+  deepgramSessionMs: 7_200_000,
+  /** Period in which Deepgram is told that we live, where no audio went; it wants a sign at least every 8 to 10 s. */
+  deepgramKeepAliveMs: 4_000,
+  /** What describes one of its agents; a longer description is refused with ERR_TALKSPURT_CONFIG_INVALID. */
+  deepgramSettingsBytes: 256 * 1024,
+  /** Texts of ours that the conversation will repeat as the caller's; the oldest is forgotten, and then shown as such. */
+  deepgramInjectedTexts: 16,
   /** Base64 of one `streamAudio` message, characters; a longer one is dropped with ERR_TALKSPURT_BACKEND_PROTOCOL. */
   streamAudioBase64: 10_000_000,
   /** Audio messages that wait to be decoded, bytes per call; what does not fit is dropped: ERR_TALKSPURT_BACKEND_OVERFLOW. */

@@ -16,14 +16,14 @@ test('tables and schemas are those of the sources: npm run docs', async () => {
   for (const [path, content] of await generatedDocs()) assert.is(read(path), content, `${path}: npm run docs`);
 });
 
-test('every YAML block of the documentation, and the example, is accepted by the schema', () => {
+test('every YAML block of the documentation, and the examples, are accepted by the schema', () => {
   const pages = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md'));
   const blocks = [...pages.map((name) => `docs/${name}`), 'README.md'].flatMap((path) =>
     [...read(path).matchAll(/```ya?ml\n([\s\S]*?)```/g)].map(([, block = '']) => ({ path, block })),
   );
   for (const { path, block } of [
     ...blocks,
-    { path: 'examples/talkspurt.yaml', block: read('examples/talkspurt.yaml') },
+    ...['examples/talkspurt.yaml', 'examples/deepgram.yaml'].map((path) => ({ path, block: read(path) })),
   ]) {
     const result = configSchema.safeParse(parse(block));
     assert.ok(result.success, `${path}: ${result.error?.message ?? ''}`);

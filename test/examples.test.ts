@@ -106,12 +106,36 @@ test('http-api/watch.ts: starts a call over HTTP, has it speak, and follows it t
     const { uuid } = simulated.createCall({ phone });
     const base = `http://127.0.0.1:${runtime.statusPort ?? 0}`;
     const output = await example('http-api/watch.ts', [uuid, 'reception', base], { TALKSPURT_TOKEN: token });
-    assert.match(output, /talking: rtp, HEALTHY\n(turn: [a-z-]+\n)*ended: hangup\n/);
+    assert.match(output, /talking: rtp, (HEALTHY|DEGRADED)\n(turn: [a-z-]+\n)*ended: hangup\n/);
     assert.ok(phone.loudFrames >= 20, `${phone.loudFrames} frames heard`);
   } finally {
     await runtime.close();
     await simulated.close();
   }
+});
+
+test('deepgram.yaml: what it would do', async () => {
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    ['--import', 'tsx', join(root, 'src/cli.ts'), 'check', '--config', join(root, 'examples/deepgram.yaml')],
+    {
+      cwd: root,
+      env: {
+        ...process.env,
+        TALKSPURT_SWITCHES__LOCAL__PASSWORD: 'of the test',
+        TALKSPURT_FRONT_DOOR__PASSWORD: 'of the test',
+        DEEPGRAM_API_KEY: 'of the test',
+      },
+      timeout: 40_000,
+    },
+  );
+  assert.match(
+    stdout,
+    /backend shop: deepgram at its own address, hears by a model flux-general-en, .* greets by itself/,
+  );
+  assert.match(stdout, /backend reserve: deepgram at its own address, .* as agent says, .* key set/);
+  assert.not.match(stdout, 'warning');
+  assert.not.match(stdout, 'of the test');
 });
 
 test('dsp.ts: arrays in and out', async () => {

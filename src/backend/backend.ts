@@ -67,6 +67,11 @@ export interface BackendStream {
   /** The backend decides where the caller's turn ends, and starts to answer by itself. */
   readonly detectsTurns: boolean;
   /**
+   * The backend stops its own answer when it hears the caller, which `onSpeech('started')` then says: whatever our endpointer
+   * makes of it, the caller has cut in. Absent: it does not, and `cancelResponse` decides.
+   */
+  readonly interrupts?: boolean;
+  /**
    * Caller audio in `inputFormat`; hot path. `frame` is borrowed. Nobody was heard for `silentMs` before it (0 or absent:
    * somebody may be speaking): a stream may send silence later, in one message with more of it. Returns false when something
    * was dropped because the peer does not drain (counted in `droppedFrames`).

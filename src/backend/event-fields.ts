@@ -64,6 +64,12 @@ export class EventFields<Shape> {
     return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : undefined;
   }
 
+  /** True or false, or undefined for anything else. */
+  optionalFlag(name: keyof Shape & string): boolean | undefined {
+    const value = this.#json[name];
+    return typeof value === 'boolean' ? value : undefined;
+  }
+
   /** An object inside. @throws MalformedField */
   object<Key extends keyof Shape & string, Inner = NonNullable<Shape[Key]>>(name: Key): EventFields<Inner> {
     const value = this.#json[name];

@@ -35,7 +35,7 @@ export function readRefusal(
   const finish = (): void => {
     if (finished) return;
     finished = true;
-    done(errorFields(Buffer.concat(parts).toString('utf8'), secrets));
+    done(refusalDetails(Buffer.concat(parts).toString('utf8'), secrets));
   };
   response.on('data', (part: Buffer) => {
     if (finished) return;
@@ -50,6 +50,7 @@ export function readRefusal(
 
 function verdict(status: number): [ErrorCode, string] {
   if (status === 401 || status === 403) return ['ERR_TALKSPURT_BACKEND_AUTH', 'check the API key and what it may use'];
+  if (status === 402) return ['ERR_TALKSPURT_BACKEND_DENIED', 'no credit is left for this key'];
   if (status === 429) return ['ERR_TALKSPURT_BACKEND_REFUSED', 'too many requests or no quota left; try again later'];
   if (status >= 500 || status === 408 || status === 425) {
     return ['ERR_TALKSPURT_BACKEND_REFUSED', 'it is in trouble; try again later'];
@@ -57,7 +58,8 @@ function verdict(status: number): [ErrorCode, string] {
   return ['ERR_TALKSPURT_BACKEND_DENIED', 'check baseUrl and model'];
 }
 
-function errorFields(body: string, secrets: readonly string[]): ErrorDetails {
+/** What a refusal's body says of its cause, in the ways of the vendors; nothing where it is no JSON. */
+function refusalDetails(body: string, secrets: readonly string[]): ErrorDetails {
   let json: unknown;
   try {
     json = JSON.parse(body);
@@ -65,7 +67,11 @@ function errorFields(body: string, secrets: readonly string[]): ErrorDetails {
     // Proxies answer in HTML: the status says enough.
     return {};
   }
-  const error = (json as { error?: unknown } | null)?.error;
+  if (typeof json !== 'object' || json === null) return {};
+  const { error, err_code, err_msg } = json as Record<string, unknown>;
+  if (typeof err_code === 'string') {
+    return { apiCode: peerText(err_code, secrets), peerMessage: peerText(err_msg, secrets) };
+  }
   if (typeof error !== 'object' || error === null) return {};
   const { code, type, message } = error as Record<string, unknown>;
   return {

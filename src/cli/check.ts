@@ -1,5 +1,6 @@
 /** `talkspurt check`: reads a configuration, says what `serve` would do with it, and on request asks the backends and the Asterisks. */
 import type { Argv, CommandModule } from 'yargs';
+import { probeDeepgram } from '../backend/deepgram-probe.ts';
 import { probeOpenAi } from '../backend/openai-probe.ts';
 import { describeConfig, loadConfig } from '../config.ts';
 import { TalkspurtError } from '../core/errors.ts';
@@ -33,10 +34,13 @@ export const checkCommand: CommandModule<object, CheckArguments> = {
     for (const line of describeConfig(config)) process.stdout.write(`${line}\n`);
     if (!online) return;
     for (const [name, backend] of Object.entries(config.backends)) {
-      if (backend.kind !== 'openai') continue;
+      if (backend.kind !== 'openai' && backend.kind !== 'deepgram') continue;
       await told(`backend ${name}`, async () => {
-        await probeOpenAi(backend);
-        return [`backend ${name}: the key and the model are known`];
+        if (backend.kind === 'openai') await probeOpenAi(backend);
+        else await probeDeepgram(backend);
+        const found =
+          backend.kind === 'openai' ? 'the key and the model are known' : 'the key and the agent are accepted';
+        return [`backend ${name}: ${found}`];
       });
     }
     for (const entry of config.switches) {

@@ -13,6 +13,7 @@ import { DEMO_MEDIA } from './demo/asterisk-switch.ts';
 import type { DemoMedia } from './demo/asterisk-switch.ts';
 import { tellCall } from './demo/call-story.ts';
 import { runDemoCall } from './demo/demo-call.ts';
+import type { DemoBackend } from './demo/demo-call.ts';
 import { checkDemo } from './demo/demo-checks.ts';
 import { demoSucceeded, renderReport, reportJson } from './demo/demo-report.ts';
 import type { DemoOutcome } from './demo/demo-report.ts';
@@ -26,9 +27,9 @@ interface DemoArguments {
   readonly switch: 'embedded' | 'asterisk';
   readonly media?: DemoMedia | undefined;
   readonly echo?: number | undefined;
-  readonly backend: 'embedded' | 'openai';
-  readonly model: string;
-  readonly voice: string;
+  readonly backend: 'embedded' | 'openai' | 'deepgram';
+  readonly model?: string | undefined;
+  readonly voice?: string | undefined;
   readonly out: string;
   readonly json: boolean;
 }
@@ -57,12 +58,13 @@ export const demoCommand: CommandModule<object, DemoArguments> = {
         describe: `have the caller's line send the agent's voice back, so many dB quieter (${ECHO.least} to ${ECHO.most}) and ${ECHO.delayMs} ms later`,
       })
       .option('backend', {
-        choices: ['embedded', 'openai'] as const,
+        choices: ['embedded', 'openai', 'deepgram'] as const,
         default: 'embedded' as const,
-        describe: 'who answers; openai needs OPENAI_API_KEY',
+        describe:
+          "who answers; openai needs OPENAI_API_KEY; deepgram without DEEPGRAM_API_KEY is an embedded agent on Deepgram's wire",
       })
-      .option('model', { type: 'string', default: 'gpt-realtime', describe: 'model, with --backend openai' })
-      .option('voice', { type: 'string', default: 'marin', describe: 'voice, with --backend openai' })
+      .option('model', { type: 'string', describe: 'model, with a service (default: gpt-realtime, gpt-4o-mini)' })
+      .option('voice', { type: 'string', describe: 'voice, with a service (default: marin, aura-2-thalia-en)' })
       .option('out', {
         type: 'string',
         default: 'demo-out',
@@ -101,7 +103,8 @@ async function demonstrate(options: DemoArguments, recording: WavAudio | null, v
     const hearing = await findHearing();
     const script = await demoScript(speech, recording);
     const bornMs = clock.nowMs();
-    const { backend, model, voice } = options;
+    const { model, voice } = options;
+    const backend = backendOf(options);
     const result = await runDemoCall({
       clock,
       speech,
@@ -122,7 +125,7 @@ async function demonstrate(options: DemoArguments, recording: WavAudio | null, v
     const story = tellCall(result.events, result.originMs, (Math.max(said.length, heard.length) / sampleRateHz) * 1000);
     const { snapshot } = result;
     const outcome: DemoOutcome = {
-      backend: backend === 'embedded' ? 'embedded (OpenAI Realtime protocol)' : `OpenAI ${model}`,
+      backend: labelOf(backend, model),
       switchKind: result.switchKind,
       story,
       snapshot,
@@ -132,7 +135,7 @@ async function demonstrate(options: DemoArguments, recording: WavAudio | null, v
       checks: await checkDemo({
         story,
         recording: result.recording,
-        sentences: backend === 'embedded' ? expectedSentences() : [],
+        sentences: backend.startsWith('embedded') ? expectedSentences() : [],
         echo: options.echo === undefined ? null : { lossDb: options.echo, takenOutDb: result.erleDb },
         speech,
       }),
@@ -142,6 +145,25 @@ async function demonstrate(options: DemoArguments, recording: WavAudio | null, v
     return outcome;
   } finally {
     await speech.close();
+  }
+}
+
+function backendOf({ backend }: DemoArguments): DemoBackend {
+  if (backend !== 'deepgram') return backend;
+  const { DEEPGRAM_API_KEY = '', DEEPGRAM_API_KEY_FILE = '' } = process.env;
+  return DEEPGRAM_API_KEY === '' && DEEPGRAM_API_KEY_FILE === '' ? 'embedded-deepgram' : 'deepgram';
+}
+
+function labelOf(backend: DemoBackend, model: string | undefined): string {
+  switch (backend) {
+    case 'embedded':
+      return 'embedded (OpenAI Realtime protocol)';
+    case 'embedded-deepgram':
+      return 'embedded (Deepgram Voice Agent protocol)';
+    case 'openai':
+      return `OpenAI ${model ?? 'gpt-realtime'}`;
+    case 'deepgram':
+      return `Deepgram, ${model ?? 'gpt-4o-mini'}`;
   }
 }
 

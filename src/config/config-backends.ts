@@ -70,6 +70,49 @@ export const openai = z.strictObject({
   extraHeaders: z.record(z.string(), secret).optional().describe('Sent when dialling; treated as secrets'),
 });
 
+const deepgramTool = tool.extend({
+  deferUntilEndOfTurn: z
+    .boolean()
+    .optional()
+    .describe('Hold the call until the caller has surely finished: for what cannot be undone'),
+});
+const modelName = z.string().min(1).max(256);
+
+/** Deepgram's Voice Agent. */
+export const deepgram = z.strictObject({
+  kind: z.literal('deepgram').describe("Deepgram's Voice Agent, or a server that speaks it"),
+  listenModel: modelName.optional().describe("Model that hears, such as `flux-general-en`; absent: Deepgram's choice"),
+  model: modelName.optional().describe("OpenAI's model that thinks; absent: `gpt-4o-mini`; others: `agent.think`"),
+  voice: modelName
+    .optional()
+    .describe("Deepgram's voice, such as `aura-2-thalia-en`; absent: its choice; others: `agent.speak`"),
+  prompt: z.string().max(131_072).optional().describe('What the agent is and does'),
+  greeting: z
+    .string()
+    .max(8_192)
+    .optional()
+    .describe('Spoken word for word as soon as the call is up; absent: nothing'),
+  tools: z.array(deepgramTool).max(128).optional().describe('Functions that the agent may call'),
+  agent: z
+    .union([z.string().min(1).max(256), z.record(z.string(), z.unknown())])
+    .optional()
+    .describe("Deepgram's own `agent` settings, for all that has no key here; or the id of an agent configured there"),
+  apiKey: secret.optional().describe('Key; better kept in a file or variable'),
+  apiKeyFile: filePath.optional().describe('File that holds the key; otherwise `DEEPGRAM_API_KEY` is asked'),
+  url: z
+    .string()
+    .min(1)
+    .max(2_048)
+    .optional()
+    .describe('Whole address; absent: `wss://agent.deepgram.com/v1/agent/converse`'),
+  allowPlaintext: z.boolean().default(false).describe('Lets `ws://` leave this machine'),
+  mipOptOut: z.boolean().optional().describe('Deepgram may not learn from the calls'),
+  tags: z.array(z.string().min(1).max(128)).max(32).optional().describe('Words that Deepgram files the sessions under'),
+  openTimeoutMs: timeoutMs.default(LIMITS.backendOpenMs).describe('From dialling to a session that may talk'),
+  responseTimeoutMs: timeoutMs.default(LIMITS.backendResponseMs).describe('Without any sign of an answer that is due'),
+  extraHeaders: z.record(z.string(), secret).optional().describe('Sent when dialling; treated as secrets'),
+});
+
 /** A server of the operator's own. */
 export const websocket = z.strictObject({
   kind: z.literal('websocket').describe("A WebSocket server of the operator's own (docs/websocket-stream.md)"),

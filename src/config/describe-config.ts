@@ -82,6 +82,7 @@ function backendLine(name: string, backend: BackendConfig): string {
     const { url, mix = 'mono', sampleRateHz = 16_000 } = backend;
     return `backend ${name}: websocket at ${new URL(url).host}, ${mix}, L16 at ${sampleRateHz} Hz`;
   }
+  if (backend.kind === 'deepgram') return deepgramLine(name, backend);
   const { model, voice, baseUrl, apiKey, turnDetection, transcriptionModel } = backend;
   return [
     // The address without its query, which may hold a key.
@@ -91,6 +92,27 @@ function backendLine(name: string, backend: BackendConfig): string {
     `key ${apiKey === '' ? 'NOT set' : 'set'}`,
     `turns by ${turnDetection?.type ?? 'server_vad'}`,
     `caller ${transcriptionModel === undefined ? 'not transcribed' : `transcribed by ${transcriptionModel}`}`,
+  ].join(', ');
+}
+
+function deepgramLine(name: string, backend: Extract<BackendConfig, { kind: 'deepgram' }>): string {
+  const { listenModel, model, voice, url, apiKey, agent, tools, greeting } = backend;
+  const parts = typeof agent === 'object' ? agent : {};
+  const chosen = (own: string | undefined, part: string): string =>
+    own ?? (parts[part] === undefined ? 'of its choice' : 'as agent says');
+  return [
+    // The address without its query, which may hold a key.
+    `backend ${name}: deepgram at ${url === undefined ? 'its own address' : new URL(url).host}`,
+    ...(typeof agent === 'string'
+      ? ['an agent that is configured there']
+      : [
+          `hears by a model ${chosen(listenModel, 'listen')}`,
+          `thinks by ${model ?? (parts['think'] === undefined ? 'gpt-4o-mini' : 'a model as agent says')}`,
+          `voice ${chosen(voice, 'speak')}`,
+          `${tools?.length ?? 0} functions`,
+          (greeting ?? '') === '' ? 'no greeting' : 'greets by itself',
+        ]),
+    `key ${apiKey === '' ? 'NOT set' : 'set'}`,
   ].join(', ');
 }
 
@@ -111,6 +133,12 @@ function idleWarnings(config: Config): string[] {
     warnings.push('there is no profile, so no call can be started: give one under profiles');
   }
   const used = new Set(Object.values(config.profiles).map((profile) => profile.backend));
+  for (const [name, { backend, options }] of Object.entries(config.profiles)) {
+    const made = config.backends[backend];
+    if (made?.kind === 'deepgram' && (made.greeting ?? '') !== '' && options.greeting !== '') {
+      warnings.push(`profile ${name} and its backend ${backend} both greet the caller: give one greeting`);
+    }
+  }
   for (const name of Object.keys(config.backends)) {
     if (!used.has(name)) warnings.push(`backend ${name} is used by no profile`);
   }

@@ -3,6 +3,8 @@
  * as a whole before anything starts. docs/configuration.md has every key.
  */
 import { readFileSync } from 'node:fs';
+import { checkDeepgramAgent, deepgramSecrets, deepgramUrl } from '../backend/deepgram-config.ts';
+import type { DeepgramConfig } from '../backend/deepgram-config.ts';
 import type { OpenAiRealtimeConfig } from '../backend/openai-config.ts';
 import type { StreamConfig } from '../backend/stream-config.ts';
 import { streamSettings } from '../backend/stream-config.ts';
@@ -60,6 +62,7 @@ export type ModulesConfig = Omit<ConfigDocument['modules'], 'password' | 'passwo
 /** A backend, ready to be made. `apiKey` and the values of `extraHeaders` are secrets. */
 export type BackendConfig =
   | ({ readonly kind: 'openai' } & OpenAiRealtimeConfig)
+  | ({ readonly kind: 'deepgram' } & DeepgramConfig)
   | ({ readonly kind: 'websocket' } & StreamConfig)
   | { readonly kind: 'embedded'; readonly name: string };
 
@@ -154,6 +157,7 @@ export function secretsOfConfig(config: Config): readonly string[] {
   const passwords = [...config.switches, ...media, ...doors].map((part) => part.password);
   const keys = Object.values(config.backends).flatMap((backend) => {
     if (backend.kind === 'embedded') return [];
+    if (backend.kind === 'deepgram') return deepgramSecrets(backend);
     const headers = Object.values(backend.extraHeaders ?? {});
     return backend.kind === 'openai' ? [backend.apiKey, ...headers] : headers;
   });
@@ -238,16 +242,18 @@ function backendConfig(entry: ConfigDocument['backends'][string], name: string, 
   if (entry.kind === 'embedded') return { kind: 'embedded', name };
   if (entry.kind === 'websocket') return { ...entry, name };
   const { apiKey: plain, apiKeyFile: file, ...rest } = entry;
-  const ownHeader = Object.keys(entry.extraHeaders ?? {}).some((header) => /^(authorization|api-key)$/i.test(header));
+  const [address, lastVariable] =
+    rest.kind === 'openai' ? [rest.baseUrl, 'OPENAI_API_KEY'] : [rest.url, 'DEEPGRAM_API_KEY'];
+  const ownHeader = Object.keys(rest.extraHeaders ?? {}).some((header) => /^(authorization|api-key)$/i.test(header));
   const apiKey = secrets.read({
     path: ['backends', name],
     words: ['backends', name],
     key: 'apiKey',
     plain,
     file,
-    // Another server is not sent the key that is meant for OpenAI.
-    ...(entry.baseUrl === undefined ? { lastVariable: 'OPENAI_API_KEY' } : {}),
-    optional: entry.baseUrl !== undefined || ownHeader,
+    // Another server is not sent the key that is meant for the vendor.
+    ...(address === undefined ? { lastVariable } : {}),
+    optional: address !== undefined || ownHeader,
   });
   return { ...rest, name, apiKey };
 }
@@ -256,13 +262,18 @@ function backendConfig(entry: ConfigDocument['backends'][string], name: string, 
 function backendIssues(config: Config): ConfigIssue[] {
   return Object.entries(config.backends).flatMap(([name, backend]): ConfigIssue[] => {
     if (backend.kind === 'embedded') return [];
-    const key = backend.kind === 'openai' ? 'baseUrl' : 'url';
     try {
       if (backend.kind === 'openai') realtimeUrl(backend);
-      else streamSettings(backend);
+      else if (backend.kind === 'websocket') streamSettings(backend);
+      else {
+        deepgramUrl(backend);
+        checkDeepgramAgent(backend);
+      }
       return [];
     } catch (error) {
-      return [{ path: ['backends', name, key], text: `is not usable: ${asTalkspurtError(error).message}` }];
+      const { details, message } = asTalkspurtError(error);
+      const key = backend.kind === 'openai' ? 'baseUrl' : details['field'] === 'agent' ? 'agent' : 'url';
+      return [{ path: ['backends', name, key], text: `is not usable: ${message}` }];
     }
   });
 }

@@ -32,6 +32,8 @@ export class TurnKeeper {
   #responseId: string | null = null;
   /** A response that we asked for and that has not begun. */
   #requested = false;
+  /** When the backend itself broke the answer off that is fading; NaN where our endpointer decided that. */
+  #interruptedMs = Number.NaN;
   /** What is fading is dropped by order, not by the caller. */
   #breaking = false;
   #toolPending = false;
@@ -87,10 +89,26 @@ export class TurnKeeper {
   onBackendSpeech(edge: 'started' | 'stopped', nowMs: number): void {
     if (edge === 'started') this.#emit({ type: 'speech.started', by: 'caller', source: 'backend' }, nowMs);
     else this.#emit({ type: 'speech.stopped', by: 'caller', source: 'backend', durationMs: 0 }, nowMs);
+    if (edge === 'started' && this.#media.stream?.interrupts === true) this.#interrupted(nowMs);
     if (!this.#backendOwnsTurns) return;
     if (edge === 'started' && (this.#state === 'listening' || this.#state === 'thinking'))
       this.#happen('caller-started', nowMs);
     else if (edge === 'stopped') this.#happen('caller-stopped', nowMs);
+  }
+
+  /**
+   * The backend has broken its answer off because it hears the caller. What is here of it goes as well, unless the caller may
+   * not cut in: then it is said to its end.
+   */
+  #interrupted(nowMs: number): void {
+    if (!this.#options.bargeIn || this.#media.fading) return;
+    if (this.#state === 'agent-speaking' || this.#state === 'yielding') {
+      // An onset of our own that is not decided yet is the better mark.
+      if (this.#state === 'agent-speaking') this.#interruptedMs = nowMs;
+      this.#happen('caller-started', nowMs);
+    } else {
+      this.#callOff();
+    }
   }
 
   onPlayout(moment: PlayoutMoment, nowMs: number): void {
@@ -129,6 +147,8 @@ export class TurnKeeper {
     if (position !== null) media.stream?.onItemPlayed?.(position.itemId, position.playedMs, false);
     this.#forgetResponse();
     if (agentHeard) this.#agentStopped(nowMs);
+    const onsetMs = Number.isNaN(this.#interruptedMs) ? media.endpointer.onsetMs : this.#interruptedMs;
+    this.#interruptedMs = Number.NaN;
     if (this.#breaking) {
       this.#breaking = false;
       this.#pausedMs = Number.NaN;
@@ -136,7 +156,6 @@ export class TurnKeeper {
       return;
     }
     this.#bargeIns += 1;
-    const { onsetMs } = media.endpointer;
     const stopMs = Math.max(0, (Number.isNaN(this.#pausedMs) ? nowMs : this.#pausedMs) - onsetMs);
     this.#pausedMs = Number.NaN;
     const playedMs = position?.playedMs ?? 0;
@@ -190,6 +209,7 @@ export class TurnKeeper {
     const agentHeard = this.#state === 'agent-speaking' || this.#state === 'yielding';
     this.#media.fading = false;
     this.#breaking = false;
+    this.#interruptedMs = Number.NaN;
     this.#forgetResponse();
     this.#cutOff.clear();
     this.#toolPending = false;

@@ -6,17 +6,26 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import yargs from 'yargs';
 import { checkCommand } from '../../src/cli/check.ts';
+import { EXIT } from '../../src/cli/exit-status.ts';
+import { SystemClock } from '../../src/core/clock.ts';
+import { DeepgramServer } from '../../src/simulator/deepgram-server.ts';
 
 const test = suite('check command');
 const folder = mkdtempSync(join(tmpdir(), 'talkspurt-check-'));
 test.after(() => rmSync(folder, { recursive: true }));
 
-/** Runs it on one Asterisk; resolves to what it prints. Rejects as the command line does. */
-async function check(caFile: string): Promise<string> {
-  const path = join(folder, 'talkspurt.yaml');
+const mute = { synthesize: () => Promise.resolve({ samples: new Int16Array(160), sampleRateHz: 8000 }) };
+
+/** Runs it on one Asterisk. */
+function check(caFile: string): Promise<string> {
   const pbx = { name: 'pbx', kind: 'asterisk', username: 'u', password: 'p', tls: true, caFile };
-  const backends = { ai: { kind: 'embedded' } };
-  writeFileSync(path, JSON.stringify({ switches: [pbx], backends, profiles: { p: { backend: 'ai' } } }));
+  return run({ switches: [pbx], backends: { ai: { kind: 'embedded' } }, profiles: { p: { backend: 'ai' } } });
+}
+
+/** Runs it on a configuration; resolves to what it prints. Rejects as the command line does. */
+async function run(config: object, options: readonly string[] = []): Promise<string> {
+  const path = join(folder, 'talkspurt.yaml');
+  writeFileSync(path, JSON.stringify(config));
   const { write } = process.stdout;
   let output = '';
   process.stdout.write = (text: string | Uint8Array): boolean => {
@@ -24,7 +33,7 @@ async function check(caFile: string): Promise<string> {
     return true;
   };
   try {
-    await yargs(['check', '--config', path])
+    await yargs(['check', '--config', path, ...options])
       .command(checkCommand)
       .strict()
       .exitProcess(false)
@@ -37,6 +46,24 @@ async function check(caFile: string): Promise<string> {
   }
   return output;
 }
+
+test('online, an agent at Deepgram is asked whether it takes the key and the settings', async () => {
+  const server = new DeepgramServer({ clock: new SystemClock(), speech: mute, key: 'right' });
+  await server.listen();
+  const ask = (apiKey: string, agent: object = {}): Promise<string> =>
+    run({ backends: { ai: { kind: 'deepgram', url: server.url, apiKey, agent, greeting: 'Hello.' } } }, ['--online']);
+  try {
+    assert.match(await ask('right'), 'backend ai: the key and the agent are accepted');
+    assert.is(server.stats.answers, 0, 'nobody is greeted');
+    assert.is(process.exitCode ?? 0, 0);
+    assert.match(await ask('wrong'), /backend ai: .* 401: check the API key .*\(ERR_TALKSPURT_BACKEND_AUTH\)/);
+    assert.match(await ask('right', { listen: { provider: { type: 'sneeze' } } }), 'ERR_TALKSPURT_BACKEND_DENIED');
+    assert.is(process.exitCode, EXIT.failed);
+  } finally {
+    process.exitCode = 0;
+    await server.close();
+  }
+});
 
 test('a certificate that is not there is refused, one that is there is not', async () => {
   const ca = join(folder, 'ca.pem');

@@ -26,7 +26,13 @@ function demo(out: string, ...args: string[]): Report {
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
     ['build/lib/cli.js', 'demo', '--json', '--out', out, ...args],
-    { cwd: root, encoding: 'utf8', timeout: 120_000 },
+    // Without keys: nothing of this leaves the machine.
+    {
+      cwd: root,
+      encoding: 'utf8',
+      timeout: 120_000,
+      env: { ...process.env, DEEPGRAM_API_KEY: '', DEEPGRAM_API_KEY_FILE: '' },
+    },
   );
   assert.is(status, 0, `${stdout}\n${stderr}`);
   const report = JSON.parse(stdout) as Report;
@@ -51,6 +57,12 @@ test('with an echo on the line the agent never takes itself for the caller', () 
     const { checks } = demo(join(folder, `echo-${lossDb}`), '--echo', lossDb);
     assert.ok(checks.some(({ name, ok }) => ok && name === 'the agent never cut itself off by its own echo'));
   }
+});
+
+test("the same on the wire of Deepgram's Voice Agent", () => {
+  const report = demo(join(folder, 'deepgram'), '--backend', 'deepgram');
+  assert.ok(report.bargeIns.length > 0);
+  assert.ok(report.checks.some(({ name }) => name === "the agent's words are in the heard channel"));
 });
 
 test('what the caller heard is what the agent said, to a recogniser that knows nothing of either', () => {

@@ -159,6 +159,7 @@ export class FakeStream implements BackendStream {
   onClose: () => Promise<void> = () => Promise.resolve();
   onItemPlayed?: (itemId: string, playedMs: number, whole: boolean) => void;
   sendMetadata?: (text: string) => void;
+  interrupts?: boolean;
 
   constructor(options: { format?: AudioFormat; detectsTurns?: boolean } = {}) {
     this.inputFormat = options.format ?? PCMU_LEG;

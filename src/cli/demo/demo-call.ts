@@ -12,6 +12,8 @@ import type { SessionSnapshot } from '../../observe/health.ts';
 import { SimulatedCaller } from '../../simulator/caller.ts';
 import type { CallerRecording, CallerStep } from '../../simulator/caller.ts';
 import type { Hearing } from '../../simulator/hearing.ts';
+import { DeepgramServer } from '../../simulator/deepgram-server.ts';
+import { FERRY_OFFICE } from '../../simulator/dialogue.ts';
 import { EchoingPhone } from '../../simulator/phone-echo.ts';
 import type { EchoPath } from '../../simulator/phone-echo.ts';
 import type { SimulatedPhone } from '../../simulator/phone.ts';
@@ -21,6 +23,9 @@ import { openAsteriskSwitch } from './asterisk-switch.ts';
 import type { DemoMedia } from './asterisk-switch.ts';
 import type { DemoSwitch } from './demo-switch.ts';
 import { openEmbeddedSwitch } from './embedded-switch.ts';
+
+/** Who answers: a scripted agent on the wire of the one vendor or the other, or a service with the key of the environment. */
+export type DemoBackend = 'embedded' | 'embedded-deepgram' | 'openai' | 'deepgram';
 
 /** What the call is made of, and who is shown what happens in it. */
 export interface DemoCallOptions {
@@ -33,10 +38,10 @@ export interface DemoCallOptions {
   readonly switch: 'embedded' | 'asterisk';
   /** How the audio comes from Asterisk. */
   readonly media: DemoMedia;
-  /** `embedded`, or `openai` with the key of the environment. */
-  readonly backend: 'embedded' | 'openai';
-  readonly model: string;
-  readonly voice: string;
+  readonly backend: DemoBackend;
+  /** Undefined: the one that suits the backend. */
+  readonly model: string | undefined;
+  readonly voice: string | undefined;
   onEvent(event: TalkspurtEvent): void;
   /** About ten times a second, with the call's counters. */
   onTick(snapshot: SessionSnapshot): void;
@@ -68,26 +73,17 @@ const LINK_LIMIT_MS = 15_000;
 
 /** Runs one call to its end and frees everything. @throws what setting it up throws; ERR_TALKSPURT_SWITCH_COMMAND when it cannot be started */
 export async function runDemoCall(options: DemoCallOptions): Promise<DemoCallResult> {
-  const { clock, speech, hearing } = options;
+  const { clock } = options;
   const password = randomBytes(12).toString('hex');
   const closers: (() => Promise<void>)[] = [];
   try {
     const demoSwitch = await openSwitch(options, password);
     closers.push(() => demoSwitch.close());
 
-    let baseUrl: string | null = null;
-    if (options.backend === 'embedded') {
-      const server = new RealtimeServer({ clock, speech, hearing });
-      await server.listen();
-      closers.push(() => server.close());
-      baseUrl = server.url;
-      const ears = hearing === null ? 'takes turns by voice activity' : 'understands the caller with PocketSphinx';
-      options.onStep(`an OpenAI-Realtime-style backend listens on ${server.url} and ${ears}`);
-    }
-
+    const url = await openBackend(options, closers);
     const watch = new EventWatch(options);
     const config = loadConfig({
-      text: configText(options, demoSwitch, baseUrl),
+      text: configText(options, demoSwitch, url),
       env: demoEnvironment(options, password),
     });
     const runtime = await startRuntime(config, { clock, sinks: [watch], quiet: true });
@@ -134,6 +130,20 @@ export async function runDemoCall(options: DemoCallOptions): Promise<DemoCallRes
   } finally {
     for (let close = closers.pop(); close !== undefined; close = closers.pop()) await close();
   }
+}
+
+/** The embedded server of the wire that is wanted, and its address; null for a service. */
+async function openBackend(options: DemoCallOptions, closers: (() => Promise<void>)[]): Promise<string | null> {
+  const { clock, speech, hearing, backend } = options;
+  if (backend === 'openai' || backend === 'deepgram') return null;
+  const parts = { clock, speech, hearing };
+  const server = backend === 'embedded' ? new RealtimeServer(parts) : new DeepgramServer(parts);
+  await server.listen();
+  closers.push(() => server.close());
+  const ears = hearing === null ? 'takes turns by voice activity' : 'understands the caller with PocketSphinx';
+  const style = backend === 'embedded' ? 'an OpenAI-Realtime-style backend' : 'a Deepgram-style Voice Agent';
+  options.onStep(`${style} listens on ${server.url} and ${ears}`);
+  return server.url;
 }
 
 function openSwitch(options: DemoCallOptions, password: string): Promise<DemoSwitch> {
@@ -212,31 +222,52 @@ class FirstFrame {
 }
 
 /** The same file that an operator would write. */
-function configText(options: DemoCallOptions, demoSwitch: DemoSwitch, baseUrl: string | null): string {
-  const backend = {
-    kind: 'openai',
-    model: options.model,
-    ...(options.backend === 'openai' ? { voice: options.voice, instructions: INSTRUCTIONS } : {}),
-    ...(baseUrl === null ? {} : { baseUrl }),
-    transcriptionModel: 'gpt-4o-mini-transcribe',
-    turnDetection: { type: 'server_vad', silenceDurationMs: 500 },
-  };
+function configText(options: DemoCallOptions, demoSwitch: DemoSwitch, url: string | null): string {
+  const deepgram = isDeepgram(options.backend);
   return JSON.stringify({
     status: false,
     frontDoor: { host: '127.0.0.1', port: 0 },
     ...demoSwitch.config,
-    backends: { demo: backend },
-    profiles: { demo: { backend: 'demo', greeting: GREETING } },
+    backends: { demo: deepgram ? deepgramBackend(options, url) : openAiBackend(options, url) },
+    // Deepgram opens by itself, word for word.
+    profiles: { demo: { backend: 'demo', greeting: deepgram ? '' : GREETING } },
     limits: { calls: 2 },
   });
 }
 
-function demoEnvironment(options: DemoCallOptions, password: string): Record<string, string | undefined> {
-  const { OPENAI_API_KEY, OPENAI_API_KEY_FILE } = process.env;
+function isDeepgram(backend: DemoBackend): boolean {
+  return backend === 'deepgram' || backend === 'embedded-deepgram';
+}
+
+function openAiBackend({ backend, model, voice }: DemoCallOptions, baseUrl: string | null): object {
   return {
-    ...(options.backend === 'openai'
-      ? { OPENAI_API_KEY, OPENAI_API_KEY_FILE }
-      : { TALKSPURT_BACKENDS__DEMO__API_KEY: 'embedded' }),
+    kind: 'openai',
+    model: model ?? 'gpt-realtime',
+    ...(backend === 'openai' ? { voice: voice ?? 'marin', instructions: INSTRUCTIONS } : {}),
+    ...(baseUrl === null ? {} : { baseUrl }),
+    transcriptionModel: 'gpt-4o-mini-transcribe',
+    turnDetection: { type: 'server_vad', silenceDurationMs: 500 },
+  };
+}
+
+function deepgramBackend({ model, voice }: DemoCallOptions, url: string | null): object {
+  return {
+    kind: 'deepgram',
+    voice: voice ?? 'aura-2-thalia-en',
+    ...(model === undefined ? {} : { model }),
+    prompt: INSTRUCTIONS,
+    greeting: FERRY_OFFICE.greeting.join(' '),
+    ...(url === null ? {} : { url }),
+  };
+}
+
+function demoEnvironment(options: DemoCallOptions, password: string): Record<string, string | undefined> {
+  const { OPENAI_API_KEY, OPENAI_API_KEY_FILE, DEEPGRAM_API_KEY, DEEPGRAM_API_KEY_FILE } = process.env;
+  const { backend } = options;
+  return {
+    ...(backend === 'openai' ? { OPENAI_API_KEY, OPENAI_API_KEY_FILE } : {}),
+    ...(backend === 'deepgram' ? { DEEPGRAM_API_KEY, DEEPGRAM_API_KEY_FILE } : {}),
+    ...(backend.startsWith('embedded') ? { TALKSPURT_BACKENDS__DEMO__API_KEY: 'embedded' } : {}),
     TALKSPURT_FRONT_DOOR__PASSWORD: password,
     TALKSPURT_SWITCHES__DEMO__PASSWORD: password,
   };

@@ -1,0 +1,122 @@
+/** What we ask a Voice Agent to be: the `Settings` message that follows `Welcome`. */
+import type { AudioFormat } from '../core/media.ts';
+import type { DeepgramConfig, DeepgramTool } from './deepgram-config.ts';
+
+/** Audio both ways, as Deepgram names it. */
+export interface DeepgramAudio {
+  readonly encoding: 'mulaw' | 'alaw' | 'linear16';
+  readonly sample_rate: number;
+}
+
+/** The `Settings` message; `agent` is Deepgram's own object, most of it the operator's words. */
+export interface DeepgramSettings {
+  readonly type: 'Settings';
+  readonly tags?: string[];
+  readonly flags: { readonly history: false };
+  readonly mip_opt_out?: boolean;
+  readonly audio: {
+    readonly input: DeepgramAudio;
+    readonly output: DeepgramAudio & { readonly container: 'none' };
+  };
+  readonly agent: string | Readonly<Record<string, unknown>>;
+}
+
+/** Aura's and Flux's own rate: nothing above it is in the voice, and no recogniser listens above it. */
+const HIGHEST_RATE_HZ = 24_000;
+const DEFAULT_THINK_MODEL = 'gpt-4o-mini';
+
+/**
+ * The audio that a leg's call has with Deepgram, both ways: G.711 as it is, so that nothing is transcoded, and otherwise
+ * 16-bit PCM of the leg's own rate, up to 24 kHz.
+ */
+export function deepgramFormat(leg: AudioFormat): AudioFormat {
+  if (leg.codec !== 'l16' && leg.sampleRateHz === 8000) return { codec: leg.codec, sampleRateHz: 8000 };
+  return { codec: 'l16', sampleRateHz: leg.sampleRateHz > HIGHEST_RATE_HZ ? HIGHEST_RATE_HZ : leg.sampleRateHz };
+}
+
+/** Deepgram's name for `format`. */
+export function deepgramAudio(format: AudioFormat): DeepgramAudio {
+  return { encoding: ENCODINGS[format.codec], sample_rate: format.sampleRateHz };
+}
+
+const ENCODINGS = { pcmu: 'mulaw', pcma: 'alaw', l16: 'linear16' } as const;
+
+/** The whole message. `metadata`: what the start command said of this call, null: nothing; the agent is told. */
+export function deepgramSettings(
+  config: DeepgramConfig,
+  format: AudioFormat,
+  metadata: string | null,
+): DeepgramSettings {
+  const audio = deepgramAudio(format);
+  const { tags, mipOptOut } = config;
+  return {
+    type: 'Settings',
+    ...(tags !== undefined && tags.length > 0 && { tags: [...tags] }),
+    // What was said comes as ConversationText; History would say all of it twice.
+    flags: { history: false },
+    ...(mipOptOut !== undefined && { mip_opt_out: mipOptOut }),
+    audio: { input: audio, output: { ...audio, container: 'none' } },
+    agent: typeof config.agent === 'string' ? config.agent : agentOf(config, metadata),
+  };
+}
+
+/** Whether the agent's ears can be told to take a turn as finished (`ForceEndTurn`): Flux can. */
+export function endsTurnsOnOrder({ agent, listenModel }: DeepgramConfig): boolean {
+  if (listenModel !== undefined) return isFlux(listenModel);
+  const listen = typeof agent === 'object' ? agent['listen'] : undefined;
+  const provider = isObject(listen) ? listen['provider'] : undefined;
+  return isObject(provider) && provider['version'] === 'v2';
+}
+
+/** One agent of the configuration's own words; a part that it does not name is left to Deepgram. */
+function agentOf(config: DeepgramConfig, metadata: string | null): Readonly<Record<string, unknown>> {
+  const { listenModel, voice, greeting } = config;
+  return {
+    ...(typeof config.agent === 'object' ? config.agent : {}),
+    ...(listenModel !== undefined && { listen: { provider: deepgramProvider(listenModel) } }),
+    ...(voice !== undefined && { speak: { provider: deepgramProvider(voice) } }),
+    ...(greeting !== undefined && greeting !== '' && { greeting }),
+    think: thinkOf(config, metadata),
+  };
+}
+
+/** Models of the second generation are told apart by their version, which has to be said. */
+function deepgramProvider(model: string): Readonly<Record<string, string>> {
+  return { type: 'deepgram', version: isFlux(model) ? 'v2' : 'v1', model };
+}
+
+function isFlux(model: string): boolean {
+  return model.startsWith('flux-');
+}
+
+/** Every provider of the list, the first and those behind it, gets the same prompt and the same functions. */
+function thinkOf(config: DeepgramConfig, metadata: string | null): unknown {
+  const { agent, model, prompt, tools } = config;
+  const own = typeof agent === 'object' ? agent['think'] : undefined;
+  const base = own ?? { provider: { type: 'open_ai', model: model ?? DEFAULT_THINK_MODEL } };
+  const complete = (think: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> => {
+    const stated = typeof think['prompt'] === 'string' ? think['prompt'] : prompt;
+    const whole = [stated, metadata].filter((text) => text !== undefined && text !== null && text !== '').join('\n\n');
+    return {
+      ...think,
+      ...(tools !== undefined && tools.length > 0 && { functions: tools.map(functionOf) }),
+      ...(whole !== '' && { prompt: whole }),
+    };
+  };
+  if (Array.isArray(base)) return (base as Readonly<Record<string, unknown>>[]).map(complete);
+  return complete(base as Readonly<Record<string, unknown>>);
+}
+
+function functionOf(tool: DeepgramTool): Readonly<Record<string, unknown>> {
+  const { name, description, parameters, deferUntilEndOfTurn } = tool;
+  return {
+    name,
+    ...(description !== undefined && { description }),
+    parameters: parameters ?? { type: 'object', properties: {} },
+    ...(deferUntilEndOfTurn !== undefined && { defer_until_eot: deferUntilEndOfTurn }),
+  };
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -6,11 +6,16 @@ import { fileURLToPath } from 'node:url';
 import { format, resolveConfig } from 'prettier';
 import { z } from 'zod';
 import { CALL_VARIABLES } from '../src/call-variables.ts';
+import { doctorReportSchema } from '../src/cli/doctor/finding.ts';
+import { diagnosisSchema } from '../src/cli/troubleshoot/diagnosis.ts';
+import { SYMPTOMS } from '../src/cli/troubleshoot/symptoms.ts';
 import { variableName } from '../src/config/config-environment.ts';
 import { isSecret } from '../src/config/config-issue.ts';
 import { CONFIG_JSON_SCHEMA, expectation } from '../src/config/schema-walk.ts';
 import type { SchemaNode } from '../src/config/schema-walk.ts';
+import { callRecordSchema } from '../src/observe/call-record-schema.ts';
 import { globalHealthSchema, sessionHealthSchema } from '../src/observe/health-schema.ts';
+import { doctorExample, troubleshootExample, troubleshootPicture } from './examples.ts';
 import { MetricsSink } from '../src/observe/metrics-sink.ts';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -19,10 +24,20 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 export async function generatedDocs(): Promise<Map<string, string>> {
   const session = z.toJSONSchema(sessionHealthSchema) as SchemaNode;
   const global = z.toJSONSchema(globalHealthSchema) as SchemaNode;
+  const record = z.toJSONSchema(callRecordSchema) as SchemaNode;
   const files = new Map<string, string>([
     ['docs/schema/config.json', json(CONFIG_JSON_SCHEMA)],
     ['docs/schema/session-health.json', json(session)],
     ['docs/schema/global-health.json', json(global)],
+    ['docs/schema/call-record.json', json(record)],
+    ['docs/call-records.md', between('docs/call-records.md', { record: fieldTable(record) })],
+    ['docs/schema/doctor.json', json(z.toJSONSchema(doctorReportSchema))],
+    ['docs/schema/troubleshoot.json', json(z.toJSONSchema(diagnosisSchema))],
+    ['docs/doctor.md', between('docs/doctor.md', { example: doctorExample() })],
+    [
+      'docs/troubleshooting.md',
+      between('docs/troubleshooting.md', { example: troubleshootExample(), symptoms: symptomTable() }),
+    ],
     ['docs/configuration.md', between('docs/configuration.md', { keys: keyTables() })],
     ['docs/health.md', between('docs/health.md', { session: fieldTable(session), global: fieldTable(global) })],
     ['docs/channel-variables.md', between('docs/channel-variables.md', { variables: variableTable() })],
@@ -31,6 +46,8 @@ export async function generatedDocs(): Promise<Map<string, string>> {
   const options = await resolveConfig(join(root, 'docs/health.md'));
   for (const [path, content] of files)
     files.set(path, await format(content, { ...options, filepath: join(root, path) }));
+  // What prettier has no words for.
+  files.set('docs/images/troubleshoot.svg', troubleshootPicture());
   return files;
 }
 
@@ -161,6 +178,12 @@ function fieldTable(schema: SchemaNode): string {
     for (const [key, child] of Object.entries(node.properties ?? {})) {
       const name = `${prefix}${key}`;
       const list = child.items?.properties === undefined ? null : child.items;
+      const perhaps = child.anyOf?.find((branch) => branch.properties !== undefined);
+      if (perhaps !== undefined) {
+        rows.push([`\`${name}\``, 'object or null', child.description ?? perhaps.description ?? '']);
+        walk(perhaps, `${name}.`);
+        continue;
+      }
       if (child.properties === undefined && list === null)
         rows.push([`\`${name}\``, typeOf(child), child.description ?? '']);
       else if (list !== null) walk(list, `${name}[].`);
@@ -178,6 +201,20 @@ function typeOf(node: SchemaNode): string {
   if (Array.isArray(type)) return type.join(' or ');
   if (type === 'array') return `list of ${String(node.items?.type ?? 'values')}`;
   return typeof type === 'string' ? type : '';
+}
+
+/** What `talkspurt troubleshoot` looks for. */
+function symptomTable(): string {
+  return table(
+    ['symptom', 'id', 'likely cause', 'how a record shows it', 'fix'],
+    SYMPTOMS.map(({ symptom, id, cause, certainty, sign, fix }) => [
+      symptom,
+      `\`${id}\``,
+      certainty === 'certain' ? cause : `${certainty}: ${cause}`,
+      sign,
+      fix,
+    ]),
+  );
 }
 
 function metricTable(): string {

@@ -7,8 +7,10 @@ import { benchCommand } from './cli/bench.ts';
 import { checkCommand } from './cli/check.ts';
 import { ctlCommand } from './cli/ctl.ts';
 import { demoCommand } from './cli/demo.ts';
+import { doctorCommand } from './cli/doctor.ts';
 import { freeswitchCommand } from './cli/freeswitch.ts';
 import { serveCommand } from './cli/serve.ts';
+import { troubleshootCommand } from './cli/troubleshoot.ts';
 import { EXIT } from './cli/exit-status.ts';
 import { TalkspurtError } from './core/errors.ts';
 import { VERSION } from './version.ts';
@@ -24,6 +26,8 @@ async function main(): Promise<void> {
     .command(demoCommand)
     .command(serveCommand)
     .command(checkCommand)
+    .command(doctorCommand)
+    .command(troubleshootCommand)
     .command(ctlCommand)
     .command(freeswitchCommand)
     .command(asteriskCommand)

@@ -21,10 +21,10 @@ import { GatewayFronts } from './gateway-fronts.ts';
 import { openGatewayModules } from './gateway-modules.ts';
 import { heldResources } from './gateway-resources.ts';
 import { reloader } from './gateway-reload.ts';
+import { openGatewayRecords } from './gateway-records.ts';
 import { openGatewaySip } from './gateway-sip.ts';
 import { gatewayStatus } from './gateway-status.ts';
 import { BreakerBoard } from './resilience/breaker-board.ts';
-import { CallRecordSink } from './observe/call-record.ts';
 import { LogSink } from './observe/log-sink.ts';
 import { MetricsSink } from './observe/metrics-sink.ts';
 import type { StatusServer } from './http/status-server.ts';
@@ -123,11 +123,9 @@ async function assemble(
         links: [],
       },
   });
-  const records = new CallRecordSink({
-    clock,
-    personalData,
-    onRecord: (record) => log.note('info', 'call record', { record }),
-  });
+  const records = await openGatewayRecords(config, { clock, log });
+  // After the calls, before the log.
+  closers.push(() => records.close());
   let fronts: GatewayFronts | null = null;
   let status: StatusServer | null = null;
   const published: EventSink = {
@@ -137,7 +135,7 @@ async function assemble(
     },
   };
   const onStreamEvent: StreamEventListener = (callId, event) => fronts?.onStreamEvent(callId, event);
-  const events = fanOut([log, metrics, records, published, ...(options.sinks ?? [])]);
+  const events = fanOut([log, metrics, records.sink, published, ...(options.sinks ?? [])]);
 
   const speech = new SpeechSynthesizer();
   closers.push(() => speech.close());
@@ -229,7 +227,10 @@ async function assemble(
     version: VERSION,
     resources: () => heldResources({ dspPool, g722, sip, modules, asterisks }),
     onStreamEvent,
-    onCallEnded: (ended) => metrics.recordEnded(ended),
+    onCallEnded: (ended) => {
+      metrics.recordEnded(ended);
+      records.recordEnded(ended);
+    },
   });
   gateway = opened;
   snapshot = () => opened.snapshot();

@@ -308,6 +308,24 @@ export const LIMITS = {
   callRecords: 4096,
   /** Entries of each list in a call's record; further ones are counted as `dropped_entries`. */
   callRecordEntries: 512,
+  /** Events in a call's record; likewise. */
+  callRecordEvents: 500,
+  /** A shorter call says nothing of how clocks drift. */
+  recordDriftMs: 60_000,
+  /** Records that wait to be written; the oldest are lost, and counted, so that a full disk costs records, never calls. */
+  recordQueueBytes: 8 * 1024 * 1024,
+  /** Then writing is tried again; and calls that are up are noted for the case that the process dies. */
+  recordRetryMs: 5_000,
+  recordCheckpointMs: 10_000,
+  /** How often old records are looked for. */
+  recordSweepMs: 3_600_000,
+  /** Frames that one call of the doctor keeps; a minute of the shortest. */
+  doctorFrames: 6_000,
+  /** One check of the doctor; what takes longer is told as not answering. A call of its own has longer. */
+  doctorCheckMs: 10_000,
+  doctorCallMs: 45_000,
+  /** What is still to be written when the process ends has this long. */
+  recordCloseMs: 2_000,
   /** Status server: connections at once, a request's header, and its time. What is beyond is cut off. */
   statusConnections: 64,
   statusHeaderBytes: 8 * 1024,

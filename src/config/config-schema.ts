@@ -10,6 +10,7 @@ import { asterisk } from './config-asterisk.ts';
 import { deepgram, embedded, openai, websocket } from './config-backends.ts';
 import { frontDoor, outboundSocket, recordings, sip, sounds, status, targets } from './config-doors.ts';
 import { NAME_PATTERN, share } from './config-fields.ts';
+import { records } from './config-records.ts';
 import { breakers } from './config-resilience.ts';
 import { freeswitch, modules } from './config-switches.ts';
 
@@ -234,6 +235,7 @@ export const configSchema = z.strictObject({
     .describe('Profiles by name: what `start <profile>` gives a call'),
   sounds,
   recordings,
+  records,
   targets,
   outboundSocket,
   sip,

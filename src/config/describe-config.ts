@@ -27,6 +27,9 @@ export function describeConfig(config: Config): string[] {
     config.sip === false ? 'sip: closed' : sipLine(config.sip),
     ...(config.switches.some(usesModule) ? [modulesLine(config.modules)] : []),
     config.sounds.directory === undefined ? 'sounds: no files' : `sounds: files of ${config.sounds.directory}`,
+    config.records.folder === undefined
+      ? 'call records: none'
+      : `call records: to ${config.records.folder}, ${config.records.days} days, at most ${config.records.maxMegabytes} MB`,
     config.recordings.directory === undefined ? 'recordings: none' : `recordings: to ${config.recordings.directory}`,
     ...config.switches.map(switchLine),
     ...Object.entries(config.backends).map(([name, backend]) => backendLine(name, backend)),

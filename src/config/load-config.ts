@@ -85,6 +85,7 @@ export interface Config {
   readonly profiles: Readonly<Record<string, ProfileConfig>>;
   readonly sounds: ConfigDocument['sounds'];
   readonly recordings: ConfigDocument['recordings'];
+  readonly records: ConfigDocument['records'];
   readonly targets: ConfigDocument['targets'];
   readonly outboundSocket: ConfigDocument['outboundSocket'];
   /** `false`: closed. */

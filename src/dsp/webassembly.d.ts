@@ -16,5 +16,6 @@ declare namespace WebAssembly {
     readonly length: number;
   }
   class RuntimeError extends Error {}
+  function validate(bytes: ArrayBuffer | ArrayBufferView): boolean;
   function compile(bytes: ArrayBuffer | ArrayBufferView): Promise<Module>;
 }

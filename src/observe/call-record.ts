@@ -1,157 +1,229 @@
-/** What is left of a call when it is over: one bounded JSON object, gathered from its events. */
+/** Gathers what is left of a call when it is over: one bounded {@link CallRecord}, from its events and its last figures. */
 import type { Clock } from '../core/clock.ts';
-import type { EndReason, EventSink, TalkspurtEvent } from '../core/events.ts';
+import type { EventSink, TalkspurtEvent } from '../core/events.ts';
 import { describeAudio } from '../core/media.ts';
 import { LIMITS } from '../limits.ts';
+import { CALL_RECORD_VERSION } from './call-record-schema.ts';
+import type { CallRecord } from './call-record-schema.ts';
+import { recordFigures } from './call-record-figures.ts';
+import { PERSONAL_FIELDS, eventFields } from './event-fields.ts';
+import type { SessionSnapshot } from './health.ts';
 
-/** One call, over. Durations and latencies in ms; names are those of docs/health.md where both have the thing. */
-export interface CallRecord {
-  readonly session_uuid: string;
-  /** ISO 8601, UTC. */
-  readonly started_at: string;
-  readonly duration_ms: number;
-  readonly reason: EndReason;
-  /** ITU-T Q.850. */
-  readonly hangup_cause: number;
-  readonly error: string | null;
-  readonly transport: string | null;
-  readonly leg: string | null;
-  readonly pass_through: boolean | null;
-  readonly backend: string | null;
-  readonly backend_connect_ms: number | null;
-  readonly backend_errors: Readonly<Record<string, number>>;
-  readonly caller_turns: number;
-  readonly agent_turns: number;
-  readonly barge_ins: readonly {
-    readonly at_ms: number;
-    readonly stop_ms: number;
-    readonly verdict_ms: number;
-    readonly played_ms: number;
-  }[];
-  readonly response_latencies_ms: readonly number[];
-  readonly underruns: number;
-  readonly underrun_ms: number;
-  readonly overflow_bytes: number;
-  readonly stalls: number;
-  readonly digits: number;
-  readonly tool_calls: number;
-  /** Personal; empty unless the configuration keeps personal data. */
-  readonly transcript: readonly { readonly at_ms: number; readonly by: 'caller' | 'agent'; readonly text: string }[];
-  /** Entries that no longer fitted into one of the lists. */
-  readonly dropped_entries: number;
-}
+export type { CallRecord } from './call-record-schema.ts';
 
-type Writable<T> = { -readonly [K in keyof T]: T[K] extends readonly (infer E)[] ? E[] : T[K] };
-type Draft = Writable<Omit<CallRecord, 'backend_errors'>> & {
-  backend_errors: Record<string, number>;
-  startedMs: number;
-};
+/** A record that is still being written. */
+export type CallRecordDraft = CallRecord & { startedMs: number };
 
 /** Where records go, and what they may hold. */
 export interface CallRecordSinkOptions {
   readonly clock: Clock;
-  /** Keeps what was said. */
+  /** Keeps what was said and dialled. */
   readonly personalData: boolean;
+  /** A record waits for `recordEnded` after the call's end; otherwise it is given at the end, without figures. */
+  readonly awaitsFigures?: boolean;
   /** Is given every finished record; must neither throw nor block. */
   onRecord(record: CallRecord): void;
+  /** A record was begun: {@link CallRecordSink.open} has one more. */
+  onBegin?(): void;
 }
+
+/** Events of the process that tell why a call fared as it did: every call that is up has them. */
+const OF_ALL_CALLS: ReadonlySet<TalkspurtEvent['type']> = new Set(['breaker', 'link.up', 'link.down', 'draining']);
+/** Too frequent, or said by other fields. */
+const NOT_LISTED: ReadonlySet<TalkspurtEvent['type']> = new Set(['transcript', 'backend.message']);
 
 /** Gathers the events of every call until it ends. */
 export class CallRecordSink implements EventSink {
   readonly #options: CallRecordSinkOptions;
-  readonly #drafts = new Map<string, Draft>();
+  readonly #drafts = new Map<string, CallRecordDraft>();
+  readonly #ended = new Map<string, CallRecord>();
 
   constructor(options: CallRecordSinkOptions) {
     this.#options = options;
   }
 
+  /** Records of calls that are up, as they stand. */
+  open(): CallRecord[] {
+    const nowMs = this.#options.clock.nowMs();
+    return [...this.#drafts.values()].map(({ startedMs, ...draft }) => ({
+      ...draft,
+      duration_ms: Math.max(0, Math.round(nowMs - startedMs)),
+    }));
+  }
+
   emit(event: TalkspurtEvent): void {
-    if (event.callId === undefined) return;
-    const draft = this.#drafts.get(event.callId) ?? this.#begin(event.callId, event.atMs);
-    if (event.type !== 'call.ended') {
-      addTo(draft, event, this.#options.personalData);
+    if (event.callId === undefined) {
+      if (OF_ALL_CALLS.has(event.type)) for (const draft of this.#drafts.values()) list(draft, event, false);
       return;
     }
+    const draft = this.#drafts.get(event.callId) ?? this.#begin(event.callId, event.atMs);
+    addTo(draft, event, this.#options.personalData);
+    if (event.type !== 'call.ended') return;
     this.#drafts.delete(event.callId);
-    const { startedMs: _startedMs, ...record } = draft;
-    this.#options.onRecord({
-      ...record,
-      duration_ms: Math.round(event.durationMs),
+    const { startedMs: _startedMs, ...gathered } = draft;
+    const record: CallRecord = {
+      ...gathered,
+      duration_ms: Math.max(0, Math.round(event.durationMs)),
       reason: event.reason,
       hangup_cause: event.hangupCause,
       error: event.error?.code ?? null,
-    });
+    };
+    if (this.#options.awaitsFigures !== true) this.#options.onRecord(record);
+    else this.#await(event.callId, record);
+  }
+
+  /** The last figures of a call that has ended complete its record. */
+  recordEnded(session: SessionSnapshot): void {
+    const record = this.#ended.get(session.callId);
+    if (record === undefined) return;
+    this.#ended.delete(session.callId);
+    this.#options.onRecord({ ...record, ...recordFigures(session) });
+  }
+
+  /** Whose figures never come is recorded without them. */
+  #await(callId: string, record: CallRecord): void {
+    const before = this.#ended.get(callId);
+    const oldest = this.#ended.size >= LIMITS.callRecords ? this.#ended.entries().next().value : undefined;
+    for (const [id, left] of [
+      ...(before === undefined ? [] : [[callId, before] as const]),
+      ...(oldest ? [oldest] : []),
+    ]) {
+      if (this.#ended.delete(id)) this.#options.onRecord(left);
+    }
+    this.#ended.set(callId, record);
   }
 
   /** The oldest draft makes room: a call that never ends must not keep others from being recorded. */
-  #begin(callId: string, atMs: number): Draft {
+  #begin(callId: string, atMs: number): CallRecordDraft {
     const oldest = this.#drafts.keys().next();
     if (this.#drafts.size >= LIMITS.callRecords && oldest.done !== true) this.#drafts.delete(oldest.value);
     const { clock } = this.#options;
-    const startedAt = clock.wallTimeMs() - (clock.nowMs() - atMs);
-    const draft: Draft = {
-      session_uuid: callId,
-      started_at: new Date(startedAt).toISOString(),
-      startedMs: atMs,
-      duration_ms: 0,
-      reason: 'error',
-      hangup_cause: 0,
-      error: null,
-      transport: null,
-      leg: null,
-      pass_through: null,
-      backend: null,
-      backend_connect_ms: null,
-      backend_errors: {},
-      caller_turns: 0,
-      agent_turns: 0,
-      barge_ins: [],
-      response_latencies_ms: [],
-      underruns: 0,
-      underrun_ms: 0,
-      overflow_bytes: 0,
-      stalls: 0,
-      digits: 0,
-      tool_calls: 0,
-      transcript: [],
-      dropped_entries: 0,
-    };
+    const draft = emptyDraft(callId, atMs, clock.wallTimeMs() - (clock.nowMs() - atMs));
     this.#drafts.set(callId, draft);
+    this.#options.onBegin?.();
     return draft;
   }
 }
 
-function addTo(draft: Draft, event: TalkspurtEvent, personalData: boolean): void {
+/** The same record without what anybody said or dialled. */
+export function withoutPersonal(record: CallRecord): CallRecord {
+  const events = record.events.map((event) => {
+    const personal = (PERSONAL_FIELDS as Readonly<Record<string, readonly string[] | undefined>>)[event.type] ?? [];
+    if (personal.length === 0) return event;
+    const kept = Object.entries(event).filter(([key]) => !personal.includes(key));
+    return { ...Object.fromEntries(kept), at_ms: event.at_ms, type: event.type };
+  });
+  return { ...record, transcript: [], events };
+}
+
+function emptyDraft(callId: string, startedMs: number, startedAt: number): CallRecordDraft {
+  return {
+    version: CALL_RECORD_VERSION,
+    session_uuid: callId,
+    switch: null,
+    profile: null,
+    mode: null,
+    started_at: new Date(startedAt).toISOString(),
+    startedMs,
+    duration_ms: 0,
+    reason: 'aborted',
+    hangup_cause: 0,
+    error: null,
+    errors: {},
+    transport: null,
+    leg: null,
+    backend_input: null,
+    backend_output: null,
+    pass_through: null,
+    backend: null,
+    backends: [],
+    backend_connect_ms: null,
+    backend_errors: {},
+    milestones: {
+      answering_ms: null,
+      opening_ms: null,
+      media_opened_ms: null,
+      backend_opened_ms: null,
+      talking_ms: null,
+      first_caller_speech_ms: null,
+      first_agent_audio_ms: null,
+    },
+    caller_turns: 0,
+    agent_turns: 0,
+    turns: [],
+    response_latencies_ms: [],
+    barge_ins: [],
+    barge_ins_withdrawn: 0,
+    underruns: 0,
+    underrun_ms: 0,
+    overflow_bytes: 0,
+    stalls: 0,
+    suspects: [],
+    digits: 0,
+    tool_calls: 0,
+    media: null,
+    transcript: [],
+    events: [],
+    dropped_entries: 0,
+  };
+}
+
+function addTo(draft: Writable<CallRecordDraft>, event: TalkspurtEvent, personalData: boolean): void {
   const atMs = Math.round(event.atMs - draft.startedMs);
+  list(draft, event, personalData);
+  if ('error' in event && event.error !== undefined) countError(draft.errors, event.error.code);
   switch (event.type) {
     case 'media.opened':
+      draft.milestones.media_opened_ms ??= atMs;
       draft.transport = event.transport;
       draft.leg = `${describeAudio(event.leg)}@${event.leg.ptimeMs}ms`;
+      draft.backend_input = describeAudio(event.input);
+      draft.backend_output = describeAudio(event.output);
       draft.pass_through = event.passThrough;
       break;
     case 'backend.opened':
+    case 'backend.switched':
       draft.backend = event.backend;
-      draft.backend_connect_ms = Math.round(event.connectMs);
+      draft.milestones.backend_opened_ms ??= atMs;
+      if (!draft.backends.includes(event.backend)) add(draft, draft.backends, event.backend);
+      if (event.type === 'backend.opened') draft.backend_connect_ms ??= Math.round(event.connectMs);
       break;
     case 'backend.error':
       // The codes are ours, so the object is bounded.
-      draft.backend_errors[event.error.code] = (draft.backend_errors[event.error.code] ?? 0) + 1;
+      countError(draft.backend_errors, event.error.code);
       break;
+    case 'call.state':
+      if (event.state === 'answering' || event.state === 'opening' || event.state === 'talking')
+        draft.milestones[`${event.state}_ms`] ??= atMs;
+      break;
+    default:
+      addTurn(draft, event, atMs, personalData);
+  }
+}
+
+function addTurn(draft: Writable<CallRecordDraft>, event: TalkspurtEvent, atMs: number, personalData: boolean): void {
+  switch (event.type) {
     case 'speech.started':
-      if (event.by === 'caller') draft.caller_turns += 1;
-      else draft.agent_turns += 1;
+      draft[event.by === 'caller' ? 'caller_turns' : 'agent_turns'] += 1;
+      draft.milestones[event.by === 'caller' ? 'first_caller_speech_ms' : 'first_agent_audio_ms'] ??= atMs;
+      break;
+    case 'turn.state':
+      if (event.state === 'agent-speaking') draft.milestones.first_agent_audio_ms ??= atMs;
       break;
     case 'barge-in':
       add(draft, draft.barge_ins, {
         at_ms: atMs,
-        stop_ms: Math.round(event.stopMs),
-        verdict_ms: Math.round(event.verdictMs),
-        played_ms: Math.round(event.playedMs),
+        stop_ms: whole(event.stopMs),
+        verdict_ms: whole(event.verdictMs),
+        played_ms: whole(event.playedMs),
       });
       break;
-    case 'turn.response-latency':
-      add(draft, draft.response_latencies_ms, Math.round(event.latencyMs));
+    case 'turn.response-latency': {
+      const [latency_ms, since_speech_ms] = [whole(event.latencyMs), whole(event.sinceSpeechMs)];
+      add(draft, draft.response_latencies_ms, latency_ms);
+      if (draft.turns.length < LIMITS.callRecordEntries) draft.turns.push({ at_ms: atMs, latency_ms, since_speech_ms });
       break;
+    }
     case 'transcript':
       if (personalData && event.final) add(draft, draft.transcript, { at_ms: atMs, by: event.by, text: event.text });
       break;
@@ -160,17 +232,38 @@ function addTo(draft: Draft, event: TalkspurtEvent, personalData: boolean): void
   }
 }
 
-function count(draft: Draft, event: TalkspurtEvent): void {
+function count(draft: Writable<CallRecordDraft>, event: TalkspurtEvent): void {
   if (event.type === 'media.underrun') {
     draft.underruns += 1;
-    draft.underrun_ms += Math.round(event.missingMs);
+    draft.underrun_ms += whole(event.missingMs);
   } else if (event.type === 'media.overflow') draft.overflow_bytes += event.droppedBytes;
   else if (event.type === 'media.stalled') draft.stalls += 1;
+  else if (event.type === 'media.suspect') add(draft, draft.suspects, `${event.side}: ${event.suspicion}`);
+  else if (event.type === 'barge-in.withdrawn') draft.barge_ins_withdrawn += 1;
   else if (event.type === 'dtmf') draft.digits += 1;
   else if (event.type === 'tool.call') draft.tool_calls += 1;
 }
 
-function add<T>(draft: Draft, list: T[], entry: T): void {
-  if (list.length >= LIMITS.callRecordEntries) draft.dropped_entries += 1;
-  else list.push(entry);
+/** Message texts of errors stay out: codes say it, and only those are known to hold nobody's words. */
+function list(draft: Writable<CallRecordDraft>, event: TalkspurtEvent, personalData: boolean): void {
+  if (NOT_LISTED.has(event.type)) return;
+  const { error: _error, stack: _stack, fix: _fix, ...fields } = eventFields(event, personalData);
+  const at_ms = Math.round(event.atMs - draft.startedMs);
+  if (draft.events.length >= LIMITS.callRecordEvents) draft.dropped_entries += 1;
+  else draft.events.push({ at_ms, type: event.type, ...fields });
 }
+
+function countError(counts: Record<string, number>, code: string): void {
+  counts[code] = (counts[code] ?? 0) + 1;
+}
+
+function add<T>(draft: Writable<CallRecordDraft>, entries: T[], entry: T): void {
+  if (entries.length >= LIMITS.callRecordEntries) draft.dropped_entries += 1;
+  else entries.push(entry);
+}
+
+function whole(ms: number): number {
+  return Math.max(0, Math.round(ms));
+}
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] };

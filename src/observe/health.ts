@@ -37,6 +37,8 @@ export interface SessionSnapshot {
   readonly bufferMs?: number;
   readonly bufferTargetMs?: number;
   readonly scaledMs?: number;
+  /** Audio of the caller's that was cut out less what was repeated: how much faster than ours its clock has run. */
+  readonly driftMs?: number;
   readonly concealedMs?: number;
   /** Ticks run, and of those the ones that started more than half a ptime late. */
   readonly ticks: number;

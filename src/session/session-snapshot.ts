@@ -56,6 +56,7 @@ export function snapshotOf(parts: SnapshotParts): SessionSnapshot {
     bufferMs: media?.jitter.delayMs ?? 0,
     bufferTargetMs: media?.jitter.targetMs ?? 0,
     scaledMs: media === null ? 0 : media.dsp.cutMs + media.dsp.repeatedMs,
+    driftMs: media === null ? 0 : media.dsp.cutMs - media.dsp.repeatedMs,
     concealedMs: media?.dsp.concealedMs ?? 0,
     ticks: ticking?.ticks ?? 0,
     lateTicks: ticking?.lateTicks ?? 0,

@@ -9,6 +9,7 @@ const PROCESS: ReadonlySet<string> = new Set<ProcessEvent['type']>([
   'link.modules',
   'link.capabilities',
   'link.down',
+  'breaker',
   'command',
   'call.refused',
   'peer.malformed',

@@ -1,5 +1,6 @@
 /** Draws a call: both waveforms, who spoke, whose turn it was, response latency, barge-in, and what was said. */
 import type { Speaker, TurnState } from '../../core/events.ts';
+import { escapeXml } from '../escape-xml.ts';
 import type { CallStory } from './call-story.ts';
 
 /** What is drawn. */
@@ -223,10 +224,4 @@ function transcriptLine(
 
 function shorten(content: string, characters: number): string {
   return content.length <= characters ? content : `${content.slice(0, characters - 1)}…`;
-}
-
-function escapeXml(content: string): string {
-  const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
-  // Control characters are not XML at all; everything else is escaped.
-  return Array.from(content, (character) => (character < ' ' ? ' ' : (entities[character] ?? character))).join('');
 }

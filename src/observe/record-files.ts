@@ -1,0 +1,243 @@
+/**
+ * Call records on disk: a JSON line each, a file a day (`calls-2026-01-31.jsonl`, then `.1` and so on when a day is too big), old
+ * ones removed. Calls that are up are noted beside them every few seconds; what a process that died has left of its notes is
+ * completed by the next one as `aborted`.
+ *
+ * A disk that is full, slow or gone costs records and nothing else: they wait within a bound, the oldest are lost and counted,
+ * the trouble is told once, and so is its end.
+ */
+import { appendFile, mkdir, open, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock, Timer } from '../core/clock.ts';
+import { LIMITS } from '../limits.ts';
+import type { CallRecord } from './call-record-schema.ts';
+import { notesFile, takeLeftNotes } from './record-notes.ts';
+import { RECORD_FILE, dayOf, sweepRecords } from './record-retention.ts';
+
+/** Where records are kept, and for how long. */
+export interface RecordFilesOptions {
+  readonly clock: Clock;
+  readonly folder: string;
+  readonly days: number;
+  readonly maxMegabytes: number;
+  /** Calls that are up, as they would be recorded if the process died now. */
+  running(): readonly CallRecord[];
+  /** Writing has failed for the first time since it last worked: `code` is the system's. */
+  onTrouble(code: string): void;
+  /** It works again; `lost` records never got there. */
+  onRecovered(lost: number): void;
+}
+
+const MEGABYTE = 1_000_000;
+/** Share of all files that one may have: removing the oldest must leave something. */
+const FILE_SHARE = 0.2;
+
+/** The folder of records. Nothing here throws to whoever records. */
+export class RecordFiles {
+  readonly #options: RecordFilesOptions;
+  #queue: { readonly line: string; readonly day: string }[] = [];
+  #queuedBytes = 0;
+  #lost = 0;
+  #lostSinceTrouble = 0;
+  #troubled = false;
+  /** What was written last may have been cut off in the middle of a line. */
+  #torn = true;
+  #working: Promise<void> | null = null;
+  #retry: Timer | null = null;
+  #noting = false;
+  #notedEmpty = true;
+  #closed = false;
+  readonly #timers: Timer[] = [];
+
+  constructor(options: RecordFilesOptions) {
+    this.#options = options;
+  }
+
+  /** Records that could not be written since the start. */
+  get lost(): number {
+    return this.#lost;
+  }
+
+  /** Completes what an earlier process left, removes what is old, and begins to note. Never rejects. */
+  async start(): Promise<void> {
+    const { clock, folder } = this.#options;
+    await this.#guarded(async () => {
+      await mkdir(folder, { recursive: true, mode: 0o750 });
+      for (const record of await takeLeftNotes(folder)) this.write(record);
+      await this.#sweep();
+    });
+    this.#timers.push(
+      clock.every(LIMITS.recordCheckpointMs, () => this.note()),
+      clock.every(LIMITS.recordSweepMs, () => void this.#guarded(() => this.#sweep())),
+    );
+  }
+
+  /** Writes in the background. Neither throws nor blocks. */
+  write(record: CallRecord): void {
+    const line = `${JSON.stringify(record)}\n`;
+    this.#queue.push({ line, day: dayOf(Date.parse(record.started_at) + record.duration_ms) });
+    this.#queuedBytes += line.length;
+    while (this.#queuedBytes > LIMITS.recordQueueBytes) {
+      this.#queuedBytes -= this.#queue.shift()?.line.length ?? 0;
+      this.#lost += 1;
+      this.#lostSinceTrouble += 1;
+    }
+    this.#kick();
+    this.note();
+  }
+
+  /** Calls that are up have changed: they are noted anew, in the background. */
+  note(): void {
+    if (this.#noting || this.#closed) return;
+    this.#noting = true;
+    this.#kick();
+  }
+
+  /** Writes what waits, as far as it can in {@link LIMITS.recordCloseMs}. Twice is harmless. */
+  async close(): Promise<void> {
+    for (const timer of this.#timers.splice(0)) timer.cancel();
+    this.#retry?.cancel();
+    this.#retry = null;
+    this.#noting = true;
+    this.#kick();
+    this.#closed = true;
+    const { clock } = this.#options;
+    let deadline: Timer | undefined;
+    const late = new Promise<void>((resolve) => {
+      deadline = clock.after(LIMITS.recordCloseMs, resolve);
+    });
+    await Promise.race([this.#idle(), late]);
+    deadline?.cancel();
+  }
+
+  async #idle(): Promise<void> {
+    while (this.#working !== null) await this.#working;
+  }
+
+  #kick(): void {
+    if (this.#working !== null || this.#retry !== null) return;
+    this.#working = this.#guarded(() => this.#work()).finally(() => {
+      this.#working = null;
+      if (this.#queue.length > 0 || this.#noting) this.#again();
+    });
+  }
+
+  /** At once, or after a while where it has just failed. */
+  #again(): void {
+    if (!this.#troubled) {
+      this.#kick();
+      return;
+    }
+    if (this.#closed) return;
+    this.#retry = this.#options.clock.after(LIMITS.recordRetryMs, () => {
+      this.#retry = null;
+      this.#kick();
+    });
+  }
+
+  async #work(): Promise<void> {
+    while (this.#queue.length > 0) {
+      const day = this.#queue[0]?.day ?? '';
+      const batch = this.#queue.filter((entry) => entry.day === day);
+      await this.#append(await this.#fileOf(day), batch.map(({ line }) => line).join(''));
+      const written = new Set(batch);
+      // Meanwhile the oldest may have been given up, and new ones come.
+      this.#queue = this.#queue.filter((entry) => !written.has(entry));
+      this.#queuedBytes = this.#queue.reduce((sum, { line }) => sum + line.length, 0);
+    }
+    if (this.#noting) {
+      this.#noting = false;
+      await this.#noteRunning();
+    }
+    this.#wentWell();
+  }
+
+  /** The file of a day that has room. */
+  async #fileOf(day: string): Promise<string> {
+    const most = this.#options.maxMegabytes * MEGABYTE * FILE_SHARE;
+    for (let part = 0; ; part += 1) {
+      const path = join(this.#options.folder, RECORD_FILE.name(day, part));
+      const size = await sizeOf(path);
+      if (size === -1) {
+        await mkdir(this.#options.folder, { recursive: true, mode: 0o750 });
+        if (part > 0) await this.#sweep();
+        return path;
+      }
+      if (size < most) return path;
+    }
+  }
+
+  async #append(path: string, text: string): Promise<void> {
+    const prefix = this.#torn && (await isTorn(path)) ? '\n' : '';
+    this.#torn = true;
+    await appendFile(path, prefix + text, { mode: 0o640 });
+    this.#torn = false;
+  }
+
+  /** In a file of its own that is put in place whole. */
+  async #noteRunning(): Promise<void> {
+    const running = this.#options.running();
+    const path = notesFile(this.#options.folder);
+    if (running.length === 0) {
+      if (!this.#notedEmpty) await rm(path, { force: true });
+      this.#notedEmpty = true;
+      return;
+    }
+    this.#notedEmpty = false;
+    const lines = running.map((record) => `${JSON.stringify({ ...record, events: record.events.slice(-20) })}\n`);
+    await writeFile(`${path}.new`, lines.join(''), { mode: 0o640 });
+    await rename(`${path}.new`, path);
+  }
+
+  async #sweep(): Promise<void> {
+    const { folder, days, maxMegabytes, clock } = this.#options;
+    await sweepRecords(folder, { nowMs: clock.wallTimeMs(), days, maximumBytes: maxMegabytes * MEGABYTE });
+  }
+
+  async #guarded(run: () => Promise<void>): Promise<void> {
+    try {
+      await run();
+    } catch (error) {
+      if (!this.#troubled) this.#options.onTrouble((error as NodeJS.ErrnoException).code ?? 'unknown');
+      this.#troubled = true;
+    }
+  }
+
+  #wentWell(): void {
+    if (!this.#troubled) return;
+    this.#troubled = false;
+    const lost = this.#lostSinceTrouble;
+    this.#lostSinceTrouble = 0;
+    this.#options.onRecovered(lost);
+  }
+}
+
+/** −1: it is not there. */
+async function sizeOf(path: string): Promise<number> {
+  try {
+    return (await stat(path)).size;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return -1;
+    throw error;
+  }
+}
+
+/** Whether the file ends within a line: a disk was full, or a process died. */
+async function isTorn(path: string): Promise<boolean> {
+  let file;
+  try {
+    file = await open(path, 'r');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
+  }
+  try {
+    const { size } = await file.stat();
+    if (size === 0) return false;
+    const last = Buffer.alloc(1);
+    await file.read(last, 0, 1, size - 1);
+    return last[0] !== 0x0a;
+  } finally {
+    await file.close();
+  }
+}

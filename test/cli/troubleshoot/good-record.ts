@@ -1,0 +1,113 @@
+/** The record of a call in good order, to be spoilt by a test: two answers, one barge-in, ended by the caller. */
+import { CALL_RECORD_VERSION } from '../../../src/observe/call-record-schema.ts';
+import type { CallRecord } from '../../../src/observe/call-record-schema.ts';
+
+type Media = NonNullable<CallRecord['media']>;
+
+const MEDIA: Media = {
+  captured_frames: 2_000,
+  sent_frames: 2_000,
+  lost_frames: 3,
+  remote_lost: 2,
+  jitter_ms: 2.5,
+  buffer_ms: 25,
+  buffer_target_ms: 20,
+  concealed_ms: 60,
+  scaled_ms: 10,
+  clock_drift_ppm: null,
+  rtt_ms: 1.2,
+  ticks: 2_010,
+  late_ticks: 4,
+  speaking_ticks: 700,
+  underrun_ticks: 3,
+  overflows: 0,
+  dropped_to_backend: 0,
+  silent_ms: 12,
+  caller_dbov: -32,
+  agent_dbov: -28,
+  echo_delay_ms: null,
+  erle_db: null,
+  reconnects: 0,
+};
+
+const GOOD: CallRecord = {
+  version: CALL_RECORD_VERSION,
+  session_uuid: '5f1e0f3c-0000-4000-8000-000000000001',
+  switch: 'fs',
+  profile: 'reception',
+  mode: 'ai',
+  started_at: '2026-01-31T10:00:00.000Z',
+  duration_ms: 40_000,
+  reason: 'hangup',
+  hangup_cause: 16,
+  error: null,
+  errors: {},
+  transport: 'rtp',
+  leg: 'pcmu/8000@20ms',
+  backend_input: 'pcmu/8000',
+  backend_output: 'l16/24000',
+  pass_through: false,
+  backend: 'openai',
+  backends: ['openai'],
+  backend_connect_ms: 310,
+  backend_errors: {},
+  milestones: {
+    answering_ms: 0,
+    opening_ms: 40,
+    media_opened_ms: 120,
+    backend_opened_ms: 350,
+    talking_ms: 360,
+    first_caller_speech_ms: 6_000,
+    first_agent_audio_ms: 900,
+  },
+  caller_turns: 3,
+  agent_turns: 4,
+  turns: [
+    { at_ms: 9_000, latency_ms: 620, since_speech_ms: 1_180 },
+    { at_ms: 21_000, latency_ms: 710, since_speech_ms: 1_250 },
+  ],
+  response_latencies_ms: [620, 710],
+  barge_ins: [{ at_ms: 24_000, stop_ms: 40, verdict_ms: 130, played_ms: 3_000 }],
+  barge_ins_withdrawn: 1,
+  underruns: 0,
+  underrun_ms: 0,
+  overflow_bytes: 0,
+  stalls: 0,
+  suspects: [],
+  digits: 0,
+  tool_calls: 0,
+  media: MEDIA,
+  transcript: [],
+  events: [
+    { at_ms: 0, type: 'call.state', state: 'answering', previous: 'new' },
+    { at_ms: 120, type: 'media.opened', transport: 'rtp' },
+    { at_ms: 350, type: 'backend.opened', backend: 'openai', connectMs: 310 },
+    { at_ms: 360, type: 'call.state', state: 'talking', previous: 'opening' },
+    { at_ms: 900, type: 'turn.state', state: 'agent-speaking', previous: 'listening' },
+    { at_ms: 5_000, type: 'turn.state', state: 'listening', previous: 'agent-speaking' },
+    { at_ms: 6_000, type: 'speech.started', by: 'caller', source: 'endpointer' },
+    { at_ms: 6_000, type: 'turn.state', state: 'caller-speaking', previous: 'listening' },
+    { at_ms: 8_380, type: 'speech.stopped', by: 'caller', source: 'endpointer', durationMs: 2_380 },
+    { at_ms: 8_380, type: 'turn.state', state: 'thinking', previous: 'caller-speaking' },
+    { at_ms: 9_000, type: 'turn.state', state: 'agent-speaking', previous: 'thinking' },
+    { at_ms: 14_000, type: 'turn.state', state: 'listening', previous: 'agent-speaking' },
+    { at_ms: 18_000, type: 'speech.started', by: 'caller', source: 'endpointer' },
+    { at_ms: 18_000, type: 'turn.state', state: 'caller-speaking', previous: 'listening' },
+    { at_ms: 20_290, type: 'speech.stopped', by: 'caller', source: 'endpointer', durationMs: 2_290 },
+    { at_ms: 20_290, type: 'turn.state', state: 'thinking', previous: 'caller-speaking' },
+    { at_ms: 21_000, type: 'turn.state', state: 'agent-speaking', previous: 'thinking' },
+    { at_ms: 23_900, type: 'speech.started', by: 'caller', source: 'endpointer' },
+    { at_ms: 24_000, type: 'barge-in', stopMs: 40, verdictMs: 130, playedMs: 3_000, droppedMs: 4_000 },
+    { at_ms: 24_000, type: 'turn.state', state: 'caller-speaking', previous: 'agent-speaking' },
+    { at_ms: 40_000, type: 'call.ended', reason: 'hangup', hangupCause: 16, durationMs: 40_000 },
+  ],
+  dropped_entries: 0,
+};
+
+/** Given fields take the place of those of a good call; those of `media` one by one. */
+export function record(
+  changes: Partial<Omit<CallRecord, 'media'>> & { media?: Partial<Media> | null } = {},
+): CallRecord {
+  const { media, ...others } = changes;
+  return { ...GOOD, ...others, media: media === null ? null : { ...MEDIA, ...media } };
+}

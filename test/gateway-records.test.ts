@@ -1,0 +1,42 @@
+/** Records of real calls of a whole host: one line for each, with its figures, and nothing personal in it. */
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { callRecordSchema } from '../src/observe/call-record-schema.ts';
+import { LevelPhone, withWholeHost } from './sim/whole-host.ts';
+
+const test = suite('records of a host');
+const folder = mkdtempSync(join(tmpdir(), 'talkspurt-host-records-'));
+test.after(() => rmSync(folder, { recursive: true }));
+
+test('a call leaves one line, with its figures; no number and no word stands in it', async () => {
+  const records = join(folder, 'records');
+  await withWholeHost({ config: { records: { folder: records } } }, async ({ fs, ask, settle, runtime }) => {
+    const channel = fs.createCall({ phone: new LevelPhone(), codec: 'PCMU', from: '4915112345678', to: '5000' });
+    assert.match(await ask(`uuid_audio_stream ${channel.uuid} start p`), /^\+OK/);
+    await settle(() => (runtime.gateway.session(channel.uuid)?.snapshot().capturedFrames ?? 0) > 20, 'it talks');
+    channel.hangup(17);
+    await settle(() => runtime.gateway.callCount === 0, 'it is over');
+    const files = (): string[] => readdirSync(records).filter((name) => name.startsWith('calls-'));
+    await settle(() => files().length === 1, 'its record is written');
+    const text = readFileSync(join(records, files()[0] ?? ''), 'utf8');
+    assert.not.match(text, '4915112345678');
+    const record = callRecordSchema.parse(JSON.parse(text));
+    assert.equal(
+      [record.session_uuid, record.switch, record.profile, record.mode, record.reason, record.hangup_cause],
+      [channel.uuid, 'fs', 'p', 'ai', 'hangup', 17],
+    );
+    assert.ok((record.media?.captured_frames ?? 0) > 20);
+    assert.ok((record.milestones.talking_ms ?? -1) >= (record.milestones.media_opened_ms ?? 0));
+    assert.equal(record.transcript, []);
+  });
+  assert.equal(
+    readdirSync(records).filter((name) => name.startsWith('running-')),
+    [],
+    'nobody is up',
+  );
+});
+
+test.run();

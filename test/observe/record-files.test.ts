@@ -1,0 +1,235 @@
+/** Call records on disk: a file a day, retention, a disk that is full, a process that died. Real files, time that stands still. */
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { LIMITS } from '../../src/limits.ts';
+import { CallRecordSink } from '../../src/observe/call-record.ts';
+import type { CallRecord } from '../../src/observe/call-record.ts';
+import { RecordFiles } from '../../src/observe/record-files.ts';
+import { parseRecords } from '../../src/observe/record-notes.ts';
+import { recordFiles, sweepRecords } from '../../src/observe/record-retention.ts';
+import { FakeClock } from '../sim/fake-clock.ts';
+import { everyEvent } from './every-event.ts';
+
+const test = suite('record files');
+const root = mkdtempSync(join(tmpdir(), 'talkspurt-records-'));
+test.after(() => rmSync(root, { recursive: true }));
+let folders = 0;
+
+/** A record of a call that began then; the fake clock's own day is 2023-11-14. */
+function record(id: string, started = '2023-11-14T10:00:00.000Z'): CallRecord {
+  const clock = new FakeClock();
+  const records: CallRecord[] = [];
+  const sink = new CallRecordSink({ clock, personalData: false, onRecord: (each) => void records.push(each) });
+  for (const event of everyEvent('x', id, clock.nowMs())) sink.emit(event);
+  return { ...records[0]!, started_at: started };
+}
+
+class Rig {
+  readonly clock = new FakeClock();
+  readonly folder: string;
+  readonly files: RecordFiles;
+  running: CallRecord[] = [];
+  readonly told: string[] = [];
+
+  constructor(given: { folder?: string; maxMegabytes?: number } = {}) {
+    this.folder = given.folder ?? join(root, `f${(folders += 1)}`);
+    this.files = new RecordFiles({
+      clock: this.clock,
+      folder: this.folder,
+      days: 30,
+      maxMegabytes: given.maxMegabytes ?? 500,
+      running: () => this.running,
+      onTrouble: (code) => void this.told.push(code),
+      onRecovered: (lost) => void this.told.push(`recovered, ${lost} lost`),
+    });
+  }
+
+  ids(file: string): string[] {
+    return parseRecords(readFileSync(join(this.folder, file), 'utf8')).map(({ session_uuid }) => session_uuid);
+  }
+}
+
+/** Until the file system has done its part. */
+async function until(is: () => boolean, what: string): Promise<void> {
+  for (let turns = 0; turns < 20_000 && !is(); turns += 1) await turn();
+  assert.ok(is(), what);
+}
+
+test('a line for each call, in the file of the day on which it ended', async () => {
+  const rig = new Rig();
+  const { files, folder, told } = rig;
+  await files.start();
+  files.write(record('a'));
+  files.write(record('b', '2023-11-14T23:59:59.000Z'));
+  files.write(record('c'));
+  await files.close();
+  assert.equal(readdirSync(folder).sort(), ['calls-2023-11-14.jsonl', 'calls-2023-11-15.jsonl']);
+  assert.equal(rig.ids('calls-2023-11-14.jsonl'), ['a', 'c']);
+  assert.equal(rig.ids('calls-2023-11-15.jsonl'), ['b']);
+  assert.equal(told, []);
+});
+
+test('a line that was cut off costs itself alone', async () => {
+  const rig = new Rig();
+  mkdirSync(rig.folder);
+  const file = 'calls-2023-11-14.jsonl';
+  writeFileSync(join(rig.folder, file), `${JSON.stringify(record('a'))}\n{"version":1,"session_uu`);
+  await rig.files.start();
+  rig.files.write(record('b'));
+  await rig.files.close();
+  assert.equal(rig.ids(file), ['a', 'b']);
+});
+
+test('a full disk harms nobody: told once, records wait, and it goes on by itself', async () => {
+  const rig = new Rig();
+  mkdirSync(rig.folder);
+  const path = join(rig.folder, 'calls-2023-11-14.jsonl');
+  // Writing to it fails with ENOSPC, as a full disk does.
+  symlinkSync('/dev/full', path);
+  await rig.files.start();
+  rig.files.write(record('a'));
+  await until(() => rig.told.length > 0, 'it is told');
+  for (let n = 0; n < 5; n += 1) {
+    rig.files.write(record(`b${n}`));
+    rig.clock.advance(LIMITS.recordRetryMs);
+    for (let turns = 0; turns < 50; turns += 1) await turn();
+  }
+  assert.equal(rig.told, ['ENOSPC'], 'once');
+  unlinkSync(path);
+  await until(() => {
+    rig.clock.advance(LIMITS.recordRetryMs);
+    return rig.told.length > 1;
+  }, 'it is told that it works again');
+  assert.equal(rig.told, ['ENOSPC', 'recovered, 0 lost']);
+  await rig.files.close();
+  assert.equal(rig.ids('calls-2023-11-14.jsonl'), ['a', 'b0', 'b1', 'b2', 'b3', 'b4']);
+  assert.is(rig.clock.pending, 0, 'no timer is left');
+});
+
+test('a folder that cannot be made holds nobody up, and the oldest records are given up', async () => {
+  const path = join(root, 'no-folder');
+  writeFileSync(path, 'a file');
+  const rig = new Rig({ folder: join(path, 'in-it') });
+  await rig.files.start();
+  assert.equal(rig.told, ['ENOTDIR']);
+  const one = JSON.stringify(record('x')).length + 1;
+  const fits = Math.floor(LIMITS.recordQueueBytes / one);
+  for (let n = 0; n < fits + 25; n += 1) rig.files.write(record('x'));
+  assert.is(rig.files.lost, 25);
+  await rig.files.close();
+});
+
+test('what is old goes, then what is too much, the oldest first; the newest file stays', async () => {
+  const folder = join(root, 'old');
+  mkdirSync(folder);
+  const write = (name: string, bytes: number): void => writeFileSync(join(folder, name), 'x'.repeat(bytes));
+  write('calls-2026-01-01.jsonl', 10);
+  write('calls-2026-02-01.jsonl', 600);
+  write('calls-2026-02-02.jsonl', 300);
+  write('calls-2026-02-02.2.jsonl', 100);
+  write('calls-2026-02-02.10.jsonl', 100);
+  write('calls-2026-02-03.jsonl', 100);
+  write('notes.txt', 5_000);
+  const nowMs = Date.parse('2026-02-03T12:00:00Z');
+  await sweepRecords(folder, { nowMs, days: 10, maximumBytes: 650 });
+  const names = async (): Promise<string[]> =>
+    (await recordFiles(folder)).map(({ path }) => path.slice(folder.length + 1));
+  const kept = [
+    'calls-2026-02-02.jsonl',
+    'calls-2026-02-02.2.jsonl',
+    'calls-2026-02-02.10.jsonl',
+    'calls-2026-02-03.jsonl',
+  ];
+  assert.equal(await names(), kept);
+  await sweepRecords(folder, { nowMs, days: 10, maximumBytes: 1 });
+  assert.equal(await names(), ['calls-2026-02-03.jsonl']);
+  assert.ok(existsSync(join(folder, 'notes.txt')), 'what is not ours is left alone');
+});
+
+test('a day that is too big goes on in another file, and all together stay below the bound', async () => {
+  const rig = new Rig({ maxMegabytes: 1 });
+  await rig.files.start();
+  const line = JSON.stringify(record('a')).length + 1;
+  for (let round = 0; round < 40; round += 1) {
+    for (let n = 0; n < 60_000 / line; n += 1) rig.files.write(record(`${round}`));
+    await until(() => existsSync(rig.folder) && lastId(rig.folder) === `${round}`, `round ${round} is written`);
+  }
+  await rig.files.close();
+  const files = await recordFiles(rig.folder);
+  assert.ok(files.length > 1 && files.length <= 6, `${files.length} files`);
+  const total = files.reduce((sum, { path }) => sum + readFileSync(path).length, 0);
+  assert.ok(total > 500_000 && total < 1_000_000 + 300_000, `${total} bytes`);
+});
+
+/** One that has just been removed, or put in place, has nothing. */
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
+    throw error;
+  }
+}
+
+function lastId(folder: string): string {
+  const ids = readdirSync(folder).flatMap((name) => {
+    const text = textOf(join(folder, name));
+    return [...text.slice(text.lastIndexOf('"session_uuid"')).matchAll(/"session_uuid":"(\d+)"/g)].map(([, id]) =>
+      Number(id),
+    );
+  });
+  return String(Math.max(-1, ...ids));
+}
+
+test('calls of a process that died are completed by the next one, each once', async () => {
+  const died = new Rig();
+  mkdirSync(died.folder);
+  const name = 'running-999999999-abcdx1.jsonl';
+  const notes = ['a', 'b', 'c'].map((id) => JSON.stringify({ ...record(id), reason: 'hangup' }));
+  writeFileSync(join(died.folder, name), `${notes.join('\n')}\n{"cut`);
+  // It died between the record of b and the note that b is over.
+  writeFileSync(join(died.folder, 'calls-2023-11-14.jsonl'), `${JSON.stringify(record('b'))}\n`);
+  await died.files.start();
+  await died.files.close();
+  const records = parseRecords(readFileSync(join(died.folder, 'calls-2023-11-14.jsonl'), 'utf8'));
+  assert.equal(
+    records.map(({ session_uuid, reason }) => `${session_uuid} ${reason}`),
+    ['b hangup', 'a aborted', 'c aborted'],
+  );
+  assert.equal(readdirSync(died.folder), ['calls-2023-11-14.jsonl'], 'the notes are gone');
+});
+
+test('calls that are up are noted, and a process that lives keeps its notes', async () => {
+  const rig = new Rig();
+  await rig.files.start();
+  rig.running = [record('up')];
+  rig.files.note();
+  const notes = (): string[] =>
+    existsSync(rig.folder) ? readdirSync(rig.folder).filter((name) => /^running-.*jsonl$/.test(name)) : [];
+  await until(() => notes().length === 1, 'they are noted');
+  const other = new Rig({ folder: rig.folder });
+  await other.files.start();
+  await other.files.close();
+  assert.is(notes().length, 1, 'they are not taken from a process that runs');
+  rig.running = [];
+  rig.clock.advance(LIMITS.recordCheckpointMs);
+  await until(() => notes().length === 0, 'nobody is up');
+  await rig.files.close();
+  assert.equal(readdirSync(rig.folder), []);
+});
+
+test.run();

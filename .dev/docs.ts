@@ -5,6 +5,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { format, resolveConfig } from 'prettier';
 import { z } from 'zod';
+import { DASHBOARDS } from './dashboards.ts';
+import { grafanaJson } from './grafana-json.ts';
 import { CALL_VARIABLES } from '../src/call-variables.ts';
 import { doctorReportSchema } from '../src/cli/doctor/finding.ts';
 import { diagnosisSchema } from '../src/cli/troubleshoot/diagnosis.ts';
@@ -14,6 +16,7 @@ import { isSecret } from '../src/config/config-issue.ts';
 import { CONFIG_JSON_SCHEMA, expectation } from '../src/config/schema-walk.ts';
 import type { SchemaNode } from '../src/config/schema-walk.ts';
 import { callRecordSchema } from '../src/observe/call-record-schema.ts';
+import { EVENT_LINES } from '../src/observe/event-line.ts';
 import { globalHealthSchema, sessionHealthSchema } from '../src/observe/health-schema.ts';
 import { doctorExample, troubleshootExample, troubleshootPicture } from './examples.ts';
 import { MetricsSink } from '../src/observe/metrics-sink.ts';
@@ -42,6 +45,8 @@ export async function generatedDocs(): Promise<Map<string, string>> {
     ['docs/health.md', between('docs/health.md', { session: fieldTable(session), global: fieldTable(global) })],
     ['docs/channel-variables.md', between('docs/channel-variables.md', { variables: variableTable() })],
     ['docs/metrics.md', between('docs/metrics.md', { metrics: metricTable() })],
+    ['docs/logs.md', between('docs/logs.md', { lines: lineTable() })],
+    ...DASHBOARDS.map((each): [string, string] => [`docs/dashboards/${each.uid}.json`, json(grafanaJson(each))]),
   ]);
   const options = await resolveConfig(join(root, 'docs/health.md'));
   for (const [path, content] of files)
@@ -230,7 +235,23 @@ function metricTable(): string {
   );
 }
 
+/** Every event of the vocabulary with its line. */
+function lineTable(): string {
+  return table(
+    ['event', 'component', 'operation', 'level', 'only counted when it repeats'],
+    Object.entries(EVENT_LINES).map(([kind, { component, operation, level, repeats = false }]) => [
+      `\`${kind}\``,
+      `\`${component}\``,
+      `\`${operation}\``,
+      typeof level === 'string' ? level : `${level.well} or ${level.ill}`,
+      repeats ? 'yes' : '',
+    ]),
+  );
+}
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  mkdirSync(join(root, 'docs/schema'), { recursive: true });
-  for (const [path, content] of await generatedDocs()) writeFileSync(join(root, path), content);
+  for (const [path, content] of await generatedDocs()) {
+    mkdirSync(dirname(join(root, path)), { recursive: true });
+    writeFileSync(join(root, path), content);
+  }
 }

@@ -28,6 +28,7 @@ import { BreakerBoard } from './resilience/breaker-board.ts';
 import { LogSink } from './observe/log-sink.ts';
 import { MetricsSink } from './observe/metrics-sink.ts';
 import type { StatusServer } from './http/status-server.ts';
+import { TelemetryLog } from './observe/telemetry-log.ts';
 import { SpeechSynthesizer } from './simulator/speech.ts';
 import { AriAttachedLink } from './switch/asterisk/ari-attached-link.ts';
 import type { AriAttachOptions } from './switch/asterisk/ari-attached-link.ts';
@@ -97,12 +98,13 @@ async function assemble(
   clock: Clock,
   closers: (() => Promise<void> | void)[],
 ): Promise<Omit<Runtime, 'close'>> {
-  const { level, format, personalData } = config.log;
+  const { level, format, personalData, file } = config.log;
   const log = new LogSink({
     clock,
     level: options.quiet === true ? 'silent' : level,
     format,
     personalData,
+    file,
     secrets: secretsOfConfig(config),
   });
   closers.push(() => log.flush());
@@ -111,6 +113,7 @@ async function assemble(
   let snapshot: (() => ReturnType<Gateway['snapshot']>) | null = null;
   const metrics = new MetricsSink({
     processMetrics: true,
+    lostLogLines: () => log.lostLines,
     snapshot: () =>
       snapshot?.() ?? {
         sessions: [],
@@ -235,6 +238,8 @@ async function assemble(
   gateway = opened;
   snapshot = () => opened.snapshot();
   closers.push(() => opened.close());
+  const telemetry = new TelemetryLog({ clock, log, sessions: () => opened.snapshot().sessions });
+  closers.push(() => telemetry.stop());
 
   const frontDoorPort = await openFrontDoor(config, opened, clock, events, closers, freeswitches[0]);
   let leaving = false;

@@ -2,7 +2,7 @@
 import type { Config } from './config.ts';
 import type { Clock } from './core/clock.ts';
 import type { EventSink } from './core/events.ts';
-import { CallRecordSink, withoutPersonal } from './observe/call-record.ts';
+import { CallRecordSink, headlineOf, withoutPersonal } from './observe/call-record.ts';
 import type { CallRecord } from './observe/call-record.ts';
 import type { LogSink } from './observe/log-sink.ts';
 import { RecordFiles } from './observe/record-files.ts';
@@ -31,8 +31,7 @@ export async function openGatewayRecords(
     awaitsFigures: true,
     onBegin: () => files?.note(),
     onRecord: (record) => {
-      const { events: _events, transcript, ...figures } = record;
-      log.note('info', 'call record', { record: { ...figures, transcript: personalData ? transcript : [] } });
+      log.note('info', 'call record', { record: headlineOf(record, personalData) });
       files?.write(kept(record));
     },
   });

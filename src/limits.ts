@@ -296,6 +296,20 @@ export const LIMITS = {
   simulatedBufferedBytes: 32 * 1024 * 1024,
   /** What the simulated caller records of a call; the rest is left out. */
   recordingMs: 30 * 60_000,
+  /** Of one call (or of the process itself and one peer): lines of one kind of fault that are written before the rest is counted. */
+  logRepeats: 3,
+  /** After this long a kind of fault may be said again, with how often it was not. */
+  logRepeatResetMs: 60_000,
+  /** How often that time is doubled while the fault goes on. */
+  logRepeatRounds: 5,
+  /** Lines of one call within any second at `info` and above; its end, its record and its summary are not among them. */
+  logCallLines: 7,
+  /** Calls, peers and links whose repeats are kept apart; the one that was not heard of for longest is forgotten. */
+  logScopes: 4_096,
+  /** Between two summaries of a call's media in the log. */
+  logTelemetryMs: 10_000,
+  /** Of the summaries of a call that is well one in so many is written at `info`, the others at `debug`. */
+  logTelemetryQuiet: 6,
   /** Log lines of one kind of event in a second; further ones are left out and counted as `suppressed` in the next. */
   logBurstLines: 50,
   /** Secrets that are kept out of the log: every reload of the configuration may bring new ones; the oldest are forgotten. */

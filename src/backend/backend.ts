@@ -13,6 +13,8 @@ export interface BackendCall {
   readonly variables: ReadonlyMap<string, string>;
   /** Personal: what the start command said of the call, as it was; null or absent: nothing. */
   readonly metadata?: string | null;
+  /** The call's name across systems: goes with the upgrade as `X-Correlation-ID` and `traceparent`. */
+  readonly correlationId?: string;
 }
 
 /**

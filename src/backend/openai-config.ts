@@ -55,6 +55,8 @@ export interface OpenAiRealtimeConfig {
   readonly noiseReduction?: 'near_field' | 'far_field' | undefined;
   /** Caller audio in one message: by what is heard, or always so much, ms (20 … 100). Default `adaptive`. */
   readonly messageMs?: MessageMs | undefined;
+  /** Has the provider keep a trace of every session, speech and texts among it, under the call's names. Default false. */
+  readonly tracing?: boolean | undefined;
   /** From dialling to a session that may talk. Default `LIMITS.backendOpenMs`. */
   readonly openTimeoutMs?: number | undefined;
   /** Without any sign of a response that is due. Default `LIMITS.backendResponseMs`. */

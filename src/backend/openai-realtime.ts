@@ -30,7 +30,7 @@ export class OpenAiRealtimeBackend implements Backend {
 
   async open(call: BackendCall, sink: BackendSink, signal: AbortSignal): Promise<OpenAiStream> {
     const format = streamFormat(call.leg);
-    const session = await openSession(this.#config, format, this.#clock, signal);
+    const session = await openSession(this.#config, format, this.#clock, signal, call);
     const frameBytes = bytesPerMs(format) * call.leg.ptimeMs;
     const stream = new OpenAiStream(this.#config, format, frameBytes, session, this.#clock, sink);
     if (call.metadata) stream.addContext(call.metadata);

@@ -1,8 +1,10 @@
 /** From a URL to a Realtime session that may talk: connect, `session.created`, `session.update`, `session.updated`. */
 import type { Clock } from '../core/clock.ts';
+import { correlationHeaders } from '../core/correlation-id.ts';
 import { TalkspurtError, asTalkspurtError } from '../core/errors.ts';
 import type { AudioFormat } from '../core/media.ts';
 import { LIMITS } from '../limits.ts';
+import type { BackendCall } from './backend.ts';
 import { BackendSocket } from './backend-socket.ts';
 import type { BackendSocketListener } from './backend-socket.ts';
 import { apiErrorOf } from './openai-api-error.ts';
@@ -30,10 +32,11 @@ export async function openSession(
   format: AudioFormat,
   clock: Clock,
   signal: AbortSignal,
+  call?: Pick<BackendCall, 'callId' | 'correlationId'>,
 ): Promise<OpenAiSession> {
   const backend = backendName(config);
   const limitMs = config.openTimeoutMs ?? LIMITS.backendOpenMs;
-  const setup = new SessionSetup(config, format, clock);
+  const setup = new SessionSetup(config, format, clock, call);
   const stop = new AbortController();
   const onAbort = (): void => stop.abort(signal.reason);
   if (signal.aborted) onAbort();
@@ -42,7 +45,7 @@ export async function openSession(
   let socket: BackendSocket | null = null;
   try {
     const secrets = secretsOf(config);
-    const headers = requestHeaders(config);
+    const headers = { ...correlationHeaders(call?.correlationId), ...requestHeaders(config) };
     // The one deadline covers the handshake too; the socket's own is only for dialects that have none.
     const handshakeMs = limitMs * 2;
     const dialled = { url: realtimeUrl(config), headers, backend, secrets, clock, handshakeMs };
@@ -64,6 +67,7 @@ class SessionSetup implements BackendSocketListener {
   readonly #config: OpenAiRealtimeConfig;
   readonly #format: AudioFormat;
   readonly #clock: Clock;
+  readonly #call: Pick<BackendCall, 'callId' | 'correlationId'> | undefined;
   #state: SetupState = 'dialling';
   #socket: BackendSocket | null = null;
   #expiresAtMs = 0;
@@ -75,7 +79,13 @@ class SessionSetup implements BackendSocketListener {
   #resolve: (expiresAtMs: number) => void = ignore;
   #reject: (error: Error) => void = ignore;
 
-  constructor(config: OpenAiRealtimeConfig, format: AudioFormat, clock: Clock) {
+  constructor(
+    config: OpenAiRealtimeConfig,
+    format: AudioFormat,
+    clock: Clock,
+    call: Pick<BackendCall, 'callId' | 'correlationId'> | undefined,
+  ) {
+    this.#call = call;
     this.#config = config;
     this.#format = format;
     this.#clock = clock;
@@ -160,7 +170,7 @@ class SessionSetup implements BackendSocketListener {
     } else if (event.type === 'session.created' && this.#state === 'creating') {
       this.#expiresAtMs = this.#expiry(event.expiresAtS);
       this.#state = 'updating';
-      this.#socket?.send(JSON.stringify(sessionUpdate(this.#config, this.#format, 'setup-1')));
+      this.#socket?.send(JSON.stringify(sessionUpdate(this.#config, this.#format, 'setup-1', this.#call)));
     } else if (event.type === 'session.updated' && this.#state === 'updating') {
       this.#updated(event);
     }

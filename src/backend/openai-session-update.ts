@@ -4,9 +4,11 @@ import type {
   RealtimeAudioInputTurnDetection,
   RealtimeFunctionTool,
   RealtimeSessionCreateRequest,
+  RealtimeTracingConfig,
   SessionUpdateEvent,
 } from 'openai/resources/realtime/realtime';
 import type { AudioFormat } from '../core/media.ts';
+import type { BackendCall } from './backend.ts';
 import type { OpenAiRealtimeConfig, OpenAiTool, OpenAiTurnDetection } from './openai-config.ts';
 
 /**
@@ -34,6 +36,7 @@ export function sessionUpdate(
   config: OpenAiRealtimeConfig,
   format: AudioFormat,
   eventId: string,
+  call?: Pick<BackendCall, 'callId' | 'correlationId'>,
 ): SessionUpdateEvent & { session: SessionRequest } {
   const wire = wireFormat(format);
   const { noiseReduction, transcriptionModel, voice, speed, instructions, tools, maxOutputTokens, temperature } =
@@ -57,7 +60,19 @@ export function sessionUpdate(
       ...(tools !== undefined && tools.length > 0 && { tools: tools.map(functionTool), tool_choice: 'auto' as const }),
       ...(maxOutputTokens !== undefined && { max_output_tokens: maxOutputTokens }),
       ...(temperature !== undefined && { temperature }),
+      ...(config.tracing === true && { tracing: tracing(call) }),
     },
+  };
+}
+
+/** The trace is found by the names that our own log has for the call. */
+function tracing(call: Pick<BackendCall, 'callId' | 'correlationId'> | undefined): RealtimeTracingConfig {
+  if (call?.correlationId === undefined) return { workflow_name: 'talkspurt' };
+  const { callId, correlationId } = call;
+  return {
+    workflow_name: 'talkspurt',
+    group_id: correlationId,
+    metadata: { session_uuid: callId, correlation_id: correlationId },
   };
 }
 

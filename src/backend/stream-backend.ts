@@ -3,6 +3,7 @@
  * played. What is on the wire stands in docs/websocket-stream.md.
  */
 import type { Clock } from '../core/clock.ts';
+import { correlationHeaders } from '../core/correlation-id.ts';
 import { loadDsp } from '../dsp/library.ts';
 import type { DspLibrary } from '../dsp/library.ts';
 import type { Backend, BackendCall, BackendSink } from './backend.ts';
@@ -45,7 +46,7 @@ export class StreamBackend implements Backend {
         BackendSocket.open(
           {
             url: settings.url,
-            headers: settings.headers,
+            headers: { ...correlationHeaders(call.correlationId), ...settings.headers },
             backend: settings.name,
             secrets: settings.secrets,
             clock: this.#clock,

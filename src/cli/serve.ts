@@ -36,6 +36,8 @@ export const serveCommand: CommandModule<object, ServeArguments> = {
 
 /** The first signal says goodbye and drains, a second one ends at once. */
 async function untilStopped(runtime: Runtime, leaveSeconds: number, drainSeconds: number): Promise<void> {
+  // Who has moved the log file away says so.
+  process.on('SIGHUP', () => runtime.log.reopen());
   const signals = ['SIGTERM', 'SIGINT'] as const;
   const asked = (): Promise<void> =>
     new Promise((resolve) => {

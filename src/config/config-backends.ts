@@ -64,6 +64,12 @@ export const openai = z.strictObject({
     .union([z.literal('adaptive'), z.number().int().min(20).max(LIMITS.backendMessageMs)])
     .default('adaptive')
     .describe('Caller audio in one message; `adaptive`: a packet while somebody may be speaking, more in silence'),
+  tracing: z
+    .boolean()
+    .optional()
+    .describe(
+      'Have OpenAI keep a trace of every session, with what is said in it, under the correlation id of the call',
+    ),
   tools: z.array(tool).max(128).optional().describe('Functions that the model may call'),
   openTimeoutMs: timeoutMs.default(LIMITS.backendOpenMs).describe('From dialling to a session that may talk'),
   responseTimeoutMs: timeoutMs.default(LIMITS.backendResponseMs).describe('Without any sign of a response that is due'),

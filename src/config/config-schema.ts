@@ -22,13 +22,19 @@ const log = z
       .default('info')
       .describe('Least severe line that is written'),
     format: z.enum(['json', 'pretty']).default('json').describe('`json`: one object a line; `pretty`: for people'),
+    file: z
+      .string()
+      .min(1)
+      .max(4_096)
+      .optional()
+      .describe('File that lines are added to, in place of standard error; SIGHUP opens it anew'),
     personalData: z
       .boolean()
       .default(false)
       .describe('Write what people say, dial and are called from into the log; without it those fields are dropped'),
   })
   .prefault({})
-  .describe('Log, written to standard error');
+  .describe('Log, written to standard error unless a file is given');
 
 const endpointer = z
   .strictObject({

@@ -81,6 +81,8 @@ export type CallEvent =
   | { type: 'dtmf'; /** personal */ digit: string; durationMs: number }
   | { type: 'tool.call'; toolCallId: string; name: string; /** personal */ argumentsJson: string }
   | { type: 'backend.opened'; backend: string; connectMs: number }
+  /** No stream of it could be opened. */
+  | { type: 'backend.refused'; backend: string; error: TalkspurtError; connectMs: number }
   | { type: 'backend.error'; backend: string; error: TalkspurtError }
   | { type: 'backend.closed'; backend: string; error?: TalkspurtError }
   /** Another backend answers from now on. */
@@ -154,7 +156,11 @@ export type ProcessEvent =
 
 /** An event with its time and, for a call, its identity. */
 export type TalkspurtEvent =
-  | (CallEvent & { readonly callId: string; readonly atMs: number })
+  | (CallEvent & {
+      readonly callId: string;
+      readonly atMs: number;
+      /** See `correlation-id.ts`. Absent: the call has no session yet. */ readonly correlationId?: string;
+    })
   | (ProcessEvent & { readonly callId?: undefined; readonly atMs: number });
 
 /** Where events go. Called on the control plane only; an implementation never throws and never blocks. */

@@ -105,6 +105,23 @@ export class CallRecordSink implements EventSink {
   }
 }
 
+/** What the log has of a record: one short line, for the folder has the rest. `personal`: with what was said. */
+export function headlineOf(
+  record: CallRecord,
+  personal: boolean,
+): Partial<CallRecord> & { response_p50_ms: number | null } {
+  const { session_uuid, switch: name, profile, started_at, duration_ms, reason, hangup_cause, error, errors } = record;
+  const { transport, leg, backend, caller_turns, agent_turns, underruns, stalls, suspects, digits, transcript } =
+    record;
+  const latencies = record.response_latencies_ms.toSorted((a, b) => a - b);
+  return {
+    ...{ session_uuid, switch: name, profile, started_at, duration_ms, reason, hangup_cause, error, errors },
+    ...{ transport, leg, backend, caller_turns, agent_turns, underruns, stalls, suspects, digits },
+    response_p50_ms: latencies[latencies.length >> 1] ?? null,
+    ...(personal ? { transcript } : {}),
+  };
+}
+
 /** The same record without what anybody said or dialled. */
 export function withoutPersonal(record: CallRecord): CallRecord {
   const events = record.events.map((event) => {

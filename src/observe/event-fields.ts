@@ -15,7 +15,7 @@ export const PERSONAL_FIELDS: Readonly<Partial<Record<TalkspurtEvent['type'], re
 };
 
 /** Fields that a line has anyway. */
-const CARRIED: readonly string[] = ['type', 'callId', 'atMs'];
+const CARRIED: readonly string[] = ['type', 'callId', 'correlationId', 'atMs'];
 
 /** Everything that `event` says besides its type, call and time; personal fields only where `personalData`. */
 export function eventFields(event: TalkspurtEvent, personalData: boolean): Record<string, FieldValue> {
@@ -23,7 +23,8 @@ export function eventFields(event: TalkspurtEvent, personalData: boolean): Recor
   const fields: Record<string, FieldValue> = {};
   for (const [key, value] of Object.entries(event) as [string, unknown][]) {
     if (CARRIED.includes(key) || (!personalData && personal.includes(key))) continue;
-    if (value instanceof TalkspurtError) Object.assign(fields, errorFields(value));
+    if (value instanceof TalkspurtError)
+      Object.assign(fields, errorFields(value, personalData || event.type === 'backend.refused'));
     else if (typeof value === 'number') fields[key] = Number(value.toFixed(3));
     else if (typeof value === 'string' || typeof value === 'boolean') fields[key] = value;
     else if (isAudio(value)) fields[key] = describeAudio(value);
@@ -31,10 +32,21 @@ export function eventFields(event: TalkspurtEvent, personalData: boolean): Recor
   return fields;
 }
 
-/** An operating error as fields. Of its cause only what cannot hold content; of a defect the stack too. */
-export function errorFields(error: TalkspurtError): Record<string, FieldValue> {
+/** A peer's own words: once speech has gone to it they may quote it. */
+const QUOTING: readonly string[] = ['peerMessage', 'closeReason'];
+
+/** Whether the peer said so before it had heard anything: when it answered the upgrade, or the settings of the session. */
+function beforeSpeech({ details }: TalkspurtError): boolean {
+  return details['status'] !== undefined || details['place'] === 'session set-up';
+}
+
+/** An operating error as fields, with what may quote people only where `quotes`. Of its cause only what cannot hold content; of a defect the stack too. */
+export function errorFields(error: TalkspurtError, quotes = false): Record<string, FieldValue> {
   const fields: Record<string, FieldValue> = { code: error.code, error: error.message, retryable: error.retryable };
-  for (const [key, value] of Object.entries(error.details)) if (value !== undefined) fields[key] ??= value;
+  const shown = quotes || beforeSpeech(error);
+  for (const [key, value] of Object.entries(error.details)) {
+    if (value !== undefined && (shown || !QUOTING.includes(key))) fields[key] ??= value;
+  }
   const { cause } = error;
   if (cause instanceof Error) {
     fields['cause'] = (cause as NodeJS.ErrnoException).code ?? cause.name;

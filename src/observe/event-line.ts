@@ -1,79 +1,282 @@
-/** How severe an event is, and the fixed sentence that its log line carries. */
+/**
+ * How an event is logged: its component, operation, severity, outcome and fixed sentence, of every kind of event in one
+ * table. The compiler refuses a kind that is not in it.
+ */
 import type { TalkspurtEvent } from '../core/events.ts';
 
 /** Severity of a line. */
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error';
 
+/** The part of the host that a line is about. docs/logs.md says what each is. */
+export type LogComponent =
+  'WS_STREAM' | 'AI_ENGINE' | 'TTS' | 'DSP' | 'INJECT' | 'CAPTURE' | 'LIFECYCLE' | 'BACKEND' | 'RING_BUF' | 'SWITCH';
+
+/** How it went. `degraded`: it goes on, not as it should. */
+export type LogOutcome = 'ok' | 'degraded' | 'refused' | 'failed';
+
 /** How an event is logged. */
 export interface EventLine {
+  readonly component: LogComponent;
+  readonly operation: string;
   readonly level: LogLevel;
+  readonly outcome: LogOutcome;
   readonly message: string;
+  /** A fault that may come again and again: after the first few it is only counted. */
+  readonly repeats: boolean;
 }
+
+type Kind = TalkspurtEvent['type'];
+type EventOf<K extends Kind> = Extract<TalkspurtEvent, { type: K }>;
+
+/** One severity where all is well, another where it is not. */
+interface LevelChoice<E> {
+  readonly well: LogLevel;
+  readonly ill: LogLevel;
+  isIll(event: E): boolean;
+}
+
+/** `level` and `message` are what the event says where they depend on it. */
+interface Rule<K extends Kind> {
+  readonly component: LogComponent;
+  readonly operation: string;
+  readonly level: LogLevel | LevelChoice<EventOf<K>>;
+  readonly message: string | ((event: EventOf<K>) => string);
+  /** Default: `ok`, or `failed` where the event carries an error. */
+  readonly outcome?: LogOutcome | ((event: EventOf<K>) => LogOutcome);
+  readonly repeats?: boolean;
+}
+
+const FALLBACK: EventLine = {
+  component: 'LIFECYCLE',
+  operation: 'event',
+  level: 'info',
+  outcome: 'ok',
+  message: 'an event of a kind that has no line',
+  repeats: true,
+};
 
 /** The line of `event`. Texts are fixed: nothing that a peer or a person said is ever part of one. */
 export function eventLine(event: TalkspurtEvent): EventLine {
-  switch (event.type) {
-    case 'call.state':
-      return { level: event.state === 'talking' ? 'info' : 'debug', message: 'call changed state' };
-    case 'call.ended':
-      return { level: event.error === undefined ? 'info' : 'warn', message: 'call ended' };
-    case 'media.stalled':
-      return { level: 'warn', message: 'no audio comes from the switch' };
-    case 'media.overflow':
-      return { level: 'warn', message: 'audio was dropped: a bounded place is full' };
-    case 'link.down':
-      return { level: 'error', message: 'switch link is down' };
-    case 'link.capabilities':
-      return event.error === undefined
-        ? { level: 'info', message: 'what the switch can do' }
-        : { level: 'error', message: 'the switch cannot carry our calls: they are refused' };
-    case 'backend.error':
-      return { level: 'warn', message: 'backend reported an error' };
-    case 'backend.closed':
-      return { level: event.error === undefined ? 'debug' : 'warn', message: 'backend stream closed' };
-    case 'recording':
-      return event.error === undefined
-        ? { level: 'info', message: event.running ? 'recording' : 'recording ended' }
-        : { level: 'warn', message: 'recording failed' };
-    case 'transfer':
-      return { level: event.error === undefined ? 'info' : 'warn', message: `attended transfer: ${event.stage}` };
-    case 'peer.malformed':
-      return { level: 'warn', message: 'a peer broke its protocol' };
-    case 'command':
-      return { level: event.ok ? 'info' : 'warn', message: 'command' };
-    default:
-      return PLAIN_LINES[event.type];
-  }
+  // A plug-in written in JavaScript may emit what the compiler has never seen.
+  const rule = (EVENT_LINES as Readonly<Record<string, Rule<Kind> | undefined>>)[event.type];
+  if (rule === undefined) return FALLBACK;
+  const { component, operation, level, message, repeats = false } = rule;
+  const outcome = rule.outcome ?? ('error' in event && event.error !== undefined ? 'failed' : 'ok');
+  return {
+    component,
+    operation,
+    level: typeof level === 'string' ? level : level.isIll(event) ? level.ill : level.well,
+    outcome: typeof outcome === 'function' ? outcome(event) : outcome,
+    message: typeof message === 'function' ? message(event) : message,
+    repeats,
+  };
 }
 
-/** Events whose severity does not depend on what they say. */
-const PLAIN_LINES = {
-  'media.opened': { level: 'info', message: 'media opened' },
-  'media.suspect': { level: 'warn', message: 'audio is not what it says it is' },
-  'call.progress': { level: 'info', message: 'a tone of the network or a machine' },
-  'media.underrun': { level: 'debug', message: 'agent ran dry while speaking' },
-  'turn.state': { level: 'debug', message: 'turn changed' },
-  'speech.started': { level: 'debug', message: 'speech started' },
-  'speech.stopped': { level: 'debug', message: 'speech stopped' },
-  'turn.response-latency': { level: 'debug', message: 'agent answered' },
-  'barge-in': { level: 'info', message: 'caller cut in' },
-  'barge-in.withdrawn': { level: 'debug', message: 'agent waited and went on' },
-  transcript: { level: 'debug', message: 'transcript' },
-  dtmf: { level: 'debug', message: 'digit' },
-  'tool.call': { level: 'info', message: 'agent calls a function' },
-  'backend.opened': { level: 'info', message: 'backend stream opened' },
-  'backend.switched': { level: 'info', message: 'another backend answers' },
-  'backend.message': { level: 'debug', message: 'message of the backend' },
-  'call.refused': { level: 'warn', message: 'a call was not taken' },
-  'variable.clamped': { level: 'warn', message: 'a channel variable is out of its bounds: the default is taken' },
-  'peer.refused': { level: 'warn', message: 'a connection was turned away' },
-  order: { level: 'info', message: 'order took effect' },
-  breaker: { level: 'warn', message: 'a circuit breaker changed its state' },
-  'link.up': { level: 'info', message: 'switch link is up' },
-  'peer.unknown': { level: 'debug', message: 'a peer told of something that we do not know' },
-  'request.refused': { level: 'debug', message: 'the switch refused a request' },
-  'link.modules': { level: 'info', message: 'modules that the switch has' },
-  ready: { level: 'info', message: 'ready' },
-  draining: { level: 'info', message: 'draining: no new calls' },
-  stopped: { level: 'info', message: 'stopped' },
-} as const satisfies Record<string, EventLine>;
+function failing(well: LogLevel, ill: LogLevel = 'warn'): LevelChoice<{ readonly error?: unknown }> {
+  return { well, ill, isIll: ({ error }) => error !== undefined };
+}
+
+const done =
+  (failed: LogOutcome) =>
+  (event: { readonly ok: boolean }): LogOutcome =>
+    event.ok ? 'ok' : failed;
+
+/**
+ * Every kind of event. At `info` is what a call has once, at `debug` what it has every turn; nothing is said every frame. Test:
+ * test/observe/event-line.test.ts.
+ */
+export const EVENT_LINES: { readonly [K in Kind]: Rule<K> } = {
+  'call.state': {
+    component: 'LIFECYCLE',
+    operation: 'call_state',
+    level: 'debug',
+    message: 'call changed state',
+  },
+  'call.ended': {
+    component: 'LIFECYCLE',
+    operation: 'call_end',
+    level: failing('info'),
+    message: 'call ended',
+  },
+  'media.opened': { component: 'CAPTURE', operation: 'media_open', level: 'info', message: 'media opened' },
+  'media.stalled': {
+    component: 'CAPTURE',
+    operation: 'media_stall',
+    level: 'warn',
+    outcome: 'degraded',
+    message: 'no audio comes from the switch',
+    repeats: true,
+  },
+  'media.suspect': {
+    component: 'DSP',
+    operation: 'audio_suspect',
+    level: 'warn',
+    outcome: 'degraded',
+    message: 'audio is not what it says it is',
+    repeats: true,
+  },
+  'call.progress': {
+    component: 'DSP',
+    operation: 'call_progress',
+    level: 'info',
+    message: 'a tone of the network or a machine',
+    repeats: true,
+  },
+  'media.underrun': {
+    component: 'INJECT',
+    operation: 'underrun',
+    level: 'debug',
+    outcome: 'degraded',
+    message: 'agent ran dry while speaking',
+    repeats: true,
+  },
+  'media.overflow': {
+    component: 'RING_BUF',
+    operation: 'overflow',
+    level: 'warn',
+    outcome: 'degraded',
+    message: 'audio was dropped: a bounded place is full',
+    repeats: true,
+  },
+  'turn.state': { component: 'AI_ENGINE', operation: 'turn', level: 'debug', message: 'turn changed' },
+  'speech.started': { component: 'CAPTURE', operation: 'speech_start', level: 'debug', message: 'speech started' },
+  'speech.stopped': { component: 'CAPTURE', operation: 'speech_stop', level: 'debug', message: 'speech stopped' },
+  'turn.response-latency': { component: 'AI_ENGINE', operation: 'response', level: 'debug', message: 'agent answered' },
+  'barge-in': { component: 'INJECT', operation: 'barge_in', level: 'debug', message: 'caller cut in' },
+  'barge-in.withdrawn': {
+    component: 'INJECT',
+    operation: 'barge_in_withdrawn',
+    level: 'debug',
+    message: 'agent waited and went on',
+  },
+  transcript: { component: 'AI_ENGINE', operation: 'transcript', level: 'debug', message: 'transcript' },
+  dtmf: { component: 'CAPTURE', operation: 'dtmf', level: 'debug', message: 'digit' },
+  'tool.call': {
+    component: 'AI_ENGINE',
+    operation: 'tool_call',
+    level: 'info',
+    message: 'agent calls a function',
+    repeats: true,
+  },
+  'backend.opened': { component: 'BACKEND', operation: 'open', level: 'info', message: 'backend stream opened' },
+  'backend.refused': {
+    component: 'BACKEND',
+    operation: 'open',
+    level: 'warn',
+    message: 'backend stream could not be opened',
+    repeats: true,
+  },
+  'backend.error': {
+    component: 'BACKEND',
+    operation: 'error',
+    level: 'warn',
+    message: 'backend reported an error',
+    repeats: true,
+  },
+  'backend.closed': {
+    component: 'BACKEND',
+    operation: 'close',
+    level: failing('debug'),
+    message: 'backend stream closed',
+  },
+  'backend.switched': { component: 'BACKEND', operation: 'switch', level: 'info', message: 'another backend answers' },
+  'backend.message': {
+    component: 'WS_STREAM',
+    operation: 'message',
+    level: 'debug',
+    message: 'message of the backend',
+  },
+  'variable.clamped': {
+    component: 'LIFECYCLE',
+    operation: 'variable',
+    level: 'warn',
+    outcome: 'degraded',
+    message: 'a channel variable is out of its bounds: the default is taken',
+    repeats: true,
+  },
+  order: { component: 'LIFECYCLE', operation: 'order', level: 'info', message: 'order took effect', repeats: true },
+  transfer: {
+    component: 'SWITCH',
+    operation: 'transfer',
+    level: failing('info'),
+    message: (event) => `attended transfer: ${event.stage}`,
+  },
+  recording: {
+    component: 'CAPTURE',
+    operation: 'recording',
+    level: failing('info'),
+    message: (event) =>
+      event.error !== undefined ? 'recording failed' : event.running ? 'recording' : 'recording ended',
+    repeats: true,
+  },
+  'link.up': { component: 'SWITCH', operation: 'link_up', level: 'info', message: 'switch link is up' },
+  'link.modules': { component: 'SWITCH', operation: 'modules', level: 'info', message: 'modules that the switch has' },
+  'link.capabilities': {
+    component: 'SWITCH',
+    operation: 'capabilities',
+    level: failing('info', 'error'),
+    message: (event) =>
+      event.error === undefined ? 'what the switch can do' : 'the switch cannot carry our calls: they are refused',
+  },
+  'link.down': {
+    component: 'SWITCH',
+    operation: 'link_down',
+    level: 'error',
+    message: 'switch link is down',
+    repeats: true,
+  },
+  breaker: {
+    component: 'BACKEND',
+    operation: 'breaker',
+    level: { well: 'info', ill: 'warn', isIll: ({ state }) => state !== 'closed' },
+    outcome: (event) => (event.state === 'closed' ? 'ok' : 'degraded'),
+    message: 'a circuit breaker changed its state',
+  },
+  command: {
+    component: 'LIFECYCLE',
+    operation: 'command',
+    level: { well: 'info', ill: 'warn', isIll: ({ ok }) => !ok },
+    outcome: done('refused'),
+    message: 'command',
+  },
+  'call.refused': {
+    component: 'LIFECYCLE',
+    operation: 'admission',
+    level: 'warn',
+    outcome: 'refused',
+    message: 'a call was not taken',
+  },
+  'peer.malformed': {
+    component: 'SWITCH',
+    operation: 'peer_malformed',
+    level: 'warn',
+    message: 'a peer broke its protocol',
+    repeats: true,
+  },
+  'peer.refused': {
+    component: 'SWITCH',
+    operation: 'peer_refused',
+    level: 'warn',
+    outcome: 'refused',
+    message: 'a connection was turned away',
+    repeats: true,
+  },
+  'peer.unknown': {
+    component: 'SWITCH',
+    operation: 'peer_unknown',
+    level: 'debug',
+    message: 'a peer told of something that we do not know',
+    repeats: true,
+  },
+  'request.refused': {
+    component: 'SWITCH',
+    operation: 'request_refused',
+    level: 'debug',
+    outcome: 'refused',
+    message: 'the switch refused a request',
+    repeats: true,
+  },
+  ready: { component: 'LIFECYCLE', operation: 'ready', level: 'info', message: 'ready' },
+  draining: { component: 'LIFECYCLE', operation: 'drain', level: 'info', message: 'draining: no new calls' },
+  stopped: { component: 'LIFECYCLE', operation: 'stop', level: 'info', message: 'stopped' },
+};

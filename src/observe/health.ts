@@ -52,6 +52,8 @@ export interface SessionSnapshot {
   /** Ticks in which the agent was speaking and nothing was there to say. */
   readonly underrunTicks: number;
   readonly speakingTicks: number;
+  /** Ticks in which the caller was heard to speak. */
+  readonly speechTicks?: number;
   readonly overflows: number;
   readonly turns: number;
   readonly bargeIns: number;

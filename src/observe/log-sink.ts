@@ -1,16 +1,19 @@
 /**
  * Events to log lines: one JSON object a line (pino), or a line for people. Message texts are fixed; facts are fields, and
- * those that are personal are dropped unless the configuration says otherwise. Writes in the background and within a
- * bound: a log that nobody reads costs lines, never audio.
+ * those that are personal are dropped unless the configuration says otherwise. Floods are thinned and
+ * counted (`log-thinning.ts`), and nothing waits for the disk (`log-destination.ts`).
  */
-import { destination, pino } from 'pino';
+import { pino } from 'pino';
 import type { Logger } from 'pino';
 import type { Clock } from '../core/clock.ts';
 import type { EventSink, TalkspurtEvent } from '../core/events.ts';
 import { LIMITS } from '../limits.ts';
 import { eventFields } from './event-fields.ts';
 import { eventLine } from './event-line.ts';
-import type { LogLevel } from './event-line.ts';
+import type { LogComponent, LogLevel, LogOutcome } from './event-line.ts';
+import { openLogDestination } from './log-destination.ts';
+import type { LogDestination } from './log-destination.ts';
+import { LogThinning } from './log-thinning.ts';
 import { prettyLine } from './pretty-line.ts';
 
 /** What is logged, how, and where to. */
@@ -23,33 +26,44 @@ export interface LogSinkOptions {
   readonly personalData: boolean;
   /** Texts that never appear in a line, whatever it came from. */
   readonly secrets?: readonly string[];
-  /** Where lines go; standard error unless given. `write` does not block. */
+  /** Lines are added to this file in place of standard error. */
+  readonly file?: string | undefined;
+  /** Takes the lines in place of either. `write` does not block. */
   readonly output?: { write(line: string): void };
 }
 
-/** A window of {@link LIMITS.logBurstLines} for each kind of event. */
-interface Window {
-  endsMs: number;
-  lines: number;
-  suppressed: number;
+/** What a line says besides its fields; what is left out is that of the process. */
+export interface LineHead {
+  readonly component?: LogComponent;
+  readonly operation?: string;
+  readonly outcome?: LogOutcome;
+  readonly callId?: string | undefined;
 }
 
-const WINDOW_MS = 1_000;
+/** Shortest time between two lines that tell of lost ones. */
+const TELL_MS = 1_000;
+const DETAILS: ReadonlySet<LogLevel> = new Set<LogLevel>(['trace', 'debug']);
 
 /** Writes events as log lines. Floods of one kind are thinned and counted. */
 export class LogSink implements EventSink {
   readonly #options: LogSinkOptions;
   readonly #log: Logger;
-  readonly #flush: () => void;
-  readonly #windows = new Map<string, Window>();
+  readonly #destination: LogDestination | null;
+  readonly #thinning = new LogThinning();
+  /** Lines that were lost when it was last said. */
+  #toldLost = 0;
+  #toldMs = Number.NEGATIVE_INFINITY;
   /** As they are; and as they may stand in a line, longest first. */
   readonly #secrets = new Set<string>();
   #spellings: readonly string[] = [];
 
+  /** @throws ERR_TALKSPURT_CONFIG_INVALID where the file cannot be written */
   constructor(options: LogSinkOptions) {
     this.#options = options;
-    const { output, flush } = outputOf(options);
-    this.#flush = flush;
+    const { output, file = null, format } = options;
+    const silent = options.level === 'silent';
+    this.#destination = output === undefined && !silent ? openLogDestination(file) : null;
+    const place = output ?? this.#destination ?? { write: () => undefined };
     this.addSecrets(options.secrets ?? []);
     this.#log = pino(
       {
@@ -59,29 +73,67 @@ export class LogSink implements EventSink {
         formatters: { level: (label) => ({ level: label }) },
         hooks: { streamWrite: (line) => this.#withoutSecrets(line) },
       },
-      output,
+      { write: (line: string) => void place.write(format === 'json' ? line : prettyLine(line)) },
     );
   }
 
   emit(event: TalkspurtEvent): void {
-    const { level, message } = eventLine(event);
+    const { level, message, repeats, ...head } = eventLine(event);
     if (!this.#log.isLevelEnabled(level)) return;
-    const suppressed = this.#admit(event.type);
-    if (suppressed === null) return;
+    const { callId, correlationId } = event.callId === undefined ? {} : event;
+    const request = {
+      scope: callId ?? peerOf(event),
+      // Who asks for details gets them all.
+      isCall: callId !== undefined && !DETAILS.has(level),
+      kind: event.type,
+      repeats: repeats && !DETAILS.has(level),
+      ends: event.type === 'call.ended',
+    };
+    const fate = this.#thinning.fateOf(request, this.#options.clock.nowMs());
+    if (fate === null) return;
+    this.#tellLost();
     this.#log[level](
       {
+        ...headOf({ ...head, callId }),
+        ...(correlationId === undefined ? {} : { correlation_id: correlationId }),
         event: event.type,
-        ...(event.callId === undefined ? {} : { call: event.callId }),
         ...eventFields(event, this.#options.personalData),
-        ...(suppressed > 0 ? { suppressed } : {}),
+        ...(fate.suppressed > 0 ? { suppressed: fate.suppressed } : {}),
       },
-      message,
+      fate.write === 'last' ? `${message} (again; from now on only counted)` : message,
     );
   }
 
+  /** Whether such a line would be written. */
+  wants(level: LogLevel): boolean {
+    return this.#log.isLevelEnabled(level);
+  }
+
   /** A line that is no event. `message` is a fixed text; facts go into `fields`. */
-  note(level: LogLevel, message: string, fields: Readonly<Record<string, unknown>> = {}): void {
-    this.#log[level](fields, message);
+  note(
+    level: LogLevel,
+    message: string,
+    fields: Readonly<Record<string, unknown>> = {},
+    { component = 'LIFECYCLE', operation = 'note', outcome = outcomeOf(level), callId }: LineHead = {},
+  ): void {
+    this.#tellLost();
+    this.#log[level]({ ...headOf({ component, operation, outcome, callId }), ...fields }, message);
+  }
+
+  /** Lines that found no place so far. */
+  get lostLines(): number {
+    return this.#destination?.lostLines ?? 0;
+  }
+
+  /** Opens the log file anew, after it was moved away; where that fails the old one goes on, and says so. */
+  reopen(): void {
+    try {
+      this.#destination?.reopen();
+      this.note('info', 'log opened anew', {}, { operation: 'log_reopen' });
+    } catch (error) {
+      const { message } = error as Error;
+      this.note('error', 'the log cannot be opened anew', { error: message }, { operation: 'log_reopen' });
+    }
   }
 
   /** These never appear in a line either, from now on. Of more than LIMITS.logSecrets the oldest are forgotten. */
@@ -100,48 +152,39 @@ export class LogSink implements EventSink {
 
   /** Writes what waits, at once: for the end of the process. */
   flush(): void {
-    this.#flush();
+    this.#destination?.flush();
   }
 
   #withoutSecrets(line: string): string {
     return this.#spellings.reduce((text, secret) => text.replaceAll(secret, '[secret]'), line);
   }
 
-  /** How many lines of this kind were left out before this one; null when this one is left out too. */
-  #admit(type: string): number | null {
+  #tellLost(): void {
+    const { lostLines } = this;
     const nowMs = this.#options.clock.nowMs();
-    let window = this.#windows.get(type);
-    if (window === undefined) {
-      window = { endsMs: nowMs + WINDOW_MS, lines: 0, suppressed: 0 };
-      this.#windows.set(type, window);
-    } else if (nowMs >= window.endsMs) {
-      window.endsMs = nowMs + WINDOW_MS;
-      window.lines = 0;
-    }
-    if (window.lines >= LIMITS.logBurstLines) {
-      window.suppressed += 1;
-      return null;
-    }
-    window.lines += 1;
-    const { suppressed } = window;
-    window.suppressed = 0;
-    return suppressed;
+    // Not with every line: the flood must not be answered with one.
+    if (lostLines === this.#toldLost || nowMs - this.#toldMs < TELL_MS) return;
+    this.#toldMs = nowMs;
+    const lost = lostLines - this.#toldLost;
+    this.#toldLost = lostLines;
+    const head = headOf({ component: 'LIFECYCLE', operation: 'log_lost', outcome: 'degraded' });
+    this.#log.warn({ ...head, lost, lostLines }, 'lines were lost: nobody reads the log fast enough');
   }
 }
 
-function outputOf(options: LogSinkOptions): { output: { write(line: string): void }; flush: () => void } {
-  const given = options.output;
-  const stream =
-    given === undefined
-      ? destination({ dest: 2, sync: false, maxLength: LIMITS.logBufferedBytes, periodicFlush: 0 })
-      : { write: (line: string) => void given.write(line), flushSync: () => undefined };
-  const output = options.format === 'json' ? stream : { write: (line: string) => void stream.write(prettyLine(line)) };
-  return {
-    output,
-    flush: () => {
-      stream.flushSync();
-    },
-  };
+function headOf({ component, operation, outcome, callId }: LineHead): object {
+  return { component, operation, outcome, ...(callId === undefined ? {} : { session_uuid: callId }) };
+}
+
+function outcomeOf(level: LogLevel): LogOutcome {
+  return level === 'error' ? 'failed' : level === 'warn' ? 'degraded' : 'ok';
+}
+
+/** Whose fault it is, of what is no call's: one that knocks all day must not hide another. */
+function peerOf(event: TalkspurtEvent): string {
+  if ('peer' in event) return `peer ${event.peer}`;
+  if ('server' in event) return `server ${event.server}`;
+  return 'link' in event ? `link ${event.link}` : '';
 }
 
 /** A secret as it may stand in a line: as it is, and as JSON writes it. */

@@ -1,11 +1,14 @@
 /** Events and snapshots to Prometheus metrics. docs/metrics.md names each; every label's set of values is bounded. */
-import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+import { Registry, collectDefaultMetrics } from 'prom-client';
 import type { EventSink, TalkspurtEvent } from '../core/events.ts';
 import { LIMITS } from '../limits.ts';
 import type { GatewaySnapshot, SessionSnapshot } from './health.ts';
 import { globalHealth } from './health.ts';
-import { makeResourceGauges, sampleResources } from './resource-gauges.ts';
+import { makeMetrics } from './metric-set.ts';
+import type { MetricDescription, MetricSet } from './metric-set.ts';
+import { sampleResources } from './resource-gauges.ts';
 import { NO_RESOURCES } from './resources.ts';
+import { SessionCounters } from './session-counters.ts';
 
 /** What is measured besides events. */
 export interface MetricsSinkOptions {
@@ -13,6 +16,8 @@ export interface MetricsSinkOptions {
   readonly processMetrics: boolean;
   /** Read at every scrape. */
   readonly snapshot?: () => GatewaySnapshot;
+  /** Log lines that were lost so far; read at every scrape. */
+  readonly lostLogLines?: () => number;
 }
 
 /** A scrape. */
@@ -21,45 +26,30 @@ export interface MetricsPage {
   readonly body: string;
 }
 
-/** What a metric is. */
-export interface MetricDescription {
-  readonly name: string;
-  readonly type: 'counter' | 'gauge' | 'histogram';
-  readonly help: string;
-  readonly labels: readonly string[];
-}
-
-/** Counters of a call that were already added up. */
-interface Counted {
-  readonly capturedFrames: number;
-  readonly sentFrames: number;
-  readonly lostFrames: number;
-  readonly ticks: number;
-  readonly lateTicks: number;
-  readonly droppedToBackend: number;
-  readonly scaledMs: number;
-  readonly concealedMs: number;
-}
-
-const LATENCY_BUCKETS_S = [0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 10];
+const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total'];
 const BREAKER_VALUES = { closed: 0, 'half-open': 1, open: 2 } as const;
-const STOP_BUCKETS_S = [0.02, 0.04, 0.06, 0.1, 0.15, 0.2, 0.3, 0.5, 1];
-const DURATION_BUCKETS_S = [5, 15, 30, 60, 120, 300, 600, 1800, 3600];
 const OTHER = 'other';
 
 /** Counts events in a registry of its own. */
 export class MetricsSink implements EventSink {
   readonly #registry = new Registry();
   readonly #options: MetricsSinkOptions;
-  readonly #metrics: ReturnType<typeof makeMetrics>;
+  readonly #metrics: MetricSet;
   readonly #descriptions: MetricDescription[] = [];
   readonly #labels = new Map<string, Set<string>>();
-  readonly #counted = new Map<string, Counted>();
+  readonly #counters: SessionCounters;
+  /** Which backend answers a call, for what its events do not say. */
+  readonly #answering = new Map<string, string>();
+  #lostLogLines = 0;
 
   constructor(options: MetricsSinkOptions) {
     this.#options = options;
     this.#metrics = makeMetrics(this.#registry, this.#descriptions);
-    if (options.processMetrics) collectDefaultMetrics({ register: this.#registry });
+    this.#counters = new SessionCounters(this.#metrics, (backend) => this.#bounded('backend', backend));
+    if (!options.processMetrics) return;
+    collectDefaultMetrics({ register: this.#registry });
+    // Gauges that are named as counters are: each is there under a better name, by type.
+    for (const name of MISNAMED) this.#registry.removeSingleMetric(name);
   }
 
   emit(event: TalkspurtEvent): void {
@@ -69,29 +59,14 @@ export class MetricsSink implements EventSink {
 
   /** Adds up the counters of a session that has ended, and keeps nothing of it: nobody may ever scrape. */
   recordEnded(session: SessionSnapshot): void {
-    this.recordSession(session);
-    this.#counted.delete(session.callId);
+    this.#counters.add(session);
+    this.#counters.forget(session.callId);
+    this.#answering.delete(session.callId);
   }
 
   /** Adds up a session's own counters; a scrape does for those that live. */
   recordSession(session: SessionSnapshot): void {
-    const { frames, ticks, lateTicks, backendDroppedFrames, madeUpSeconds } = this.#metrics;
-    const now = countedOf(session);
-    const before = this.#counted.get(session.callId);
-    // A counter that went back belongs to a new call on the same channel.
-    const since = (key: keyof Counted): number => {
-      const counted = before?.[key] ?? 0;
-      return now[key] < counted ? now[key] : now[key] - counted;
-    };
-    frames.inc({ direction: 'received' }, since('capturedFrames'));
-    frames.inc({ direction: 'sent' }, since('sentFrames'));
-    frames.inc({ direction: 'lost' }, since('lostFrames'));
-    madeUpSeconds.inc({ how: 'scaled' }, since('scaledMs') / 1000);
-    madeUpSeconds.inc({ how: 'concealed' }, since('concealedMs') / 1000);
-    ticks.inc(since('ticks'));
-    lateTicks.inc(since('lateTicks'));
-    backendDroppedFrames.inc({ backend: this.#bounded('backend', session.backend) }, since('droppedToBackend'));
-    this.#counted.set(session.callId, now);
+    this.#counters.add(session);
   }
 
   /** What a scraper is given. */
@@ -108,17 +83,23 @@ export class MetricsSink implements EventSink {
   }
 
   #sample(snapshot: GatewaySnapshot): void {
-    const { callsByHealth, playoutSeconds } = this.#metrics;
+    const { callsByHealth, linkUp, breakerState, buildInfo, callLimit, draining, logLost } = this.#metrics;
     const health = globalHealth(snapshot);
     callsByHealth.set({ health: 'HEALTHY' }, health.healthy);
     callsByHealth.set({ health: 'DEGRADED' }, health.degraded);
     callsByHealth.set({ health: 'UNHEALTHY' }, health.unhealthy);
-    playoutSeconds.set(snapshot.sessions.reduce((sum, { playoutMs }) => sum + playoutMs, 0) / 1000);
-    this.#metrics.sessions.set(snapshot.sessions.length);
+    buildInfo.set({ version: snapshot.version, node: process.versions.node }, 1);
+    callLimit.set(snapshot.callLimit);
+    draining.set(snapshot.draining ? 1 : 0);
+    for (const { name, up } of snapshot.links) linkUp.set({ link: this.#bounded('link', name) }, up ? 1 : 0);
+    for (const { name, state } of snapshot.breakers ?? []) {
+      breakerState.set({ breaker: this.#bounded('breaker', name) }, BREAKER_VALUES[state]);
+    }
+    const lost = this.#options.lostLogLines?.() ?? 0;
+    logLost.inc(Math.max(0, lost - this.#lostLogLines));
+    this.#lostLogLines = lost;
     sampleResources(this.#metrics.held, snapshot.resources ?? NO_RESOURCES);
-    const live = new Set(snapshot.sessions.map(({ callId }) => callId));
-    for (const callId of this.#counted.keys()) if (!live.has(callId)) this.#counted.delete(callId);
-    for (const session of snapshot.sessions) this.recordSession(session);
+    this.#counters.sample(snapshot.sessions);
   }
 
   #onProcessEvent(event: TalkspurtEvent & { callId?: undefined }): void {
@@ -179,6 +160,8 @@ export class MetricsSink implements EventSink {
       case 'call.ended':
         metrics.callsEnded.inc({ reason: event.reason, code: event.error?.code ?? '' });
         metrics.callDuration.observe(event.durationMs / 1000);
+        if (event.reason === 'expired') metrics.watchdogs.inc({ watchdog: 'session' });
+        this.#answering.delete(event.callId);
         break;
       case 'media.opened':
         metrics.mediaOpened.inc({
@@ -189,6 +172,7 @@ export class MetricsSink implements EventSink {
         break;
       case 'media.stalled':
         metrics.stalls.inc();
+        metrics.watchdogs.inc({ watchdog: 'capture' });
         break;
       case 'media.suspect':
         metrics.suspects.inc({ side: event.side, suspicion: event.suspicion });
@@ -201,6 +185,7 @@ export class MetricsSink implements EventSink {
         metrics.underrunSeconds.inc(event.missingMs / 1000);
         break;
       case 'media.overflow':
+        metrics.overflows.inc({ place: event.place });
         metrics.overflowBytes.inc({ place: event.place }, event.droppedBytes);
         break;
       default:
@@ -208,21 +193,28 @@ export class MetricsSink implements EventSink {
     }
   }
 
-  #onConversationEvent(event: TalkspurtEvent): void {
+  #onConversationEvent(event: TalkspurtEvent & { callId: string }): void {
     const metrics = this.#metrics;
     switch (event.type) {
       case 'speech.started':
         metrics.speech.inc({ by: event.by });
         break;
+      case 'speech.stopped':
+        // What the backend's own detection says comes without its length, and again.
+        if (event.durationMs > 0) metrics.speechDuration.observe({ by: event.by }, event.durationMs / 1000);
+        break;
       case 'turn.response-latency':
         metrics.responseLatency.observe(event.latencyMs / 1000);
         metrics.responseSinceSpeech.observe(event.sinceSpeechMs / 1000);
+        this.#onAnswered(event);
         break;
       case 'barge-in':
+        metrics.bargeIns.inc({ verdict: 'cut' });
         metrics.bargeInStop.observe(event.stopMs / 1000);
         metrics.bargeInVerdict.observe(event.verdictMs / 1000);
         break;
       case 'barge-in.withdrawn':
+        metrics.bargeIns.inc({ verdict: 'withdrawn' });
         metrics.bargeInWithdrawn.observe(event.pausedMs / 1000);
         break;
       case 'dtmf':
@@ -231,7 +223,12 @@ export class MetricsSink implements EventSink {
       case 'tool.call':
         metrics.toolCalls.inc();
         break;
+      case 'backend.refused':
+        metrics.backendRequests.inc({ backend: this.#bounded('backend', event.backend), code: event.error.code });
+        break;
       case 'backend.opened':
+        this.#answering.set(event.callId, event.backend);
+        metrics.backendRequests.inc({ backend: this.#bounded('backend', event.backend), code: '' });
         metrics.backendConnect.observe({ backend: this.#bounded('backend', event.backend) }, event.connectMs / 1000);
         break;
       case 'backend.error':
@@ -252,6 +249,12 @@ export class MetricsSink implements EventSink {
     }
   }
 
+  #onAnswered({ callId, latencyMs }: { readonly callId: string; readonly latencyMs: number }): void {
+    const backend = this.#answering.get(callId);
+    if (backend === undefined) return;
+    this.#metrics.backendResponse.observe({ backend: this.#bounded('backend', backend) }, latencyMs / 1000);
+  }
+
   /** `value` itself for the first values of a label, then `other`: a peer cannot make the page grow. */
   #bounded(label: string, value: string): string {
     let values = this.#labels.get(label);
@@ -261,101 +264,4 @@ export class MetricsSink implements EventSink {
     values.add(value);
     return value;
   }
-}
-
-function countedOf(session: SessionSnapshot): Counted {
-  const { capturedFrames, sentFrames, lostFrames, ticks, lateTicks } = session;
-  const { droppedToBackend = 0, scaledMs = 0, concealedMs = 0 } = session;
-  return { capturedFrames, sentFrames, lostFrames, ticks, lateTicks, droppedToBackend, scaledMs, concealedMs };
-}
-
-function makeMetrics(registry: Registry, descriptions: MetricDescription[]) {
-  const options = <L extends string>(
-    type: MetricDescription['type'],
-    suffix: string,
-    help: string,
-    labelNames: L[],
-  ) => {
-    const name = `talkspurt_${suffix}`;
-    descriptions.push({ name, type, help, labels: labelNames });
-    return { name, help, labelNames, registers: [registry] };
-  };
-  const counter = <L extends string>(name: string, help: string, ...labels: L[]): Counter<L> =>
-    new Counter(options('counter', name, help, labels));
-  const gauge = <L extends string>(name: string, help: string, ...labels: L[]): Gauge<L> =>
-    new Gauge(options('gauge', name, help, labels));
-  const histogram = <L extends string>(name: string, help: string, buckets: number[], ...labels: L[]): Histogram<L> =>
-    new Histogram({ ...options('histogram', name, help, labels), buckets });
-  return {
-    callsStarted: counter('calls_started_total', 'Calls that were started'),
-    callsEnded: counter('calls_ended_total', 'Calls that ended, by reason and error code', 'reason', 'code'),
-    callsRefused: counter('calls_refused_total', 'Calls that a switch handed over and that were not taken', 'code'),
-    calls: gauge('calls', 'Calls at present, by state', 'state'),
-    callsByHealth: gauge('calls_by_health', 'Calls at present, by health', 'health'),
-    callDuration: histogram('call_duration_seconds', 'How long calls lasted', DURATION_BUCKETS_S),
-    mediaOpened: counter('media_opened_total', 'Media paths opened', 'transport', 'codec', 'pass_through'),
-    stalls: counter('media_stalls_total', 'Times that no audio came from the switch'),
-    underruns: counter('media_underruns_total', 'Times that the agent ran dry while speaking'),
-    underrunSeconds: counter('media_underrun_seconds_total', 'How long the agent ran dry while speaking'),
-    overflowBytes: counter('media_overflow_bytes_total', 'Audio dropped because a bounded place was full', 'place'),
-    frames: counter('media_frames_total', 'Frames received, sent and lost', 'direction'),
-    madeUpSeconds: counter(
-      'media_made_up_seconds_total',
-      'Caller audio that was cut out or repeated (scaled), or made up because none came (concealed)',
-      'how',
-    ),
-    ticks: counter('media_ticks_total', 'Media ticks'),
-    lateTicks: counter('media_late_ticks_total', 'Media ticks that began more than half a ptime late'),
-    playoutSeconds: gauge('playout_seconds', 'Agent audio that waits to be said, all calls together'),
-    speech: counter('speech_total', 'Stretches of speech', 'by'),
-    responseLatency: histogram('response_latency_seconds', 'End of turn to first agent audio sent', LATENCY_BUCKETS_S),
-    responseSinceSpeech: histogram(
-      'response_since_speech_seconds',
-      "Caller's last frame of speech to first agent audio sent",
-      LATENCY_BUCKETS_S,
-    ),
-    bargeInStop: histogram('barge_in_stop_seconds', "Caller's onset to last agent audio sent", STOP_BUCKETS_S),
-    bargeInVerdict: histogram(
-      'barge_in_verdict_seconds',
-      "Caller's onset to the answer being called off",
-      STOP_BUCKETS_S,
-    ),
-    bargeInWithdrawn: histogram('barge_in_withdrawn_seconds', 'Pauses of an agent who then went on', STOP_BUCKETS_S),
-    suspects: counter('media_suspects_total', 'Audio that is not what it says it is', 'side', 'suspicion'),
-    progress: counter('call_progress_total', 'Tones of networks and machines', 'signal'),
-    digits: counter('dtmf_digits_total', 'DTMF digits heard'),
-    toolCalls: counter('tool_calls_total', 'Functions that agents called'),
-    backendConnect: histogram(
-      'backend_connect_seconds',
-      'Dialling to a session that may talk',
-      LATENCY_BUCKETS_S,
-      'backend',
-    ),
-    backendErrors: counter('backend_errors_total', 'Errors of backends', 'backend', 'code'),
-    backendClosed: counter('backend_closed_total', 'Backend streams that closed', 'backend', 'code'),
-    backendDroppedFrames: counter(
-      'backend_dropped_frames_total',
-      'Frames of the caller that a backend did not take in time',
-      'backend',
-    ),
-    backendSwitches: counter('backend_switches_total', 'Times that a call was given another backend', 'backend'),
-    recordings: counter('recordings_total', 'Recordings that were started'),
-    recordingDroppedFrames: counter('recording_dropped_frames_total', 'Recorded frames that the disk did not take'),
-    linkUp: gauge('link_up', '1: the switch link is up', 'link'),
-    linkDowns: counter('link_downs_total', 'Times that a switch link was lost or refused', 'link', 'code'),
-    linkRefusals: counter('link_refusals_total', 'Requests that a switch refused, by HTTP status', 'link', 'status'),
-    breakerState: gauge('breaker_state', '0: closed, 1: half-open, 2: open', 'breaker'),
-    breakerOpens: counter('breaker_opens_total', 'Times that a circuit breaker opened', 'breaker', 'reason'),
-    commands: counter('commands_total', 'Commands', 'front', 'verb', 'ok'),
-    unknown: counter('unknown_events_total', 'Events of peers of a kind that is not known', 'peer'),
-    connectionsRefused: counter(
-      'connections_refused_total',
-      'Connections that a server for media turned away',
-      'server',
-      'reason',
-    ),
-    sessions: gauge('sessions', 'Calls that the process keeps, whatever their state'),
-    held: makeResourceGauges(gauge),
-    malformed: counter('malformed_total', 'Messages of peers that broke their protocol', 'peer', 'code'),
-  };
 }

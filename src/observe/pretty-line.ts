@@ -1,7 +1,7 @@
-/** One JSON log line for people: `12:00:01.250 info  call ended  call=… reason=hangup`. */
+/** One JSON log line for people: `12:00:01.250 info  [uuid] LIFECYCLE call_end reason=hangup … # call ended`. */
 import pico from 'picocolors';
 
-const CARRIED: readonly string[] = ['time', 'level', 'msg', 'event'];
+const CARRIED: readonly string[] = ['time', 'level', 'msg', 'event', 'component', 'operation', 'session_uuid'];
 
 /** `json` is one line as pino writes it; what is not JSON is passed on as it is. */
 export function prettyLine(json: string): string {
@@ -13,12 +13,15 @@ export function prettyLine(json: string): string {
   }
   const level = String(fields['level']);
   const time = String(fields['time']).slice(11, 23);
+  const uuid = fields['session_uuid'] === undefined ? '-' : plain(fields['session_uuid']);
+  const where = `[${uuid}] ${plain(fields['component'] ?? 'LIFECYCLE')} ${plain(fields['operation'] ?? 'note')}`;
   const facts = Object.entries(fields)
-    .filter(([key]) => !CARRIED.includes(key))
+    // How it went is said by the colour and the word before it; what went well needs no word.
+    .filter(([key, value]) => !CARRIED.includes(key) && !(key === 'outcome' && value === 'ok'))
     .map(([key, value]) => `${pico.dim(`${key}=`)}${plain(value)}`);
-  return (
-    `${pico.dim(time)} ${paint(level)(level.padEnd(5))} ${String(fields['msg'])}  ${facts.join(' ')}`.trimEnd() + '\n'
-  );
+  const { msg } = fields;
+  const text = typeof msg === 'string' ? ` ${pico.dim('#')} ${msg}` : '';
+  return `${pico.dim(time)} ${paint(level)(level.padEnd(5))} ${where} ${facts.join(' ')}`.trimEnd() + `${text}\n`;
 }
 
 /** A peer's text must not move the cursor: control characters are written as escapes. */

@@ -1,7 +1,7 @@
 /** A call's line to its backend: opened once, and given to another backend while the call goes on. */
 import type { Backend, BackendStream } from '../backend/backend.ts';
 import type { Clock } from '../core/clock.ts';
-import { TalkspurtError } from '../core/errors.ts';
+import { TalkspurtError, asTalkspurtError } from '../core/errors.ts';
 import type { CallEvent } from '../core/events.ts';
 import type { DspLibrary } from '../dsp/library.ts';
 import { BackendFeed } from './backend-feed.ts';
@@ -75,7 +75,14 @@ export class BackendLine {
       emit: (event) => this.#parts.emit(event),
       onClosed: (error) => this.#parts.onClosed(error),
     });
-    const stream = await backend.open(backendCallOf(session, media.leg), feed, signal);
+    const stream = await backend.open(backendCallOf(session, media.leg), feed, signal).catch((error: unknown) => {
+      const connectMs = clock.nowMs() - dialledMs;
+      // Who hung up meanwhile says nothing of the backend.
+      if (!signal.aborted) {
+        this.#parts.emit({ type: 'backend.refused', backend: backend.name, error: asTalkspurtError(error), connectMs });
+      }
+      throw error;
+    });
     const over = this.#parts.over();
     try {
       if (over !== null) throw over;

@@ -61,6 +61,7 @@ export class Endpointer {
   #settled = true;
   /** The present onset was told. */
   #announced = false;
+  #speechTicks = 0;
   /** Speech that confirms an onset now. */
   #confirmMs = 0;
 
@@ -77,6 +78,11 @@ export class Endpointer {
   /** Whether there is an onset of which it is not known yet what it is. */
   get unsure(): boolean {
     return this.#phase === 'candidate';
+  }
+
+  /** Frames that were part of confirmed speech. */
+  get speechTicks(): number {
+    return this.#speechTicks;
   }
 
   /** When the current or last speech began: the start of its first frame. */
@@ -115,6 +121,7 @@ export class Endpointer {
     const edge = this.#advance(probability, nowMs, cuttingIn);
     const hint = probability >= this.#options.silenceThreshold || this.#phase !== 'silent';
     if (hint || Number.isNaN(this.#lastHintMs)) this.#lastHintMs = nowMs;
+    if (this.#phase === 'speaking') this.#speechTicks += 1;
     return this.#verdict(edge);
   }
 

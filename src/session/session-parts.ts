@@ -1,6 +1,7 @@
 /** What a session is made of, and how it ends. */
 import type { Backend, BackendCall, BackendStream } from '../backend/backend.ts';
 import type { Clock } from '../core/clock.ts';
+import { correlationIdOf } from '../core/correlation-id.ts';
 import { TalkspurtError, asTalkspurtError } from '../core/errors.ts';
 import type { EndReason, EventSink } from '../core/events.ts';
 import type { MediaFormat } from '../core/media.ts';
@@ -30,6 +31,16 @@ export interface SessionParts {
   readonly metadata?: string | null;
   /** The call begins masked, as an earlier process left it. */
   readonly masked?: boolean;
+  /** The call's name across systems. Default: what the leg's variables say, else a new one. */
+  readonly correlationId?: string;
+}
+
+/** The same of a call that has a name. */
+export type NamedParts = SessionParts & { readonly correlationId: string };
+
+/** `parts` with the name that the leg's variables give the call, else a new one, where it has none. */
+export function namedParts(parts: SessionParts): NamedParts {
+  return { ...parts, correlationId: parts.correlationId ?? correlationIdOf(parts.leg.variables) };
 }
 
 /** How a call ended. */
@@ -98,8 +109,9 @@ export function makeCallMedia(
 
 /** What a backend may know of the call. */
 export function backendCallOf(parts: SessionParts, format: MediaFormat): BackendCall {
-  const { callId, leg, metadata = null } = parts;
-  return { callId, leg: format, from: leg.from, to: leg.to, variables: leg.variables, metadata };
+  const { callId, leg, metadata = null, correlationId } = parts;
+  const { from, to, variables } = leg;
+  return { callId, leg: format, from, to, variables, metadata, ...(correlationId !== undefined && { correlationId }) };
 }
 
 /** What a tick threw: a trap of the WebAssembly instance, or a defect of the host. */

@@ -66,6 +66,7 @@ export function snapshotOf(parts: SnapshotParts): SessionSnapshot {
     playoutCapacityBytes: media?.playout.capacityBytes ?? 0,
     playoutMs: media?.playout.waitingMs ?? 0,
     playoutPhrases: media?.ledger.unheard().length ?? 0,
+    speechTicks: media?.endpointer.speechTicks ?? 0,
     underrunTicks: media?.underrunTicks ?? 0,
     speakingTicks: media?.speakingTicks ?? 0,
     overflows: line?.overflows ?? 0,

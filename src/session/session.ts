@@ -20,8 +20,8 @@ import { CALL_TABLE } from './call-state.ts';
 import type { CallHappening } from './call-state.ts';
 import type { Ticking } from './media-scheduler.ts';
 import { sessionOptions, settledOptions, type SessionOptions } from './session-options.ts';
-import { backendEnd, makeCallMedia, mediaEnd, passJson, reasonOf, tickFault } from './session-parts.ts';
-import type { SessionEnd, SessionParts, StopOptions } from './session-parts.ts';
+import { backendEnd, makeCallMedia, mediaEnd, namedParts, passJson, reasonOf, tickFault } from './session-parts.ts';
+import type { NamedParts, SessionEnd, SessionParts, StopOptions } from './session-parts.ts';
 import { snapshotOf } from './session-snapshot.ts';
 import { Supervision } from './supervision.ts';
 import { TurnKeeper } from './turn-keeper.ts';
@@ -36,7 +36,7 @@ export class Session {
   readonly options: SessionOptions;
   /** Resolves once everything is given back; never rejects. */
   readonly ended: Promise<SessionEnd>;
-  readonly #parts: SessionParts;
+  readonly #parts: NamedParts;
   readonly #clock: Clock;
   readonly #lifeline = new AbortController();
   readonly #createdMs: number;
@@ -60,7 +60,7 @@ export class Session {
   #reported = false;
 
   constructor(parts: SessionParts) {
-    this.#parts = parts;
+    this.#parts = namedParts(parts);
     this.callId = parts.callId;
     this.profile = parts.profile;
     this.#clock = parts.clock;
@@ -370,7 +370,7 @@ export class Session {
     // After its end nothing is said of a call: a late peer would only confuse who counts calls.
     if (this.#reported) return;
     this.#supervision?.onEvent(event);
-    this.#parts.events.emit({ ...event, callId: this.callId, atMs });
+    this.#parts.events.emit({ ...event, callId: this.callId, correlationId: this.#parts.correlationId, atMs });
   }
 
   /**

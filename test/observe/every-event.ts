@@ -43,6 +43,7 @@ export function everyEvent(personal = 'x', callId = 'u-1', atMs = 1_000): Talksp
     'media.stalled': { type: 'media.stalled', silentMs: 5_100 },
     'media.underrun': { type: 'media.underrun', missingMs: 60 },
     'media.overflow': { type: 'media.overflow', place: 'playout', droppedBytes: 320 },
+    'backend.refused': { type: 'backend.refused', backend: 'openai', error, connectMs: 90 },
     'backend.error': { type: 'backend.error', backend: 'openai', error },
     'backend.closed': { type: 'backend.closed', backend: 'openai', error },
     'backend.switched': { type: 'backend.switched', backend: 'openai', previous: 'other', switchMs: 300 },

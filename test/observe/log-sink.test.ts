@@ -36,6 +36,7 @@ function sink(options: Partial<LogSinkOptions> = {}): { log: LogSink; lines: str
 const ended: TalkspurtEvent = {
   type: 'call.ended',
   callId: 'u-1',
+  correlationId: 'c-1',
   atMs: 5,
   reason: 'backend-failed',
   hangupCause: 41,
@@ -54,8 +55,12 @@ test('an event is one JSON line of fields, with a fixed message', () => {
   assert.equal(JSON.parse(lines[0] ?? ''), {
     level: 'warn',
     time: '2026-01-02T03:04:05.000Z',
+    component: 'LIFECYCLE',
+    operation: 'call_end',
+    outcome: 'failed',
+    session_uuid: 'u-1',
+    correlation_id: 'c-1',
     event: 'call.ended',
-    call: 'u-1',
     reason: 'backend-failed',
     hangupCause: 41,
     durationMs: 1234.568,
@@ -69,8 +74,9 @@ test('an event is one JSON line of fields, with a fixed message', () => {
 });
 
 test('every kind of event has a line, and its message says nothing of the event', () => {
-  const { log, lines } = sink();
+  const { log, lines, clock } = sink();
   for (const event of everyEvent()) {
+    clock.ms += 1_000;
     log.emit(event);
     const { msg, event: type } = JSON.parse(lines.at(-1) ?? '{}') as { msg: string; event: string };
     assert.is(type, event.type);
@@ -83,6 +89,7 @@ test('what people say, dial and hand to functions is dropped unless asked for', 
   const closed = sink();
   const open = sink({ personalData: true });
   for (const event of everyEvent('PERSONAL')) {
+    for (const { clock } of [closed, open]) clock.ms += 1_000;
     closed.log.emit(event);
     open.log.emit(event);
   }
@@ -128,23 +135,46 @@ test('lines below the level are not written', () => {
   assert.is(lines.length, 1);
 });
 
-test('a flood of one kind is cut per second and counted, other kinds still come through', () => {
+test('of a fault that comes again and again three are written, then one that says so, then a count after a while', () => {
   const { log, lines, clock } = sink();
-  const malformed: TalkspurtEvent = {
+  const malformed = (peer: string): TalkspurtEvent => ({
     type: 'peer.malformed',
-    peer: 'esl',
+    peer,
     error: new TalkspurtError('ERR_TALKSPURT_LINK_PROTOCOL', 'bad frame'),
     atMs: 0,
-  };
-  for (let i = 0; i < 1_000; i += 1) log.emit(malformed);
-  assert.is(lines.length, LIMITS.logBurstLines);
+  });
+  for (let i = 0; i < 1_000; i += 1) log.emit(malformed('esl'));
+  assert.is(lines.length, LIMITS.logRepeats + 1);
+  assert.match(
+    lines.at(-1) ?? '',
+    /"suppressed":1,"msg":"a peer broke its protocol \(again; from now on only counted\)"/,
+  );
+  log.emit(malformed('ari'));
+  assert.is(lines.length, LIMITS.logRepeats + 2, 'another peer is another fault');
   log.emit(ended);
-  assert.is(lines.length, LIMITS.logBurstLines + 1);
-  clock.ms = 1_000;
-  log.emit(malformed);
-  assert.is(JSON.parse(lines.at(-1) ?? '').suppressed, 1_000 - LIMITS.logBurstLines);
-  log.emit(malformed);
+  assert.is(lines.length, LIMITS.logRepeats + 3);
+  clock.ms = LIMITS.logRepeatResetMs;
+  log.emit(malformed('esl'));
+  assert.is(JSON.parse(lines.at(-1) ?? '').suppressed, 1_000 - LIMITS.logRepeats);
+  log.emit(malformed('esl'));
   assert.is(JSON.parse(lines.at(-1) ?? '').suppressed, undefined);
+});
+
+test('at `debug` every detail is written, of one kind within a bound', () => {
+  const { log, lines, clock } = sink({ level: 'debug' });
+  for (let i = 0; i < 1_000; i += 1) log.emit({ type: 'media.underrun', missingMs: 20, callId: 'u', atMs: 0 });
+  assert.is(lines.length, LIMITS.logBurstLines);
+  clock.ms = 1_000;
+  log.emit({ type: 'media.underrun', missingMs: 20, callId: 'u', atMs: 0 });
+  assert.is(JSON.parse(lines.at(-1) ?? '').suppressed, 1_000 - LIMITS.logBurstLines);
+});
+
+test('a note says its component and operation, and whose call it is', () => {
+  const { log, lines } = sink();
+  log.note('warn', 'something', { a: 1 }, { component: 'TTS', operation: 'speak', callId: 'u-9' });
+  const { time: _time, ...line } = JSON.parse(lines[0] ?? '') as Record<string, unknown>;
+  const head = { level: 'warn', component: 'TTS', operation: 'speak', outcome: 'degraded', session_uuid: 'u-9' };
+  assert.equal(line, { ...head, a: 1, msg: 'something' });
 });
 
 test('lines for people: time, level, message, fields; control characters do not reach the terminal', () => {
@@ -152,7 +182,10 @@ test('lines for people: time, level, message, fields; control characters do not 
   log.emit(ended);
   // The runner sets NO_COLOR; a terminal would add colours around the same words.
   const plain = (lines[0] ?? '').replaceAll(/\x1b\[\d+m/g, '');
-  assert.match(plain, /^03:04:05\.000 warn {2}call ended {2}call=u-1 reason=backend-failed hangupCause=41 /);
+  assert.match(
+    plain,
+    /^03:04:05\.000 warn {2}\[u-1\] LIFECYCLE call_end outcome=failed correlation_id=c-1 reason=backend-failed /,
+  );
   assert.match(plain, /error="the backend closed the stream"/);
   log.note('info', 'note', { peer: 'a\u001b[2Jb\u009bc\nd' });
   const note = (lines[1] ?? '').replaceAll(/\x1b\[\d+m/g, '');

@@ -572,9 +572,24 @@ const PROVIDERS: Dashboard = {
       unit: 'ops',
       width: 8,
       queries: [
-        { expr: rate('talkspurt_backend_reconnects_total', 'backend'), legend: 'made anew {{backend}}' },
+        { expr: rate('talkspurt_backend_reconnect_attempts_total', 'backend'), legend: 'sought {{backend}}' },
+        {
+          expr: rate('talkspurt_backend_reconnects_total', 'backend, outcome'),
+          legend: 'had again, or not: {{backend}} {{outcome}}',
+        },
+        {
+          expr: rate('talkspurt_failovers_total', 'from, to, outcome'),
+          legend: '{{from}} to {{to}} {{outcome}}',
+        },
         { expr: rate('talkspurt_backend_switches_total', 'backend'), legend: 'switched to {{backend}}' },
       ],
+    },
+    {
+      title: 'Gap after a loss',
+      description: 'From the loss of a stream to one that hears the caller again',
+      unit: 's',
+      width: 8,
+      queries: quantiles('talkspurt_backend_gap_seconds'),
     },
     {
       title: 'Frames that a backend did not take',

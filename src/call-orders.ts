@@ -158,7 +158,7 @@ async function whisper(session: Session, to: 'none' | 'caller' | 'other' | 'both
     throw new TalkspurtError('ERR_TALKSPURT_CALL_GONE', 'the call ended before the order was carried out');
   };
   await Promise.race([leg.setWhisper(to), ended.then(gone)]);
-  if (session.state !== 'talking') gone();
+  if (session.state !== 'talking' && session.state !== 'reconnecting') gone();
 }
 
 /** In our own voice. */

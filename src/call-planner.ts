@@ -8,7 +8,7 @@ import type { StartOptions, StartTarget } from './commands/command.ts';
 import type { Clock } from './core/clock.ts';
 import { TalkspurtError } from './core/errors.ts';
 import type { HostList } from './core/host-list.ts';
-import type { SessionOptions } from './session/session.ts';
+import type { GivenOptions } from './session/session.ts';
 import type { CallLeg } from './switch/switch-adapter.ts';
 
 /** A backend, and how it is made otherwise. */
@@ -20,7 +20,9 @@ export interface GatewayBackend {
 
 /** What a call is given when it starts under a profile's name. */
 export interface GatewayProfile extends GatewayBackend {
-  readonly options?: Partial<SessionOptions>;
+  /** What takes the backend's place when it cannot be had or is lost, in this order. */
+  readonly fallbacks?: readonly GatewayBackend[];
+  readonly options?: GivenOptions;
 }
 
 /** What calls are planned from. */
@@ -39,7 +41,8 @@ export interface CallPlannerParts {
 export interface CallPlan {
   readonly profile: string;
   readonly backend: Backend;
-  readonly options: Partial<SessionOptions>;
+  readonly fallbacks: readonly Backend[];
+  readonly options: GivenOptions;
   readonly mode: 'ai' | 'ws';
   readonly clamped: readonly ClampedVariable[];
 }
@@ -74,16 +77,31 @@ export class CallPlanner {
       this.#parts.targets?.check(target.url);
       return;
     }
-    const refusal = this.#profile(target.name).backend.refusal?.() ?? null;
-    if (refusal !== null) throw refusal;
+    const { backend, fallbacks = [] } = this.#profile(target.name);
+    const refusals = [backend, ...fallbacks.map((each) => each.backend)].map((each) => each.refusal?.() ?? null);
+    // The first says best what is wrong: it is the one that was wanted.
+    const [refusal] = refusals;
+    if (refusal !== null && refusal !== undefined && !refusals.includes(null)) throw refusal;
   }
 
-  /** The backend `name` for a call that goes on, changed by what its channel says. @throws ERR_TALKSPURT_UNKNOWN_PROFILE */
+  /**
+   * The backend `name`, or the one that profile `name` would begin with, for a call that goes on, changed by what its channel says.
+   * @throws ERR_TALKSPURT_UNKNOWN_PROFILE
+   */
   backendFor(leg: CallLeg, name: string): Backend {
-    const made = this.#parts.backends.get(name);
+    const made = this.#parts.backends.get(name) ?? this.#firstOf(this.#parts.profiles.get(name));
     if (made !== undefined) return changed(made, readCallVariables(leg.variables).backend);
-    const known = this.backendNames.join(', ');
-    throw new TalkspurtError('ERR_TALKSPURT_UNKNOWN_PROFILE', `there is no such backend: use one of ${known}`);
+    const known = [...new Set([...this.backendNames, ...this.profileNames])].join(', ');
+    throw new TalkspurtError(
+      'ERR_TALKSPURT_UNKNOWN_PROFILE',
+      `there is no such backend or profile: use one of ${known}`,
+    );
+  }
+
+  /** The first of its backends that would be tried now; where none would, the first. */
+  #firstOf(profile: GatewayProfile | undefined): GatewayBackend | undefined {
+    const open = [profile, ...(profile?.fallbacks ?? [])].find((each) => (each?.backend.refusal?.() ?? null) === null);
+    return open ?? profile;
   }
 
   /** @throws ERR_TALKSPURT_UNKNOWN_PROFILE, _HOST_DENIED, _NOT_SUPPORTED, and what the backend says of its settings */
@@ -92,7 +110,10 @@ export class CallPlanner {
     if (target.kind === 'url') {
       this.#parts.targets?.check(target.url);
       const backend = this.#stream(target.url, start, stream);
-      return { profile: STREAM_PROFILE, backend, options: { ...STREAM_OPTIONS, ...session }, mode: 'ws', clamped };
+      // As that module has it: no attempt, unless the channel says otherwise; then as many as it says, however long it takes.
+      const reconnect = { ...STREAM_RECONNECT, attempts: stream.reconnectMax ?? 0 };
+      const options = { ...STREAM_OPTIONS, reconnect, ...session };
+      return { profile: STREAM_PROFILE, backend, fallbacks: [], options, mode: 'ws', clamped };
     }
     if (start.mix === 'stereo') {
       const message = 'an AI backend listens to one channel: take mono or mixed, or stream stereo to a ws:// URL';
@@ -100,7 +121,9 @@ export class CallPlanner {
     }
     const profile = this.#profile(target.name);
     const backend = changed(profile, overrides);
-    return { profile: target.name, backend, options: { ...profile.options, ...session }, mode: 'ai', clamped };
+    const fallbacks = (profile.fallbacks ?? []).map((each) => changed(each, overrides));
+    const options = { ...profile.options, ...session };
+    return { profile: target.name, backend, fallbacks, options, mode: 'ai', clamped };
   }
 
   #profile(name: string): GatewayProfile {
@@ -138,4 +161,5 @@ function changed(made: GatewayBackend, overrides: BackendOverrides): Backend {
 }
 
 /** A server of the operator's own decides by itself when it is interrupted. */
-const STREAM_OPTIONS: Partial<SessionOptions> = { greeting: '', bargeIn: false };
+const STREAM_OPTIONS: GivenOptions = { greeting: '', bargeIn: false };
+const STREAM_RECONNECT = { maximumMs: 3_600_000, holdSound: 'none' } as const;

@@ -53,10 +53,10 @@ export async function makeProfiles(config: Config, makers: BackendMakers): Promi
   }
   const profiles = new Map<string, GatewayProfile>();
   for (const [name, profile] of Object.entries(config.profiles)) {
-    const backend = made.get(profile.backend);
-    if (backend === undefined)
+    const [backend, ...fallbacks] = [profile.backend, ...profile.fallbacks].map((each) => made.get(each));
+    if (backend === undefined || !fallbacks.every((each) => each !== undefined))
       throw new TalkspurtError('ERR_TALKSPURT_CONFIG_INVALID', `profiles.${name}.backend names no backend`);
-    profiles.set(name, { ...backend, options: profile.options });
+    profiles.set(name, { ...backend, fallbacks, options: profile.options });
   }
   return { backends: made, profiles };
 }

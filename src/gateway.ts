@@ -359,19 +359,17 @@ export class Gateway implements CommandTarget, SwitchSink {
   }
 
   #register(leg: CallLeg, target: StartTarget, start: StartOptions, masked = false): Session {
-    const { clock, events, dspPool } = this.#options;
-    const { profile, backend, options, mode, clamped } = this.#planner.plan(leg, target, start);
+    const { clock, events, dspPool, sounds = null } = this.#options;
+    const { clamped, ...plan } = this.#planner.plan(leg, target, start);
     const session = new Session({
+      ...plan,
       callId: leg.id,
-      profile,
       leg,
-      backend,
+      sounds,
       dspPool,
       scheduler: this.#scheduler,
       clock,
       events,
-      options,
-      mode,
       masked,
       metadata: start.metadata,
     });

@@ -60,6 +60,27 @@ export const LIMITS = {
   recordingBytes: 2 * 1024 * 1024 * 1024 - 64 * 1024,
   /** `graceful-shutdown`: how long the agent may go on speaking before the call is stopped all the same. */
   gracefulShutdownMs: 30_000,
+  /** What is kept of a call's conversation for another backend: turns, characters of one and of all; the oldest is forgotten. */
+  historyTurns: 200,
+  historyTextCharacters: 8_192,
+  historyCharacters: 65_536,
+  /** Longest caller audio that is kept while a lost backend is dialled again, ms; the oldest is dropped and counted. */
+  backlogMs: 30_000,
+  /** Turns of the caller that end within it and wait to be told; the oldest is told with the next. */
+  backlogTurns: 16,
+  /** One attempt to have a lost backend back; then it counts as failed. */
+  reconnectAttemptMs: 5_000,
+  /** Back-off between them: the first ceiling, and the last. */
+  reconnectBackoffBaseMs: 250,
+  reconnectBackoffCapMs: 10_000,
+  /** A stream that is lost again sooner than this continues the attempts that brought it back. */
+  reconnectStableMs: 10_000,
+  /** Agent audio that waits and is carried over into another backend's format, ms; what is beyond is dropped. */
+  carriedOverMs: 20_000,
+  /** Results of functions that wait for the backend; the oldest is dropped. */
+  heldToolResults: 64,
+  /** What the caller is told when no backend came back; then the call ends all the same. */
+  farewellMs: 30_000,
   /** Phrases (items) the played ledger remembers per call; the oldest played one is forgotten. */
   ledgerItems: 256,
   /** Bytes that may wait in a backend socket before caller audio is dropped (counted in `droppedFrames`). */

@@ -3,7 +3,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { CallPlanner } from '../src/call-planner.ts';
 import type { GatewayBackend } from '../src/call-planner.ts';
-import { hasCode } from '../src/core/errors.ts';
+import { TalkspurtError, hasCode } from '../src/core/errors.ts';
 import { HostList } from '../src/core/host-list.ts';
 import { FakeClock } from './sim/fake-clock.ts';
 import { FakeBackend, FakeLeg } from './sim/fake-peers.ts';
@@ -52,6 +52,39 @@ test('what the channel says of its backend holds for the one that it is switched
     () => plans.backendFor(leg, 'none'),
     (error: unknown) => hasCode(error, 'ERR_TALKSPURT_UNKNOWN_PROFILE') && /first, other, plain/.test(error.message),
   );
+});
+
+test('a profile with a list: what is left of it goes along, and a call is refused only when all are', () => {
+  const [one, two] = [made(), made()];
+  const profiles = new Map([['p', { ...one, fallbacks: [two] }]]);
+  const backends = new Map<string, GatewayBackend>([
+    ['one', one],
+    ['two', two],
+  ]);
+  const plans = new CallPlanner({ profiles, backends, clock: new FakeClock() });
+  const leg = new FakeLeg();
+  const target = { kind: 'profile', name: 'p' } as const;
+  assert.equal(plans.plan(leg, target, START).fallbacks, [two.backend]);
+  assert.is(plans.backendFor(leg, 'p'), one.backend, 'a profile by its name');
+  const refusal = new TalkspurtError('ERR_TALKSPURT_BACKEND_BREAKER_OPEN', 'one');
+  Object.assign(one.backend, { refusal: () => refusal });
+  plans.check(target);
+  assert.is(plans.backendFor(leg, 'p'), two.backend, 'the first that would be tried');
+  Object.assign(two.backend, { refusal: () => new TalkspurtError('ERR_TALKSPURT_BACKEND_BREAKER_OPEN', 'two') });
+  assert.throws(() => plans.check(target), /one/);
+  assert.is(plans.backendFor(leg, 'p'), one.backend);
+  leg.variables.set('AUDIO_STREAM_AI_OPENAI_MODEL', 'gpt-of-the-call');
+  assert.equal(plans.plan(leg, target, START).fallbacks, [two.changed]);
+});
+
+test('a stream comes back as often as its channel says, and of itself not at all', () => {
+  const { planner: plans } = planner();
+  const leg = new FakeLeg();
+  const target = { kind: 'url', url: 'ws://127.0.0.1:9/' } as const;
+  assert.is(plans.plan(leg, target, START).options.reconnect?.attempts, 0);
+  leg.variables.set('AUDIO_STREAM_RECONNECT_MAX', '7');
+  const { options, backend } = plans.plan(leg, target, START);
+  assert.equal([options.reconnect?.attempts, backend.reconnectMax], [7, 7]);
 });
 
 test('a URL whose host is not allowed is refused before and while the call is planned', () => {

@@ -15,6 +15,19 @@ export interface BackendCall {
   readonly metadata?: string | null;
   /** The call's name across systems: goes with the upgrade as `X-Correlation-ID` and `traceparent`. */
   readonly correlationId?: string;
+  /**
+   * Personal: what was said before this stream, oldest first, where it takes another one's place; absent or empty: nothing. Read
+   * it when it is sent, not before: the call goes on while a stream is opened.
+   */
+  readonly history?: readonly { readonly by: Speaker; readonly text: string }[];
+  /** Functions that the agent called there and whose results will come here ({@link BackendStream.sendToolResult}). */
+  readonly toolCalls?: readonly {
+    readonly toolCallId: string;
+    readonly name: string;
+    readonly argumentsJson: string;
+  }[];
+  /** Whoever opens the stream opens another one when it is lost: it does not do so itself. */
+  readonly reopened?: boolean;
 }
 
 /**
@@ -34,8 +47,11 @@ export interface BackendSink {
   onResponseDone(responseId: string, status: 'completed' | 'cancelled' | 'failed' | 'incomplete'): void;
   /** The backend's own turn detection, where `detectsTurns`. */
   onSpeech(edge: 'started' | 'stopped'): void;
-  /** `text` is the addition when not `final`, and the whole when `final`. */
-  onTranscript(by: Speaker, text: string, final: boolean): void;
+  /**
+   * `text` is the addition when not `final`, and the whole when `final`. `itemId`: the phrase of the agent's that it is of, where
+   * the backend tells.
+   */
+  onTranscript(by: Speaker, text: string, final: boolean, itemId?: string): void;
   onToolCall(toolCallId: string, name: string, argumentsJson: string): void;
   /** A message that is the application's own business, as it came: a generic WebSocket server may send any text. */
   onMessage?(text: string): void;
@@ -53,6 +69,8 @@ export interface BackendSink {
 export interface Backend {
   /** `openai`, … : for health, metrics and logs. */
   readonly name: string;
+  /** Most attempts in a row to have a lost stream of it back. Absent: as the call has it. */
+  readonly reconnectMax?: number;
   /** Why a stream would not even be tried now; null, or absent: it would. Asked before a call is answered. */
   refusal?(): TalkspurtError | null;
   /**

@@ -4,11 +4,12 @@
  */
 import type { RealtimeClientEvent } from 'openai/resources/realtime/realtime';
 import { TalkspurtError } from '../core/errors.ts';
-import type { BackendSink } from './backend.ts';
+import type { BackendCall, BackendSink } from './backend.ts';
 import { apiErrorOf, endsSession } from './openai-api-error.ts';
 import type { ApiError, RateLimit, ResponseDone, ResponseStatus, ServerEvent } from './openai-event.ts';
 import { ResponseTracker } from './openai-response-tracker.ts';
 import type { ResponseRequest } from './openai-response-tracker.ts';
+import { restoredItems } from './openai-restore.ts';
 import { OpenAiToolCalls } from './openai-tool-calls.ts';
 import { ReceivedItems } from './received-items.ts';
 
@@ -173,6 +174,14 @@ export class OpenAiConversation {
     if (this.#tools.answer(toolCallId)) this.requestResponse(undefined, nowMs);
   }
 
+  /** What another stream left behind: what was said, and the functions whose results will come here. */
+  restore(history: NonNullable<BackendCall['history']>, toolCalls: NonNullable<BackendCall['toolCalls']>): void {
+    for (const item of restoredItems(history, toolCalls)) {
+      this.#options.send({ type: 'conversation.item.create', event_id: this.#eventId('item'), item });
+    }
+    this.#tools.restore(toolCalls.map(({ toolCallId }) => toolCallId));
+  }
+
   /** To be called about once a second: complains when a response that is due shows no sign. */
   watch(nowMs: number): void {
     if (this.#dueAtMs === null || nowMs < this.#dueAtMs) return;
@@ -206,12 +215,12 @@ export class OpenAiConversation {
         return;
       case 'response.output_audio_transcript.delta':
       case 'response.output_text.delta':
-        if (!cancelled && event.text !== '') this.#sink.onTranscript('agent', event.text, false);
+        if (!cancelled && event.text !== '') this.#sink.onTranscript('agent', event.text, false, event.itemId);
         return;
       case 'response.output_audio_transcript.done':
       case 'response.output_text.done':
         // Also of a cancelled one: a record of the call wants the whole of what was begun.
-        this.#sink.onTranscript('agent', event.text, true);
+        this.#sink.onTranscript('agent', event.text, true, event.itemId);
         return;
       case 'response.output_item.added':
         if (event.functionCall !== null) this.#tools.announce(event.functionCall);

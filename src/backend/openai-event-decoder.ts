@@ -240,7 +240,12 @@ function agentDelta(
   json: Json,
 ): ServerEvent {
   const fields = new EventFields<ResponseAudioTranscriptDeltaEvent>(json);
-  return { type, responseId: fields.id('response_id'), text: fields.text('delta') };
+  return {
+    type,
+    responseId: fields.id('response_id'),
+    itemId: fields.optionalId('item_id'),
+    text: fields.text('delta'),
+  };
 }
 
 function agentTranscriptDone(json: Json): ServerEvent {
@@ -248,13 +253,19 @@ function agentTranscriptDone(json: Json): ServerEvent {
   return {
     type: 'response.output_audio_transcript.done',
     responseId: fields.id('response_id'),
+    itemId: fields.optionalId('item_id'),
     text: fields.text('transcript'),
   };
 }
 
 function agentTextDone(json: Json): ServerEvent {
   const fields = new EventFields<Extract<RealtimeServerEvent, { type: 'response.output_text.done' }>>(json);
-  return { type: 'response.output_text.done', responseId: fields.id('response_id'), text: fields.text('text') };
+  return {
+    type: 'response.output_text.done',
+    responseId: fields.id('response_id'),
+    itemId: fields.optionalId('item_id'),
+    text: fields.text('text'),
+  };
 }
 
 function rateLimits(json: Json): ServerEvent {

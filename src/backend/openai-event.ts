@@ -62,6 +62,8 @@ export type ServerEvent =
         | 'response.output_text.done'
       >;
       readonly responseId: string;
+      /** Not every server says. */
+      readonly itemId: string | undefined;
       readonly text: string;
     }
   | {

@@ -34,6 +34,7 @@ export class OpenAiRealtimeBackend implements Backend {
     const frameBytes = bytesPerMs(format) * call.leg.ptimeMs;
     const stream = new OpenAiStream(this.#config, format, frameBytes, session, this.#clock, sink);
     if (call.metadata) stream.addContext(call.metadata);
+    stream.restore(call);
     return stream;
   }
 }

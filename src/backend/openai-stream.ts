@@ -7,7 +7,7 @@ import type { AudioFormat } from '../core/media.ts';
 import { LIMITS } from '../limits.ts';
 import { AgentAudio } from './agent-audio.ts';
 import { AudioAppendMessage } from './audio-append.ts';
-import type { BackendSink, BackendStream } from './backend.ts';
+import type { BackendCall, BackendSink, BackendStream } from './backend.ts';
 import type { BackendSocketListener } from './backend-socket.ts';
 import { FrameBatch } from './frame-batch.ts';
 import { AudioDeltaScanner } from './openai-audio-delta.ts';
@@ -147,6 +147,11 @@ export class OpenAiStream implements BackendStream, BackendSocketListener {
 
   say(text: string): void {
     this.requestResponse(`Say exactly the following, word for word, in the same language, and nothing else: ${text}`);
+  }
+
+  /** What another stream left behind; before anything else is sent. */
+  restore({ history = [], toolCalls = [] }: Pick<BackendCall, 'history' | 'toolCalls'>): void {
+    this.#conversation.restore(history, toolCalls);
   }
 
   /** Text that the agent should know, without an answer. */

@@ -37,6 +37,16 @@ export class OpenAiToolCalls {
     return { toolCallId, name, argumentsJson };
   }
 
+  /** Calls of an earlier session, which are answered here: together, as those of one response. */
+  restore(toolCallIds: readonly string[]): void {
+    for (const toolCallId of toolCallIds) {
+      this.#surfaced.add(toolCallId);
+      forgetOldest(this.#surfaced);
+      this.#open.set(toolCallId, RESTORED);
+      forgetOldest(this.#open);
+    }
+  }
+
   /**
    * A result came. Returns whether the model may be asked to go on: not while another call of the same response is open,
    * because the model would answer without knowing its result.
@@ -49,6 +59,9 @@ export class OpenAiToolCalls {
     return true;
   }
 }
+
+/** Stands for the response of an earlier session: no server calls one so. */
+const RESTORED = '';
 
 function forgetOldest(table: Map<string, string> | Set<string>): void {
   if (table.size <= LIMITS.backendToolCalls) return;

@@ -20,6 +20,7 @@ export type StreamEventListener = (callId: string, event: StreamModuleEvent) => 
 /** Opens one WebSocket for each call, as its configuration says. */
 export class StreamBackend implements Backend {
   readonly name: string;
+  readonly reconnectMax?: number;
   readonly #settings: StreamSettings;
   readonly #clock: Clock;
   readonly #listener: StreamEventListener | null;
@@ -28,19 +29,26 @@ export class StreamBackend implements Backend {
   constructor(config: StreamConfig, clock: Clock, listener: StreamEventListener | null = null) {
     this.#settings = streamSettings(config);
     this.name = this.#settings.name;
+    if (config.reconnectMax !== undefined) this.reconnectMax = this.#settings.reconnectMax;
     this.#clock = clock;
     this.#listener = listener;
   }
 
   async open(call: BackendCall, sink: BackendSink, signal: AbortSignal): Promise<StreamConversation> {
     // The command's own words, where the configuration has none.
-    const settings = { ...this.#settings, metadata: this.#settings.metadata ?? call.metadata ?? null };
+    const settings = {
+      ...this.#settings,
+      metadata: this.#settings.metadata ?? call.metadata ?? null,
+      // One owner of coming back is enough.
+      reconnectMax: call.reopened === true ? 0 : this.#settings.reconnectMax,
+    };
     const [dsp, tls] = await Promise.all([sharedDsp(), readStreamTls(settings.tls, settings.name)]);
     const conversation = new StreamConversation({
       settings,
       clock: this.#clock,
       dsp,
       sink,
+      history: () => call.history ?? [],
       notify: (event) => this.#listener?.(call.callId, event),
       dial: (listener, dialSignal) =>
         BackendSocket.open(

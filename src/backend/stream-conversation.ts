@@ -4,7 +4,7 @@ import { TalkspurtError, asTalkspurtError } from '../core/errors.ts';
 import type { AudioFormat } from '../core/media.ts';
 import type { DspLibrary } from '../dsp/library.ts';
 import { LIMITS } from '../limits.ts';
-import type { BackendSink, BackendStream } from './backend.ts';
+import type { BackendCall, BackendSink, BackendStream } from './backend.ts';
 import type { BackendSocket } from './backend-socket.ts';
 import type { BackendSocketListener, SocketGoodbye } from './backend-socket.ts';
 import type { StreamSettings } from './stream-config.ts';
@@ -21,6 +21,8 @@ export interface StreamConversationParts {
   readonly clock: Clock;
   readonly dsp: DspLibrary;
   readonly sink: BackendSink;
+  /** What was said before this stream took another one's place. */
+  readonly history?: () => NonNullable<BackendCall['history']>;
   readonly dial: (listener: BackendSocketListener, signal: AbortSignal) => Promise<BackendSocket>;
   /** Hears what `mod_audio_stream` would tell the switch. */
   readonly notify: (event: StreamModuleEvent) => void;
@@ -182,6 +184,8 @@ export class StreamConversation implements BackendStream {
     this.#framer.reset();
     const { metadata } = this.#parts.settings;
     if (metadata !== null) socket.send(metadata);
+    const history = this.#parts.history?.() ?? [];
+    if (history.length > 0) socket.send(JSON.stringify({ type: 'history', data: { turns: history } }));
     this.#parts.notify({ name: 'connect', body: streamConnectBody() });
   }
 

@@ -1,6 +1,7 @@
 /** A stream's connection: one WebSocket after another where reconnecting is allowed, as one that comes and goes. */
 import { Backoff } from '../core/backoff.ts';
 import type { Clock, Timer } from '../core/clock.ts';
+import { CLOSED_WITHOUT_CODE, PASSING_CLOSE_CODES } from '../core/close-codes.ts';
 import { asTalkspurtError } from '../core/errors.ts';
 import type { TalkspurtError } from '../core/errors.ts';
 import { LIMITS } from '../limits.ts';
@@ -22,11 +23,6 @@ export interface StreamLinkParts {
   /** It is over; null: the server ended it in good order. At most once, and never after {@link StreamLink.close}. */
   readonly onGone: (error: TalkspurtError | null, goodbye?: SocketGoodbye) => void;
 }
-
-/** RFC 6455 §7.4.1: a goodbye without a code, which many servers say. */
-const NO_CODE = 1005;
-/** Ends that say nothing against trying again: cut off, going away, internal error, restart, try later, bad gateway. */
-const PASSING: readonly number[] = [1001, 1006, 1011, 1012, 1013, 1014];
 
 /** One stream's connection; see the top of the file. */
 export class StreamLink {
@@ -108,7 +104,7 @@ export class StreamLink {
   #onClosed(error: TalkspurtError | null, goodbye?: SocketGoodbye): void {
     this.#socket = null;
     if (this.#closed) return;
-    if (error === null || goodbye?.code === NO_CODE) return this.#end(null, goodbye);
+    if (error === null || goodbye?.code === CLOSED_WITHOUT_CODE) return this.#end(null, goodbye);
     if (this.#parts.clock.nowMs() - this.#upSinceMs >= LIMITS.streamStableMs) this.#backoff.reset();
     const again = isPassing(error, goodbye) && this.#backoff.attempt < this.#parts.reconnectMax;
     if (!again) return this.#end(error, goodbye);
@@ -145,6 +141,6 @@ export class StreamLink {
 }
 
 function isPassing(error: TalkspurtError, goodbye?: SocketGoodbye): boolean {
-  if (goodbye !== undefined) return PASSING.includes(goodbye.code);
+  if (goodbye !== undefined) return PASSING_CLOSE_CODES.includes(goodbye.code);
   return error.code === 'ERR_TALKSPURT_BACKEND_TIMEOUT' || error.code === 'ERR_TALKSPURT_BACKEND_OVERFLOW';
 }

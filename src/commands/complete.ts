@@ -28,7 +28,7 @@ function candidates(parts: readonly string[], words: CompletionWords): readonly 
   if (parts.length === 3) return CALL_VERBS;
   const verb = CALL_VERBS.find((each) => each === parts[2]);
   if (verb === undefined) return [];
-  if (verb === 'switch') return parts.length === 4 ? words.backends() : [];
+  if (verb === 'switch') return parts.length === 4 ? [...new Set([...words.backends(), ...words.profiles()])] : [];
   if (verb === 'transfer') return parts.length === 5 ? ['attended'] : [];
   if (verb !== 'start') return parts.length === 4 ? (FOLLOWING_WORDS[verb] ?? []) : [];
   if (parts.length === 4) return words.profiles();

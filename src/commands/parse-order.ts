@@ -55,7 +55,9 @@ const PARSERS: Readonly<Record<OrderVerb, (uuid: string, rest: string) => Parsed
   },
   switch: (uuid, rest) => {
     if (rest === '') return null;
-    return BACKEND_NAME.test(rest) ? { verb: 'switch', uuid, backend: rest } : 'switch takes the name of a backend';
+    return BACKEND_NAME.test(rest)
+      ? { verb: 'switch', uuid, backend: rest }
+      : 'switch takes the name of a backend or a profile';
   },
   transfer: (uuid, rest) => {
     if (rest === '') return null;

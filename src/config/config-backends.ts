@@ -133,7 +133,13 @@ export const websocket = z.strictObject({
     .default(20)
     .describe('Audio in one message; `adaptive`: a packet while somebody may be speaking, more in silence'),
   extraHeaders: z.record(z.string(), secret).optional().describe('Sent when dialling; treated as secrets'),
-  reconnectMax: z.number().int().min(0).max(100).default(0).describe('Attempts to come back after a loss'),
+  reconnectMax: z
+    .number()
+    .int()
+    .min(0)
+    .max(100)
+    .optional()
+    .describe('Attempts in a row to come back after a loss; absent: `reconnect.attempts` of the profile'),
   bargeInNotice: z.boolean().default(false).describe('Tell the server when the caller cuts in'),
   openTimeoutMs: timeoutMs.default(LIMITS.backendOpenMs).describe('From dialling to a stream that may talk'),
 });

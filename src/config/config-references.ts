@@ -80,11 +80,13 @@ function profileIssues({ backends, profiles }: ConfigDocument): ConfigIssue[] {
   const issues: ConfigIssue[] = [];
   const names = Object.keys(backends);
   for (const [name, profile] of Object.entries(profiles)) {
-    if (!Object.hasOwn(backends, profile.backend)) {
-      const meant = didYouMean(profile.backend, names);
-      const known = names.length === 0 ? 'there is none under backends' : `known: ${names.join(', ')}`;
-      const fix = meant === null ? known : `did you mean ${meant}?`;
-      issues.push({ path: ['profiles', name, 'backend'], text: `is not the name of a backend; ${fix}` });
+    issues.push(...backendNameIssues(name, profile, names));
+    const { lastResort, destination } = profile.reconnect;
+    if (lastResort === 'transfer' && destination === '') {
+      issues.push({
+        path: ['profiles', name, 'reconnect', 'destination'],
+        text: 'is empty: a call cannot be transferred there',
+      });
     }
     if (profile.endpointer.silenceThreshold > profile.endpointer.speechThreshold) {
       issues.push({
@@ -94,6 +96,30 @@ function profileIssues({ backends, profiles }: ConfigDocument): ConfigIssue[] {
     }
   }
   return issues;
+}
+
+function backendNameIssues(
+  name: string,
+  { backend, backends }: ConfigDocument['profiles'][string],
+  known: readonly string[],
+): ConfigIssue[] {
+  const path = ['profiles', name];
+  if ((backend === undefined) === (backends === undefined)) {
+    const text =
+      backend === undefined ? 'names no backend: set backend, or backends' : 'sets backend and backends: set one';
+    return [{ path: [...path, backend === undefined ? 'backend' : 'backends'], text }];
+  }
+  const entries: readonly { at: (string | number)[]; entry: string }[] =
+    backends?.map((entry, index) => ({ at: [...path, 'backends', index], entry })) ??
+    (backend === undefined ? [] : [{ at: [...path, 'backend'], entry: backend }]);
+  return entries.flatMap(({ at, entry }, index): ConfigIssue[] => {
+    if (entries.findIndex((each) => each.entry === entry) < index) return [{ path: at, text: 'stands there twice' }];
+    if (known.includes(entry)) return [];
+    const meant = didYouMean(entry, known);
+    const all = known.length === 0 ? 'there is none under backends' : `known: ${known.join(', ')}`;
+    const fix = meant === null ? all : `did you mean ${meant}?`;
+    return [{ path: at, text: `is not the name of a backend; ${fix}` }];
+  });
 }
 
 type AsteriskDocument = Extract<ConfigDocument['switches'][number], { kind: 'asterisk' }>;

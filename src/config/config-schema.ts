@@ -11,7 +11,7 @@ import { deepgram, embedded, openai, websocket } from './config-backends.ts';
 import { frontDoor, outboundSocket, recordings, sip, sounds, status, targets } from './config-doors.ts';
 import { NAME_PATTERN, share } from './config-fields.ts';
 import { records } from './config-records.ts';
-import { breakers } from './config-resilience.ts';
+import { breakers, reconnect } from './config-resilience.ts';
 import { freeswitch, modules } from './config-switches.ts';
 
 const session = DEFAULT_SESSION_OPTIONS;
@@ -87,7 +87,13 @@ const cleaning = z
   .describe("How the caller's voice is cleaned before the backend hears it; what is on ends the pass-through");
 
 const profile = z.strictObject({
-  backend: z.string().describe('Name of a backend'),
+  backend: z.string().optional().describe('Name of a backend'),
+  backends: z
+    .array(z.string())
+    .min(1)
+    .max(8)
+    .optional()
+    .describe('Instead of `backend`: names in the order in which they are tried'),
   bargeIn: z.boolean().default(session.bargeIn).describe('Whether the caller may cut in'),
   turnOwner: z
     .enum(['backend', 'endpointer'])
@@ -192,6 +198,7 @@ const profile = z.strictObject({
     .boolean()
     .default(session.hangupOnBackendFailure)
     .describe('Hang the channel up when the backend fails (cause 41); otherwise it is left to the switch'),
+  reconnect,
   maxDurationMs: z
     .number()
     .int()

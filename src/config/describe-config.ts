@@ -119,9 +119,9 @@ function deepgramLine(name: string, backend: Extract<BackendConfig, { kind: 'dee
   ].join(', ');
 }
 
-function profileLine(name: string, { backend, options }: ProfileConfig): string {
+function profileLine(name: string, { backend, fallbacks, options }: ProfileConfig): string {
   return [
-    `profile ${name}: backend ${backend}`,
+    `profile ${name}: backend ${[backend, ...fallbacks].join(', then ')}`,
     options.greeting === '' ? 'no greeting' : 'greets first',
     `barge-in ${options.bargeIn ? 'on' : 'off'}`,
     `turns end by ${options.turnOwner}`,
@@ -135,11 +135,13 @@ function idleWarnings(config: Config): string[] {
   if (Object.keys(config.profiles).length === 0) {
     warnings.push('there is no profile, so no call can be started: give one under profiles');
   }
-  const used = new Set(Object.values(config.profiles).map((profile) => profile.backend));
-  for (const [name, { backend, options }] of Object.entries(config.profiles)) {
-    const made = config.backends[backend];
-    if (made?.kind === 'deepgram' && (made.greeting ?? '') !== '' && options.greeting !== '') {
-      warnings.push(`profile ${name} and its backend ${backend} both greet the caller: give one greeting`);
+  const used = new Set(Object.values(config.profiles).flatMap(backendsOf));
+  for (const [name, profile] of Object.entries(config.profiles)) {
+    for (const backend of backendsOf(profile)) {
+      const made = config.backends[backend];
+      if (made?.kind === 'deepgram' && (made.greeting ?? '') !== '' && profile.options.greeting !== '') {
+        warnings.push(`profile ${name} and its backend ${backend} both greet the caller: give one greeting`);
+      }
     }
   }
   for (const name of Object.keys(config.backends)) {
@@ -150,4 +152,9 @@ function idleWarnings(config: Config): string[] {
 
 function address(host: string, port: number): string {
   return `${host.includes(':') ? `[${host}]` : host}:${port === 0 ? 'any free port' : port}`;
+}
+
+/** In the order in which they are tried. */
+function backendsOf({ backend, fallbacks }: ProfileConfig): string[] {
+  return [backend, ...fallbacks];
 }

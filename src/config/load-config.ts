@@ -70,6 +70,8 @@ export type BackendConfig =
 export interface ProfileConfig {
   /** Key of `Config.backends`. */
   readonly backend: string;
+  /** The same, of those that take its place, in order. */
+  readonly fallbacks: readonly string[];
   readonly options: SessionOptions;
 }
 
@@ -202,10 +204,16 @@ function complete(document: ConfigDocument, secrets: ConfigSecrets, source: stri
     modules: withLogin(modules, ['modules'], ['modules'], secrets),
     switches: switches.map((entry, index) => switchConfig(entry, index, secrets)),
     backends: mapValues(backends, (entry, name) => backendConfig(entry, name, secrets)),
-    profiles: mapValues(profiles, ({ backend, ...options }): ProfileConfig => ({ backend, options })),
+    profiles: mapValues(profiles, profileConfig),
     warnings: [...secrets.warnings, ...asteriskWarnings(document)],
     source,
   };
+}
+
+/** Without a backend it is refused later, with what else is wrong. */
+function profileConfig({ backend, backends, ...options }: ConfigDocument['profiles'][string]): ProfileConfig {
+  const [first = '', ...fallbacks] = backends ?? (backend === undefined ? [] : [backend]);
+  return { backend: first, fallbacks, options };
 }
 
 function switchConfig(entry: ConfigDocument['switches'][number], index: number, secrets: ConfigSecrets): SwitchConfig {

@@ -2,11 +2,11 @@
  * The one vocabulary of what happens, for log lines, metrics, switch events, call records and tests. Fields marked
  * *personal* hold what people say, dial or are called from: sinks drop them unless told otherwise.
  */
-import type { TalkspurtError } from './errors.ts';
+import type { ErrorCode, TalkspurtError } from './errors.ts';
 import type { AudioFormat, MediaFormat } from './media.ts';
 
 /** The life of a call as our session sees it (`session/call-state.ts`). */
-export type CallState = 'new' | 'answering' | 'opening' | 'talking' | 'ending' | 'ended';
+export type CallState = 'new' | 'answering' | 'opening' | 'talking' | 'reconnecting' | 'ending' | 'ended';
 
 /** Whose turn it is (`session/turn-state.ts`). */
 export type TurnState = 'listening' | 'caller-speaking' | 'thinking' | 'agent-speaking' | 'yielding';
@@ -87,6 +87,29 @@ export type CallEvent =
   | { type: 'backend.closed'; backend: string; error?: TalkspurtError }
   /** Another backend answers from now on. */
   | { type: 'backend.switched'; backend: string; previous: string; switchMs: number }
+  /** The backend was lost: attempt number `attempt` (from 1) is made in `delayMs`. `reason`: code of what went wrong last. */
+  | { type: 'backend.reconnecting'; backend: string; attempt: number; delayMs: number; reason: ErrorCode }
+  /** It is back, or another one is in its place. `gapMs`: for how long nobody heard the caller; `keptMs` of that was kept. */
+  | {
+      type: 'backend.reconnected';
+      backend: string;
+      previous: string;
+      attempts: number;
+      gapMs: number;
+      keptMs: number;
+      droppedMs: number;
+    }
+  /** It did not come back, and neither did another: `action` is what becomes of the call. */
+  | { type: 'backend.failed'; backend: string; attempts: number; gapMs: number; action: string; error: TalkspurtError }
+  /** The next backend of the list is tried, or was: when the call began (`start`), or in its middle. */
+  | {
+      type: 'backend.failover';
+      backend: string;
+      previous: string;
+      stage: 'start' | 'call';
+      outcome: 'succeeded' | 'failed';
+      reason: ErrorCode;
+    }
   /** What a generic backend sent besides audio. */
   | { type: 'backend.message'; backend: string; /** personal */ text: string }
   /** A channel variable out of its bounds: `result` was taken instead. */

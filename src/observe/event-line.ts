@@ -180,6 +180,36 @@ export const EVENT_LINES: { readonly [K in Kind]: Rule<K> } = {
     message: 'backend stream closed',
   },
   'backend.switched': { component: 'BACKEND', operation: 'switch', level: 'info', message: 'another backend answers' },
+  'backend.reconnecting': {
+    component: 'BACKEND',
+    operation: 'reconnect',
+    level: 'warn',
+    outcome: 'degraded',
+    message: 'backend was lost: it is sought',
+    repeats: true,
+  },
+  'backend.reconnected': {
+    component: 'BACKEND',
+    operation: 'reconnect',
+    level: 'info',
+    message: 'a backend is there again',
+  },
+  'backend.failover': {
+    component: 'BACKEND',
+    operation: 'failover',
+    level: 'warn',
+    outcome: (event) => (event.outcome === 'succeeded' ? 'degraded' : 'failed'),
+    message: (event) =>
+      event.outcome === 'succeeded' ? 'another backend took over' : 'another backend could not take over',
+    repeats: true,
+  },
+  'backend.failed': {
+    component: 'BACKEND',
+    operation: 'reconnect',
+    level: 'error',
+    outcome: 'failed',
+    message: 'no backend came back',
+  },
   'backend.message': {
     component: 'WS_STREAM',
     operation: 'message',

@@ -13,7 +13,16 @@ const rate = z.number().int().positive().nullable();
 export const callHealthSchema = z.enum(['HEALTHY', 'DEGRADED', 'UNHEALTHY']);
 
 /** The state of a call as operators read it; `ERROR`: it ended, or is ending, because something failed. */
-export const callStateWordSchema = z.enum(['NEW', 'ANSWERING', 'OPENING', 'TALKING', 'ENDING', 'ENDED', 'ERROR']);
+export const callStateWordSchema = z.enum([
+  'NEW',
+  'ANSWERING',
+  'OPENING',
+  'TALKING',
+  'RECONNECTING',
+  'ENDING',
+  'ENDED',
+  'ERROR',
+]);
 
 /** One call. */
 export const sessionHealthSchema = z.strictObject({
@@ -53,7 +62,9 @@ export const sessionHealthSchema = z.strictObject({
       ring_buffer_ms: milliseconds.describe('Agent audio that waits to be said'),
       turns: count.describe('Turns of the caller'),
       barge_in_count: count.describe('Times the caller cut in'),
-      reconnect_attempts: count.describe('Times the backend was dialled again'),
+      reconnect_attempts: count.describe('Times a backend was dialled because one was lost'),
+      failovers: count.describe('Times that another backend took the place of one that was lost'),
+      unheard_ms: milliseconds.describe('Caller audio that is kept until a backend hears it'),
       response_latency_ms: milliseconds.nullable().describe('Last response: end of turn to first agent audio'),
       tts_cache_hit_pct: percent
         .nullable()

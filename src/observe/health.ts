@@ -58,6 +58,10 @@ export interface SessionSnapshot {
   readonly turns: number;
   readonly bargeIns: number;
   readonly reconnects: number;
+  /** Times that another backend took the place of one that was lost. */
+  readonly failovers?: number;
+  /** Caller audio that no backend has heard yet. */
+  readonly keptMs?: number;
   readonly captureLevelDbov: number;
   readonly renderLevelDbov: number;
   readonly responseLatencyMs: readonly number[];
@@ -156,6 +160,8 @@ export function sessionHealth(snapshot: SessionSnapshot): SessionHealthJson {
       turns: snapshot.turns,
       barge_in_count: snapshot.bargeIns,
       reconnect_attempts: snapshot.reconnects,
+      failovers: snapshot.failovers ?? 0,
+      unheard_ms: rounded(snapshot.keptMs ?? 0, 0),
       response_latency_ms: latencies.length === 0 ? null : rounded(latencies[latencies.length - 1] ?? 0, 1),
       tts_cache_hit_pct: cacheHitPct(snapshot),
     },
@@ -244,6 +250,7 @@ function resourcesJson(resources: Resources): GlobalHealthJson['resources'] {
 function judge(snapshot: SessionSnapshot): { health: CallHealth; reasons: string[] } {
   const grave: string[] = [];
   if (stateWord(snapshot) === 'ERROR') grave.push('state ERROR');
+  if (snapshot.state === 'reconnecting') grave.push('backend lost');
   if (snapshot.state === 'talking') {
     if (!snapshot.backendConnected) grave.push('backend disconnected');
     const silentMs = snapshot.lastFrameAgeMs ?? snapshot.uptimeMs;

@@ -14,6 +14,7 @@ export interface MetricDescription {
 const LATENCY_BUCKETS_S = [0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 10];
 const STOP_BUCKETS_S = [0.02, 0.04, 0.06, 0.1, 0.15, 0.2, 0.3, 0.5, 1];
 const SPEECH_BUCKETS_S = [0.2, 0.5, 1, 2, 3, 5, 10, 20, 60];
+const GAP_BUCKETS_S = [0.1, 0.25, 0.5, 1, 2, 5, 10, 20];
 const DURATION_BUCKETS_S = [5, 15, 30, 60, 120, 300, 600, 1800, 3600];
 
 /** All of ours. */
@@ -112,7 +113,26 @@ export function makeMetrics(registry: Registry, descriptions: MetricDescription[
       'backend',
     ),
     backendSessions: gauge('backend_sessions', 'Streams that are open', 'backend'),
-    backendReconnects: counter('backend_reconnects_total', 'Times that a stream was lost and made anew', 'backend'),
+    backendAttempts: counter(
+      'backend_reconnect_attempts_total',
+      'Attempts to have a backend for a call that lost its own',
+      'backend',
+    ),
+    backendReconnects: counter(
+      'backend_reconnects_total',
+      'Losses of a backend in the middle of a call, by whether one was had again',
+      'backend',
+      'outcome',
+    ),
+    backendGap: histogram('backend_gap_seconds', 'From a loss to a stream that hears the caller again', GAP_BUCKETS_S),
+    failovers: counter(
+      'failovers_total',
+      'Times that the next backend of a list was tried, at the start or in the middle of a call',
+      'from',
+      'to',
+      'stage',
+      'outcome',
+    ),
     ttsQueue: gauge('tts_queue_phrases', 'Phrases that wait to be said or are being said, all calls together'),
     ttsTexts: counter(
       'tts_texts_total',

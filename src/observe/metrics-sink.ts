@@ -240,6 +240,21 @@ export class MetricsSink implements EventSink {
       case 'backend.switched':
         metrics.backendSwitches.inc({ backend: this.#bounded('backend', event.backend) });
         break;
+      case 'backend.reconnecting':
+        metrics.backendAttempts.inc({ backend: this.#bounded('backend', event.backend) });
+        break;
+      case 'backend.reconnected':
+        metrics.backendReconnects.inc({ backend: this.#bounded('backend', event.previous), outcome: 'succeeded' });
+        metrics.backendGap.observe(event.gapMs / 1000);
+        break;
+      case 'backend.failed':
+        metrics.backendReconnects.inc({ backend: this.#bounded('backend', event.backend), outcome: 'failed' });
+        break;
+      case 'backend.failover': {
+        const [from, to] = [this.#bounded('backend', event.previous), this.#bounded('backend', event.backend)];
+        metrics.failovers.inc({ from, to, stage: event.stage, outcome: event.outcome });
+        break;
+      }
       case 'recording':
         if (event.running) metrics.recordings.inc();
         metrics.recordingDroppedFrames.inc(event.droppedFrames);

@@ -16,7 +16,6 @@ interface Counted {
   readonly speakingTicks: number;
   readonly underrunTicks: number;
   readonly droppedToBackend: number;
-  readonly reconnects: number;
   readonly spokenTexts: number;
   readonly cachedTexts: number;
   readonly scaledMs: number;
@@ -61,7 +60,6 @@ export class SessionCounters {
     metrics.speakingTicks.inc(since('speakingTicks'));
     metrics.underrunTicks.inc(since('underrunTicks'));
     metrics.backendDroppedFrames.inc({ backend }, since('droppedToBackend'));
-    metrics.backendReconnects.inc({ backend }, since('reconnects'));
     const cached = since('cachedTexts');
     metrics.ttsTexts.inc({ cached: 'true' }, cached);
     metrics.ttsTexts.inc({ cached: 'false' }, Math.max(0, since('spokenTexts') - cached));
@@ -118,12 +116,12 @@ export class SessionCounters {
 
 function countedOf(session: SessionSnapshot): Counted {
   const { capturedFrames, sentFrames, lostFrames, ticks, lateTicks, tickMs = 0, speechTicks = 0 } = session;
-  const { speakingTicks, underrunTicks, reconnects, spokenTexts = 0, cachedTexts = 0 } = session;
+  const { speakingTicks, underrunTicks, spokenTexts = 0, cachedTexts = 0 } = session;
   const { droppedToBackend = 0, scaledMs = 0, concealedMs = 0 } = session;
   const remoteLost = Math.max(0, session.remoteLostFrames ?? 0);
   const frames = { capturedFrames, sentFrames, lostFrames, remoteLost, droppedToBackend };
   const inTicks = { ticks, lateTicks, tickMs, speechTicks, speakingTicks, underrunTicks };
-  return { ...frames, ...inTicks, reconnects, spokenTexts, cachedTexts, scaledMs, concealedMs };
+  return { ...frames, ...inTicks, spokenTexts, cachedTexts, scaledMs, concealedMs };
 }
 
 /** Mean and largest of times in ms; none while there are none. */

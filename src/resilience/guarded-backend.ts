@@ -3,7 +3,7 @@
  * tried again. What counts as a failure is what the peer did; what a caller or an operator did does not.
  */
 import type { Backend, BackendCall, BackendSink, BackendStream } from '../backend/backend.ts';
-import { TalkspurtError, asTalkspurtError } from '../core/errors.ts';
+import { TalkspurtError, asTalkspurtError, hasCode } from '../core/errors.ts';
 import type { ErrorCode, ErrorDetails } from '../core/errors.ts';
 import type { BreakerBoard, BreakerKind } from './breaker-board.ts';
 import type { BreakerAttempt, BreakerFault, CircuitBreaker } from './circuit-breaker.ts';
@@ -38,6 +38,7 @@ const PROVIDER_STATUS: ReadonlySet<unknown> = new Set([401, 402, 403, 429]);
 /** Opens streams of another backend while its breakers let it. */
 export class GuardedBackend implements Backend {
   readonly name: string;
+  readonly reconnectMax?: number;
   readonly #backend: Backend;
   readonly #connection: CircuitBreaker;
   readonly #provider: CircuitBreaker;
@@ -45,6 +46,7 @@ export class GuardedBackend implements Backend {
 
   constructor({ backend, board, credential = '', ownSettings = false }: GuardedBackendOptions) {
     this.name = backend.name;
+    if (backend.reconnectMax !== undefined) this.reconnectMax = backend.reconnectMax;
     this.#backend = backend;
     this.#ownSettings = ownSettings;
     this.#connection = board.breaker(backend.name, credential, 'connection');
@@ -61,6 +63,10 @@ export class GuardedBackend implements Backend {
     const attempts = this.#admit();
     // Whoever hung up while it was dialled has shown nothing of it, even where a backend does not notice.
     const onAbort = (): void => {
+      // Whoever waited for it in vain has.
+      if (hasCode(signal.reason, 'ERR_TALKSPURT_BACKEND_TIMEOUT')) {
+        attempts.get('connection')?.failed(faultOf(signal.reason));
+      }
       for (const attempt of attempts.values()) attempt.abandoned();
     };
     signal.addEventListener('abort', onAbort, { once: true });
@@ -131,7 +137,7 @@ export class GuardedBackend implements Backend {
       onResponseStarted: (responseId) => sink.onResponseStarted(responseId),
       onResponseDone: (responseId, status) => sink.onResponseDone(responseId, status),
       onSpeech: (edge) => sink.onSpeech(edge),
-      onTranscript: (by, text, final) => sink.onTranscript(by, text, final),
+      onTranscript: (by, text, final, itemId) => sink.onTranscript(by, text, final, itemId),
       onToolCall: (toolCallId, name, argumentsJson) => sink.onToolCall(toolCallId, name, argumentsJson),
       onError: (error) => {
         // The stream goes on, with an agent that has nothing to say: the next one would be as mute.

@@ -4,6 +4,7 @@ import type { Clock } from '../core/clock.ts';
 import { TalkspurtError } from '../core/errors.ts';
 import type { CallEvent } from '../core/events.ts';
 import type { CallControls } from './call-controls.ts';
+import type { ConversationRecord } from './conversation-record.ts';
 import type { MediaScheduler } from './media-scheduler.ts';
 import type { TurnKeeper } from './turn-keeper.ts';
 
@@ -14,6 +15,9 @@ export interface BackendFeedParts {
   readonly scheduler: MediaScheduler;
   readonly controls: CallControls;
   readonly turns: TurnKeeper;
+  readonly record: ConversationRecord;
+  /** What its phrases begin with, so that they are no other stream's; empty: they are as the backend calls them. */
+  readonly prefix: string;
   emit(event: CallEvent): void;
   /** The stream is over. */
   onClosed(error: TalkspurtError | null): void;
@@ -25,6 +29,9 @@ export class BackendFeed implements BackendSink {
   #deaf = false;
   #overflows = 0;
   #overflowItem = '';
+  /** The backend's name of the phrase that came last, and ours. */
+  #itemId = '';
+  #phraseId = '';
 
   constructor(parts: BackendFeedParts) {
     this.#parts = parts;
@@ -43,7 +50,7 @@ export class BackendFeed implements BackendSink {
   onAudio(audio: Uint8Array, itemId: string): void {
     if (this.#deaf) return;
     const { turns, scheduler, clock } = this.#parts;
-    const droppedBytes = turns.onAudio(audio, itemId);
+    const droppedBytes = turns.onAudio(audio, this.#phrase(itemId));
     // A burst of messages holds the timer back as a burst of packets does.
     scheduler.poke(clock.nowMs());
     if (droppedBytes === 0) return;
@@ -53,7 +60,7 @@ export class BackendFeed implements BackendSink {
   }
 
   onAudioDone(itemId: string): void {
-    if (!this.#deaf) this.#parts.turns.onAudioDone(itemId);
+    if (!this.#deaf) this.#parts.turns.onAudioDone(this.#phrase(itemId));
   }
 
   onResponseStarted(responseId: string): void {
@@ -68,14 +75,17 @@ export class BackendFeed implements BackendSink {
     if (!this.#deaf) this.#parts.turns.onBackendSpeech(edge, this.#parts.clock.nowMs());
   }
 
-  onTranscript(by: 'caller' | 'agent', text: string, final: boolean): void {
+  onTranscript(by: 'caller' | 'agent', text: string, final: boolean, itemId = ''): void {
     // What was said while the caller was masked is written down nowhere.
-    if (!this.#parts.controls.masked) this.#emit({ type: 'transcript', by, text, final });
+    if (this.#deaf || this.#parts.controls.masked) return;
+    this.#parts.record.transcript(by, text, final, itemId === '' ? '' : this.#phrase(itemId));
+    this.#emit({ type: 'transcript', by, text, final });
   }
 
   onToolCall(toolCallId: string, name: string, argumentsJson: string): void {
     if (this.#deaf) return;
     this.#parts.turns.onToolCall();
+    this.#parts.record.toolCall({ toolCallId, name, argumentsJson });
     this.#emit({ type: 'tool.call', toolCallId, name, argumentsJson });
   }
 
@@ -100,6 +110,15 @@ export class BackendFeed implements BackendSink {
     this.#emit({ type: 'backend.closed', backend: this.#parts.backend, ...(error === null ? {} : { error }) });
     if (this.#deaf) return;
     this.#parts.onClosed(error);
+  }
+
+  #phrase(itemId: string): string {
+    if (this.#parts.prefix === '') return itemId;
+    if (itemId !== this.#itemId) {
+      this.#itemId = itemId;
+      this.#phraseId = this.#parts.prefix + itemId;
+    }
+    return this.#phraseId;
   }
 
   #emit(event: CallEvent): void {

@@ -1,12 +1,19 @@
-/** A call's line to its backend: opened once, and given to another backend while the call goes on. */
-import type { Backend, BackendStream } from '../backend/backend.ts';
+/** A call's line to its backend: one stream in use at a time, and another one in its place when it is lost or changed. */
+import type { Backend, BackendCall, BackendStream } from '../backend/backend.ts';
 import type { Clock } from '../core/clock.ts';
 import { TalkspurtError, asTalkspurtError } from '../core/errors.ts';
 import type { CallEvent } from '../core/events.ts';
 import type { DspLibrary } from '../dsp/library.ts';
+import { LIMITS } from '../limits.ts';
+import { audioConverter } from './audio-converter.ts';
 import { BackendFeed } from './backend-feed.ts';
+import { BackendRelay, phrasePrefix } from './backend-relay.ts';
 import type { CallControls } from './call-controls.ts';
 import type { CallMedia } from './call-media.ts';
+import type { ConversationRecord } from './conversation-record.ts';
+import { openWithin } from './open-within.ts';
+import { resumption } from './resumption.ts';
+import type { SessionOptions } from './session-options.ts';
 import { backendCallOf } from './session-parts.ts';
 import type { SessionParts } from './session-parts.ts';
 import type { TurnKeeper } from './turn-keeper.ts';
@@ -14,10 +21,12 @@ import type { TurnKeeper } from './turn-keeper.ts';
 /** What a line is made of; it owns the stream that is open. */
 export interface BackendLineParts {
   readonly session: SessionParts;
+  readonly options: Pick<SessionOptions, 'reconnect' | 'greeting'>;
   readonly clock: Clock;
   readonly media: CallMedia;
   readonly turns: TurnKeeper;
   readonly controls: CallControls;
+  readonly record: ConversationRecord;
   /** Aborts when the call is over. */
   readonly signal: AbortSignal;
   /** Why the call is over, or null: it is not. Asked in the turn of the event loop in which the answer is acted on. */
@@ -25,6 +34,25 @@ export interface BackendLineParts {
   emit(event: CallEvent): void;
   /** The stream that is in use has ended. */
   onClosed(error: TalkspurtError | null): void;
+  /** A stream is in use that was not before. */
+  onTaken(): void;
+}
+
+/** A stream that is open, and that nobody hears yet. */
+export interface OpenedStream {
+  readonly backend: Backend;
+  readonly stream: BackendStream;
+  readonly feed: BackendFeed;
+  readonly prefix: string;
+  readonly connectMs: number;
+}
+
+/** What came of the line's troubles. */
+export interface TakenOver {
+  /** For how long nobody heard the caller, ms; and how much of that was kept. */
+  readonly gapMs: number;
+  readonly keptMs: number;
+  readonly droppedMs: number;
 }
 
 /** One call's stream to whichever backend answers. */
@@ -33,7 +61,13 @@ export class BackendLine {
   #backend: Backend;
   #stream: BackendStream | null = null;
   #feed: BackendFeed | null = null;
+  #relay: BackendRelay | null = null;
+  #generation = 0;
   #changing = false;
+  #lostMs = Number.NaN;
+  #lostFramesBefore = 0;
+  /** Results that came while there was nobody to take them. */
+  #heldResults: [toolCallId: string, outputJson: string][] = [];
   /** Of the backends before this one. */
   #overflowsBefore = 0;
   #droppedBefore = 0;
@@ -43,13 +77,27 @@ export class BackendLine {
     this.#backend = parts.session.backend;
   }
 
+  get backend(): Backend {
+    return this.#backend;
+  }
+
   get backendName(): string {
     return this.#backend.name;
   }
 
-  /** The stream in use; null: it is being opened. */
+  /** The stream in use; null: it is being opened, or sought. */
   get stream(): BackendStream | null {
     return this.#stream;
+  }
+
+  /** What the call talks through: the same, or what keeps the caller's audio in its place. */
+  get port(): BackendStream | null {
+    return this.#parts.media.stream;
+  }
+
+  /** Caller audio that no backend has heard yet, ms. */
+  get keptMs(): number {
+    return this.#relay?.keptMs ?? 0;
   }
 
   /** Messages whose audio did not fit, of all backends of the call. */
@@ -59,23 +107,37 @@ export class BackendLine {
 
   /** Caller frames that no backend took, of all backends of the call. */
   get droppedFrames(): number {
-    return this.#droppedBefore + (this.#stream?.droppedFrames ?? 0);
+    return this.#droppedBefore + (this.#stream?.droppedFrames ?? 0) + (this.#relay?.lostFrames ?? 0);
   }
 
-  /** Opens a stream of `backend` and puts it in the place of the one that was there. @throws as {@link Backend.open} */
-  async open(backend: Backend): Promise<BackendStream> {
-    const { session, clock, media, turns, controls, signal } = this.#parts;
+  /** Opens a stream of `backend`, which is told what was said until it is. Whoever gets it has it taken, or closes it. */
+  async dial(backend: Backend, signal: AbortSignal): Promise<OpenedStream> {
+    const { session, clock, media, turns, controls, record } = this.#parts;
     const dialledMs = clock.nowMs();
+    const prefix = phrasePrefix(this.#generation);
+    this.#generation += 1;
     const feed: BackendFeed = new BackendFeed({
       backend: backend.name,
       clock,
       scheduler: session.scheduler,
       controls,
       turns,
+      record,
+      prefix,
       emit: (event) => this.#parts.emit(event),
       onClosed: (error) => this.#parts.onClosed(error),
     });
-    const stream = await backend.open(backendCallOf(session, media.leg), feed, signal).catch((error: unknown) => {
+    const call: BackendCall = {
+      ...backendCallOf(session, media.leg),
+      reopened: true,
+      get history() {
+        return record.history();
+      },
+      get toolCalls() {
+        return record.pendingTools;
+      },
+    };
+    const stream = await backend.open(call, feed, signal).catch((error: unknown) => {
       const connectMs = clock.nowMs() - dialledMs;
       // Who hung up meanwhile says nothing of the backend.
       if (!signal.aborted) {
@@ -83,51 +145,167 @@ export class BackendLine {
       }
       throw error;
     });
-    const over = this.#parts.over();
+    return { backend, stream, feed, prefix, connectMs: clock.nowMs() - dialledMs };
+  }
+
+  /** The same, within `withinMs`. @throws ERR_TALKSPURT_BACKEND_TIMEOUT, the reason of `signal`, and as {@link Backend.open} */
+  dialWithin(backend: Backend, withinMs: number, signal: AbortSignal): Promise<OpenedStream> {
+    const { clock } = this.#parts;
+    return openWithin({
+      ...{ clock, withinMs, signal, backend: backend.name },
+      open: (stop) => this.dial(backend, stop),
+      discard: (late) => this.discard(late),
+    });
+  }
+
+  /** Opens a stream of `backend`, the call's first, within `withinMs` (null: as the backend has it). @throws as {@link Backend.open} */
+  async open(backend: Backend, withinMs: number | null = null): Promise<BackendStream> {
+    const { signal } = this.#parts;
+    const opened = await (withinMs === null ? this.dial(backend, signal) : this.dialWithin(backend, withinMs, signal));
     try {
+      const over = this.#parts.over();
       if (over !== null) throw over;
-      media.connect(stream);
+      this.#parts.media.connect(opened.stream);
     } catch (error) {
-      feed.deafen();
-      await stream.close();
+      await this.discard(opened);
       throw error;
     }
-    this.#overflowsBefore = this.overflows;
-    this.#droppedBefore = this.droppedFrames;
-    this.#stream = stream;
-    this.#feed = feed;
-    this.#backend = backend;
-    this.#parts.emit({ type: 'backend.opened', backend: backend.name, connectMs: clock.nowMs() - dialledMs });
-    return stream;
+    this.#use(opened);
+    return opened.stream;
+  }
+
+  /** The stream in use is gone: what waits of the agent is heard to its end, and what the caller says is kept. */
+  lose(): void {
+    const { media, turns, clock } = this.#parts;
+    const stream = this.#stream;
+    this.#retire();
+    // It is over by its own word; whatever it still holds is let go.
+    void Promise.allSettled([stream?.close()]);
+    turns.onLost(media.ledger.midPhrase);
+    media.stream = this.#relayed();
+    this.#relay?.detach();
+    this.#lostMs = clock.nowMs();
+    this.#lostFramesBefore = this.#relay?.lostFrames ?? 0;
   }
 
   /**
-   * From now on `backend` answers; a sound that plays goes on, by `library` where it needs another format. The stream in use
-   * stays until the other one is there; when that cannot be opened, nothing has changed.
-   * @throws ERR_TALKSPURT_ALREADY_RUNNING, and as {@link Backend.open}
+   * `opened` is used from now on; the one before is nobody's any more, and is returned to be closed. Nothing of it is heard that
+   * had not come. `library` converts what waits on either side where formats differ; null: that is lost.
+   * @throws why the call is over, or ERR_TALKSPURT_DSP_OPTIONS; then nothing has changed
+   */
+  take(opened: OpenedStream, library: DspLibrary | null): { readonly before: BackendStream | null } & TakenOver {
+    const { media, turns, controls, clock, record, options } = this.#parts;
+    const over = this.#parts.over();
+    if (over !== null) throw over;
+    const { stream } = opened;
+    const before = this.#stream;
+    const convert = library === null ? null : audioConverter(library);
+    const [sounds, soundFormat] = [media.announcement, controls.soundFormat];
+    const relay = this.#relayed();
+    const { keptMs } = relay;
+    const port = media.stream;
+    const { midPhrase } = media.ledger;
+    // The chain first: what it does not take leaves everything as it was.
+    const kept = media.change(port ?? relay, stream.inputFormat, stream.outputFormat, convert);
+    if (before !== null) turns.onLost(midPhrase);
+    this.#retire();
+    relay.attach(stream, opened.prefix, convert);
+    media.stream = relay;
+    media.comfort = null;
+    controls.sounds.carryOn(sounds, soundFormat, library);
+    const nowMs = clock.nowMs();
+    const owed = turns.onSwitched(nowMs, kept);
+    this.#use(opened);
+    if (owed) this.#resume(resumption(record, options.greeting));
+    for (const [toolCallId, outputJson] of this.#heldResults.splice(0)) this.sendToolResult(toolCallId, outputJson);
+    const gapMs = Number.isNaN(this.#lostMs) ? 0 : nowMs - this.#lostMs;
+    const droppedMs = (relay.lostFrames - this.#lostFramesBefore) * media.ptimeMs;
+    this.#lostMs = Number.NaN;
+    this.#lostFramesBefore = relay.lostFrames;
+    this.#parts.onTaken();
+    return { before, gapMs, keptMs, droppedMs };
+  }
+
+  /** Closes a stream that was opened and is not wanted. */
+  async discard(opened: OpenedStream): Promise<void> {
+    opened.feed.deafen();
+    await opened.stream.close();
+  }
+
+  /**
+   * From now on `backend` answers. The stream in use stays, and is heard, until the other one is there; when that cannot be
+   * opened, nothing has changed. @throws ERR_TALKSPURT_ALREADY_RUNNING, and as {@link Backend.open}
    */
   async change(backend: Backend, library: DspLibrary | null): Promise<void> {
     if (this.#changing) {
       throw new TalkspurtError('ERR_TALKSPURT_ALREADY_RUNNING', 'the backend of this call is being changed already');
     }
     this.#changing = true;
-    const { clock, media, turns, controls } = this.#parts;
-    const [stream, feed, sounds, previous, sinceMs] = [
-      this.#stream,
-      this.#feed,
-      media.announcement,
-      this.backendName,
-      clock.nowMs(),
-    ];
+    const { clock } = this.#parts;
+    const [previous, sinceMs] = [this.backendName, clock.nowMs()];
+    let before: BackendStream | null = null;
     try {
-      await this.open(backend);
+      const opened = await this.dial(backend, this.#parts.signal);
+      try {
+        ({ before } = this.take(opened, library));
+      } catch (error) {
+        await this.discard(opened);
+        throw error;
+      }
     } finally {
       this.#changing = false;
+      this.#sendHeld();
     }
-    feed?.deafen();
-    if (stream !== null) controls.sounds.carryOn(sounds, stream.outputFormat, library);
-    turns.onSwitched(clock.nowMs());
     this.#parts.emit({ type: 'backend.switched', backend: backend.name, previous, switchMs: clock.nowMs() - sinceMs });
-    await stream?.close();
+    await before?.close();
+  }
+
+  /** Goes to the stream in use; while there is none, or another one is being opened, it waits for the one that is used then. */
+  sendToolResult(toolCallId: string, outputJson: string): void {
+    if (this.#stream === null || this.#changing) {
+      this.#heldResults.push([toolCallId, outputJson]);
+      if (this.#heldResults.length > LIMITS.heldToolResults) this.#heldResults.shift();
+      return;
+    }
+    this.#parts.record.toolAnswered(toolCallId);
+    this.#stream.sendToolResult(toolCallId, outputJson);
+  }
+
+  #sendHeld(): void {
+    if (this.#stream === null) return;
+    for (const [toolCallId, outputJson] of this.#heldResults.splice(0)) this.sendToolResult(toolCallId, outputJson);
+  }
+
+  #resume(instructions: string | undefined): void {
+    const { turns } = this.#parts;
+    turns.onRequested();
+    this.#stream?.requestResponse(instructions);
+  }
+
+  #relayed(): BackendRelay {
+    const { media, options } = this.#parts;
+    const { bufferMs, catchUpRate } = options.reconnect;
+    const stands = this.#stream ?? media.stream;
+    if (this.#relay === null && stands !== null) {
+      this.#relay = new BackendRelay(stands, { ptimeMs: media.ptimeMs, bufferMs, catchUpRate });
+    }
+    if (this.#relay === null) throw new TalkspurtError('ERR_TALKSPURT_INTERNAL', 'no stream was ever in use');
+    return this.#relay;
+  }
+
+  /** The one in use is heard no more, and counts among those before. */
+  #retire(): void {
+    this.#overflowsBefore = this.overflows;
+    this.#droppedBefore += this.#stream?.droppedFrames ?? 0;
+    this.#feed?.deafen();
+    this.#stream = null;
+    this.#feed = null;
+  }
+
+  #use({ backend, stream, feed, connectMs }: OpenedStream): void {
+    this.#stream = stream;
+    this.#feed = feed;
+    this.#backend = backend;
+    this.#parts.emit({ type: 'backend.opened', backend: backend.name, connectMs });
   }
 }

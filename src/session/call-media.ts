@@ -6,6 +6,7 @@ import type { Dsp } from '../dsp/dsp.ts';
 import { LIMITS } from '../limits.ts';
 import { JitterBuffer } from '../transport/jitter-buffer.ts';
 import type { MediaSink, MediaTransport } from '../transport/media-transport.ts';
+import type { ConvertAudio } from './backend-relay.ts';
 import { CallerLine } from './caller-line.ts';
 import { Endpointer } from './endpointer.ts';
 import type { SpeechEdge } from './endpointer.ts';
@@ -56,6 +57,8 @@ export class CallMedia implements MediaPath, Tickable {
   playout: Playout;
   ledger: PlayedLedger;
   stream: BackendStream | null = null;
+  /** Heard while the agent has nothing to say and nobody hears the caller: the backend is being sought. */
+  comfort: HoldSound | null = null;
   announcement: Playout;
   recorder: CallRecorder | null = null;
   silence: Uint8Array;
@@ -74,6 +77,9 @@ export class CallMedia implements MediaPath, Tickable {
   lastFrameMs = Number.NaN;
   readonly #options: SessionOptions;
   readonly #listener: CallMediaListener;
+  /** Formats that the chain is set up for. */
+  #input: AudioFormat;
+  #output: AudioFormat;
   /** How much later than it should the tick comes, smoothed, ms. */
   #behindMs = 0;
 
@@ -101,6 +107,8 @@ export class CallMedia implements MediaPath, Tickable {
     // Nobody is there to keep it for.
     this.heldBack = new HeldBack(0, 0, this.ptimeMs);
     this.ledger = new PlayedLedger(bytesPerMs(leg));
+    this.#input = leg;
+    this.#output = leg;
     // Until a backend is there the chain only measures the caller and makes silence.
     this.#configure(leg, leg);
   }
@@ -141,8 +149,40 @@ export class CallMedia implements MediaPath, Tickable {
     this.stream = stream;
   }
 
+  /**
+   * Another stream takes the place of the one in use in the middle of what is said: both pipes end in its formats from now on, and
+   * what waits to be heard goes on, through `convert` where it has to. False: it could not, and was dropped.
+   * @throws ERR_TALKSPURT_DSP_OPTIONS; then nothing has changed
+   */
+  change(stream: BackendStream, input: AudioFormat, output: AudioFormat, convert: ConvertAudio | null): boolean {
+    const before = this.#output;
+    const sameOutput = sameAudio(before, output);
+    // A chain that need not change keeps what it has learnt of the line.
+    if (!sameOutput || !sameAudio(this.#input, input)) this.#configure(input, output);
+    this.silence = silenceOf(input, this.ptimeMs);
+    this.stream = stream;
+    if (sameOutput) return true;
+    const { playout, ledger } = this;
+    // What is converted is converted at once: minutes of it would hold up every call.
+    const waiting = playout.read(0, Math.min(playout.waitingBytes, LIMITS.carriedOverMs * bytesPerMs(before)));
+    const audio = waiting.length === 0 ? waiting : (convert?.(waiting, before, output) ?? null);
+    this.playout = this.#makePlayout(output);
+    // A sound that plays is the operator's, not the backend's.
+    this.announcement = this.#makeAnnouncement(output);
+    this.holdSound = null;
+    this.comfort = null;
+    if (audio === null) {
+      this.ledger = new PlayedLedger(bytesPerMs(output));
+      return false;
+    }
+    this.playout.carryOn(playout, audio);
+    this.ledger = ledger.rescaled(bytesPerMs(output), this.playout.waitingBytes);
+    return true;
+  }
+
   disconnect(): void {
     this.stream = null;
+    this.comfort = null;
   }
 
   tick(nowMs: number): number {
@@ -207,6 +247,8 @@ export class CallMedia implements MediaPath, Tickable {
       ...(shaping && { shaping: { compressorThresholdDb, compressorMakeupDb, lowPassHz } }),
     });
     this.other?.configure(backendInput);
+    this.#input = backendInput;
+    this.#output = backendOutput;
   }
 
   #makePlayout(format: AudioFormat): Playout {

@@ -36,6 +36,8 @@ export interface MediaPath {
   /** The caller hears this in place of the agent, who waits; null: nothing but silence. */
   readonly holdSound: { pop(): Uint8Array | null } | null;
   readonly held: boolean;
+  /** The caller hears this while the agent has nothing to say: the backend is being sought; null: silence. */
+  readonly comfort: { pop(): Uint8Array | null } | null;
   /** The other party of a tapped call, heard apart; null: there is none. */
   readonly other: OtherParty | null;
   /** Takes down what both sides hear; null: nothing is recorded. */
@@ -103,7 +105,8 @@ export function runMediaTick(path: MediaPath, nowMs: number): void {
   if (!announcing) path.ledger.played(path.playout.lastBytes);
   // Both sides of one tick go together: that is what aligns them.
   if (path.stream !== null && !path.callerPaused) sendBoth(path, path.stream, heard, given, nowMs);
-  const wire = path.dsp.render(said);
+  const comforted = said === null && path.comfort !== null && !announcing && !path.playout.busy;
+  const wire = path.dsp.render(comforted ? path.comfort.pop() : said);
   path.transport.send(wire, moment === 'started');
   path.ledger.sent(path.transport.stats.sentFrames);
   if (path.dsp.news) path.onHeard();

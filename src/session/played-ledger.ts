@@ -126,6 +126,30 @@ export class PlayedLedger {
     if (this.#heard.length > LIMITS.ledgerItems) this.#heard.shift();
   }
 
+  /** Whether the last phrase that came is still coming. */
+  get midPhrase(): boolean {
+    return this.#items.at(-1)?.done === false;
+  }
+
+  /** The same account in another format, in which `waitingBytes` of what came have not been played. */
+  rescaled(bytesPerMs: number, waitingBytes: number): PlayedLedger {
+    const after = new PlayedLedger(bytesPerMs);
+    const scale = bytesPerMs / this.#bytesPerMs;
+    after.#played = this.#played * scale;
+    after.#received = after.#played + waitingBytes;
+    for (const item of this.#items) {
+      const [fromByte, toByte] = [item.fromByte * scale, Math.min(after.#received, item.toByte * scale)];
+      after.#items.push({ ...item, fromByte: Math.min(fromByte, toByte), toByte });
+    }
+    const last = after.#items.at(-1);
+    if (last !== undefined && waitingBytes > 0) last.toByte = after.#received;
+    after.#heard.push(...this.#heard);
+    for (let frame = 0; frame < FRAMES; frame += 1) after.#atFrame[frame] = (this.#atFrame[frame] ?? 0) * scale;
+    after.#sentFrames = this.#sentFrames;
+    after.#firstFrame = this.#firstFrame;
+    return after;
+  }
+
   /** Ids of phrases of which something has not been heard. */
   unheard(): string[] {
     return this.#items.filter((item) => item.toByte > this.#played || !item.done).map((item) => item.id);

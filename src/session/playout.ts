@@ -81,6 +81,10 @@ export class Playout {
     this.#frames = Array.from({ length: options.ptimeMs }, (_, index) => this.#frame.subarray(0, (index + 1) * step));
   }
 
+  get bytesPerMs(): number {
+    return this.#bytesPerMs;
+  }
+
   get waitingBytes(): number {
     return this.#size;
   }
@@ -171,6 +175,18 @@ export class Playout {
   /** The phrase is whole: its rest may be handed out without waiting for more. */
   complete(): void {
     this.#complete = true;
+  }
+
+  /** Takes the place of `before` in the middle of what that says: `audio` is the rest of it, in this one's format. */
+  carryOn(before: Playout, audio: Uint8Array): void {
+    this.push(audio);
+    this.#complete = before.#complete;
+    this.#speaking = before.#speaking;
+    this.#gathering = before.#gathering;
+    this.#pause = before.#pause;
+    this.#leadInPops = before.#leadInPops;
+    this.#underruns = before.#underruns;
+    this.#overflowBytes += before.#overflowBytes;
   }
 
   /** One frame (shorter at a phrase's end), borrowed until the next `pop`; null when there is nothing to say. Hot path. */

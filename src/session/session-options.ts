@@ -5,6 +5,32 @@ import { DEFAULT_ENDPOINTER } from './endpointer.ts';
 import type { EndpointerOptions } from './endpointer.ts';
 import type { DtmfSource } from './line-watch.ts';
 
+/** What becomes of a call whose backend does not come back. `default`: hung up where `hangupOnBackendFailure`, else released. */
+export type LastResort = 'default' | 'release' | 'hangup' | 'transfer' | 'announce';
+
+/** What happens when a backend is lost in the middle of a call. */
+export interface ReconnectOptions {
+  /** Attempts in a row, for each backend; 0: it is not sought, only the next ones of the list are, once each. */
+  readonly attempts: number;
+  /** …and for how long at the most, ms. */
+  readonly maximumMs: number;
+  /** For how long one backend is sought while there is another one, ms. */
+  readonly failoverMs: number;
+  /** Caller audio that is kept meanwhile, ms. */
+  readonly bufferMs: number;
+  /** How much faster than real time it is handed on then. */
+  readonly catchUpRate: number;
+  /** From the loss to the sound that the caller hears, ms. */
+  readonly holdAfterMs: number;
+  /** A sound, `none`, or `hold`: what callers on hold hear. */
+  readonly holdSound: string;
+  readonly lastResort: LastResort;
+  /** For `announce`: a sound; empty: a tone. */
+  readonly announcement: string;
+  /** For `transfer`. */
+  readonly destination: string;
+}
+
 /** Everything about a call that a profile may set. */
 export interface SessionOptions {
   /** Whether the caller may cut in. */
@@ -50,6 +76,7 @@ export interface SessionOptions {
   readonly resampling: Resampling;
   /** What becomes of the channel when the backend fails: hung up (cause 41), or left to the switch. */
   readonly hangupOnBackendFailure: boolean;
+  readonly reconnect: ReconnectOptions;
   /** The call is ended after this long, ms; 0: never. */
   readonly maxDurationMs: number;
   /**
@@ -83,15 +110,33 @@ export const DEFAULT_SESSION_OPTIONS: SessionOptions = {
   vadAggressiveness: 2,
   resampling: 'strict',
   hangupOnBackendFailure: false,
+  reconnect: {
+    attempts: 5,
+    maximumMs: 20_000,
+    failoverMs: 1_200,
+    bufferMs: 5_000,
+    catchUpRate: 4,
+    holdAfterMs: 700,
+    holdSound: 'hold',
+    lastResort: 'default',
+    announcement: '',
+    destination: '',
+  },
   maxDurationMs: 4 * 3_600_000,
   staleMs: 3_600_000,
 };
 
+/** What a caller of ours may leave out, also within a part. */
+export type GivenOptions = Partial<Omit<SessionOptions, 'reconnect'>> & {
+  readonly reconnect?: Partial<ReconnectOptions>;
+};
+
 /** `given` over the defaults. */
-export function sessionOptions(given: Partial<SessionOptions> = {}): SessionOptions {
+export function sessionOptions(given: GivenOptions = {}): SessionOptions {
   const endpointer = { ...DEFAULT_SESSION_OPTIONS.endpointer, ...given.endpointer };
   const capture = { ...DEFAULT_SESSION_OPTIONS.capture, ...given.capture };
-  return { ...DEFAULT_SESSION_OPTIONS, ...given, endpointer, capture };
+  const reconnect = { ...DEFAULT_SESSION_OPTIONS.reconnect, ...given.reconnect };
+  return { ...DEFAULT_SESSION_OPTIONS, ...given, endpointer, capture, reconnect };
 }
 
 /** What of `options` holds for one call: `outbound` is settled by the channel's own word on its direction. */

@@ -4,14 +4,15 @@ import type { Clock } from '../core/clock.ts';
 import { correlationIdOf } from '../core/correlation-id.ts';
 import { TalkspurtError, asTalkspurtError } from '../core/errors.ts';
 import type { EndReason, EventSink } from '../core/events.ts';
-import type { MediaFormat } from '../core/media.ts';
+import type { AudioFormat, MediaFormat } from '../core/media.ts';
 import type { Dsp, DspPool } from '../dsp/dsp.ts';
+import type { DspLibrary } from '../dsp/library.ts';
 import type { CallLeg, MediaEndedAs } from '../switch/switch-adapter.ts';
 import type { MediaTransport } from '../transport/media-transport.ts';
 import { CallMedia } from './call-media.ts';
 import type { CallMediaListener } from './call-media.ts';
 import type { MediaScheduler } from './media-scheduler.ts';
-import type { SessionOptions } from './session-options.ts';
+import type { GivenOptions, SessionOptions } from './session-options.ts';
 import { TappedParty } from './tapped-party.ts';
 
 /** Everything a session uses; it owns the leg and, once opened, the transport, the stream and its place in the pool. */
@@ -20,11 +21,15 @@ export interface SessionParts {
   readonly profile: string;
   readonly leg: CallLeg;
   readonly backend: Backend;
+  /** What takes its place, in this order, when it cannot be had or is lost. */
+  readonly fallbacks?: readonly Backend[];
+  /** What callers hear while a backend is sought, and what converts audio between two of them; absent: silence, and nothing. */
+  readonly sounds?: SessionSounds | null;
   readonly dspPool: DspPool;
   readonly scheduler: MediaScheduler;
   readonly clock: Clock;
   readonly events: EventSink;
-  readonly options?: Partial<SessionOptions>;
+  readonly options?: GivenOptions;
   /** `ws`: a WebSocket of the operator's own takes the audio. Default `ai`. */
   readonly mode?: 'ai' | 'ws';
   /** Personal. What the start command said of the call; the backend is told. */
@@ -41,6 +46,16 @@ export type NamedParts = SessionParts & { readonly correlationId: string };
 /** `parts` with the name that the leg's variables give the call, else a new one, where it has none. */
 export function namedParts(parts: SessionParts): NamedParts {
   return { ...parts, correlationId: parts.correlationId ?? correlationIdOf(parts.leg.variables) };
+}
+
+/** Sounds of our own, whole, in the format that is asked for. */
+export interface SessionSounds {
+  /** @throws ERR_TALKSPURT_SOUND and others: what is wrong with it */
+  sound(source: string, format: AudioFormat): Promise<{ readonly audio: Uint8Array }>;
+  /** What callers on hold hear. Absent: silence. @throws as {@link SessionSounds.sound} */
+  hold?(format: AudioFormat): Promise<{ readonly audio: Uint8Array }>;
+  /** @throws ERR_TALKSPURT_INTERNAL */
+  dspLibrary(): Promise<DspLibrary>;
 }
 
 /** How a call ended. */

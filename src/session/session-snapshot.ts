@@ -1,11 +1,7 @@
 /** A session's counters, gathered from its parts; whatever is not there yet counts as nothing. */
 import type { CallState, EndReason } from '../core/events.ts';
 import type { SessionSnapshot } from '../observe/health.ts';
-import type { BackendLine } from './backend-line.ts';
-import type { CallControls } from './call-controls.ts';
-import type { CallMedia } from './call-media.ts';
-import type { Ticking } from './media-scheduler.ts';
-import type { TurnKeeper } from './turn-keeper.ts';
+import type { CallFloor } from './call-floor.ts';
 
 /** Where the counters are read from. */
 export interface SnapshotParts {
@@ -18,12 +14,8 @@ export interface SnapshotParts {
   readonly nowMs: number;
   /** Why the call is ending or has ended; null before. */
   readonly endReason: EndReason | null;
-  readonly media: CallMedia | null;
-  readonly turns: TurnKeeper | null;
-  readonly line: BackendLine | null;
-  readonly ticking: Ticking | null;
+  readonly floor: CallFloor | null;
   readonly mode: 'ai' | 'ws';
-  readonly controls: CallControls | null;
   readonly suspects: readonly string[];
 }
 
@@ -31,8 +23,9 @@ const SILENCE_DBOV = -127;
 
 /** Times in ms of the clock. */
 export function snapshotOf(parts: SnapshotParts): SessionSnapshot {
-  const { media, turns, line, ticking, controls } = parts;
-  const stream = line?.stream ?? null;
+  const { floor } = parts;
+  const { media = null, turns = null, line = null, ticking = null, controls = null, rescue = null } = floor ?? {};
+  const stream = line?.port ?? null;
   const frameSeen = media !== null && !Number.isNaN(media.lastFrameMs);
   return {
     callId: parts.callId,
@@ -47,7 +40,7 @@ export function snapshotOf(parts: SnapshotParts): SessionSnapshot {
     backendOutput: stream?.outputFormat ?? null,
     passThrough: stream !== null && media !== null && media.dsp.capturePassThrough && media.dsp.renderPassThrough,
     backend: parts.backend,
-    backendConnected: parts.state === 'talking' && stream !== null,
+    backendConnected: parts.state === 'talking' && (line?.stream ?? null) !== null,
     capturedFrames: media?.capturedFrames ?? 0,
     expectsFrames: media?.transport.expectsFrames ?? true,
     lastFrameAgeMs: frameSeen ? parts.nowMs - media.lastFrameMs : null,
@@ -73,7 +66,9 @@ export function snapshotOf(parts: SnapshotParts): SessionSnapshot {
     endReason: parts.endReason,
     turns: turns?.turns ?? 0,
     bargeIns: turns?.bargeIns ?? 0,
-    reconnects: stream?.reconnects ?? 0,
+    reconnects: (line?.stream?.reconnects ?? 0) + (rescue?.attempts ?? 0),
+    failovers: rescue?.failovers ?? 0,
+    keptMs: line?.keptMs ?? 0,
     mode: parts.mode,
     orders: controls?.standing ?? [],
     recording: (controls?.recording ?? null) !== null,

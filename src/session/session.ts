@@ -8,25 +8,21 @@ import type { SessionSnapshot } from '../observe/health.ts';
 import type { CallLeg, LegListener } from '../switch/switch-adapter.ts';
 import { hangupCauseOf } from '../switch/switch-adapter.ts';
 import type { MediaTransport } from '../transport/media-transport.ts';
-import { BackendLine } from './backend-line.ts';
-import { CallControls } from './call-controls.ts';
+import type { CallControls } from './call-controls.ts';
 import { CallConsultation } from './call-consultation.ts';
 import type { HoldAudio } from './call-consultation.ts';
 import { InBandDial } from './in-band-dial.ts';
 import { LineWatch } from './line-watch.ts';
 import { giveBack, outcomeOf } from './call-ending.ts';
-import type { CallMedia, CallMediaListener } from './call-media.ts';
+import { CallFloor } from './call-floor.ts';
 import { CALL_TABLE } from './call-state.ts';
 import type { CallHappening } from './call-state.ts';
-import type { Ticking } from './media-scheduler.ts';
 import { sessionOptions, settledOptions, type SessionOptions } from './session-options.ts';
-import { backendEnd, makeCallMedia, mediaEnd, namedParts, passJson, reasonOf, tickFault } from './session-parts.ts';
+import { mediaEnd, namedParts, passJson, reasonOf } from './session-parts.ts';
 import type { NamedParts, SessionEnd, SessionParts, StopOptions } from './session-parts.ts';
 import { snapshotOf } from './session-snapshot.ts';
-import { Supervision } from './supervision.ts';
-import { TurnKeeper } from './turn-keeper.ts';
 
-export type { SessionOptions } from './session-options.ts';
+export type { GivenOptions, SessionOptions } from './session-options.ts';
 export type { SessionEnd, SessionParts, StopOptions } from './session-parts.ts';
 
 /** One call: made for one leg, started and ended once. */
@@ -51,12 +47,7 @@ export class Session {
   readonly #dial: InBandDial;
   readonly #watch: LineWatch;
   #transport: MediaTransport | null = null;
-  #media: CallMedia | null = null;
-  #turns: TurnKeeper | null = null;
-  #controls: CallControls | null = null;
-  #line: BackendLine | null = null;
-  #ticking: Ticking | null = null;
-  #supervision: Supervision | null = null;
+  #floor: CallFloor | null = null;
   #reported = false;
 
   constructor(parts: SessionParts) {
@@ -71,7 +62,7 @@ export class Session {
     const line = { ...parts, ...this.options, signal: this.#lifeline.signal, emit };
     this.#consultation = new CallConsultation(line);
     this.#dial = new InBandDial(line);
-    this.#watch = new LineWatch({ ...line, masked: () => this.#controls?.masked === true });
+    this.#watch = new LineWatch({ ...line, masked: () => this.#floor?.controls.masked === true });
   }
 
   get leg(): CallLeg {
@@ -108,14 +99,16 @@ export class Session {
 
   /** The orders that an operator may give. @throws ERR_TALKSPURT_NOT_RUNNING while the call does not talk */
   get controls(): CallControls {
-    if (this.#state === 'talking' && this.#controls !== null) return this.#controls;
+    if (this.#up && this.#floor !== null) return this.#floor.controls;
     throw new TalkspurtError('ERR_TALKSPURT_NOT_RUNNING', 'the call is not talking');
   }
 
-  /** @throws ERR_TALKSPURT_NOT_RUNNING, as all that follow */
+  /** @throws ERR_TALKSPURT_NOT_RUNNING, as all that follow, also while a lost backend is sought */
   sendText(text: string): void {
-    this.#turns?.onRequested();
-    this.#talkingStream().sendText(text);
+    const stream = this.#talkingStream();
+    this.#floor?.turns.onRequested();
+    this.#floor?.record.callerWrote(text);
+    stream.sendText(text);
   }
 
   /** A message of the backend's own protocol, as it is. @throws ERR_TALKSPURT_NOT_SUPPORTED */
@@ -127,27 +120,27 @@ export class Session {
   say(text: string): boolean {
     const stream = this.#talkingStream();
     if (stream.say === undefined) return false;
-    this.#turns?.onRequested();
+    this.#floor?.turns.onRequested();
     stream.say(text);
     return true;
   }
 
+  /** Also while a lost backend is sought: the one that is found then gets it. */
   sendToolResult(toolCallId: string, outputJson: string): void {
-    this.#talkingStream().sendToolResult(toolCallId, outputJson);
+    this.#upFloor().line.sendToolResult(toolCallId, outputJson);
   }
 
   /** @throws ERR_TALKSPURT_COMMAND_SYNTAX, ERR_TALKSPURT_SWITCH_COMMAND, ERR_TALKSPURT_LINK_* */
   async sendDtmf(digits: string): Promise<void> {
-    this.#talkingStream();
-    if (this.#media !== null) await this.#dial.send(digits, this.#media.dsp);
+    await this.#dial.send(digits, this.#upFloor().media.dsp);
   }
 
   /** Gives the caller to `destination` of the switch; our part ends. A refused transfer leaves the call as it was. */
   async transfer(destination: string): Promise<void> {
-    this.#talkingStream();
+    const { turns } = this.#upFloor();
     this.#consultation.refuseAnother();
     this.#transferring = true;
-    this.leg.conclude?.(outcomeOf('transferred', this.#turns));
+    this.leg.conclude?.(outcomeOf('transferred', turns));
     try {
       await this.leg.transfer(destination);
     } catch (error) {
@@ -162,8 +155,8 @@ export class Session {
    * ends. When nobody does the agent goes on. @throws as `CallConsultation.run`
    */
   async consult(destination: string, hold: HoldAudio): Promise<void> {
-    this.#talkingStream();
-    this.leg.conclude?.(outcomeOf('transferred', this.#turns));
+    const { turns } = this.#upFloor();
+    this.leg.conclude?.(outcomeOf('transferred', turns));
     await this.#consultation.run(this.controls, destination, hold);
     await this.#finish({ reason: 'transferred' });
   }
@@ -175,12 +168,12 @@ export class Session {
   }
 
   /**
-   * From now on `backend` answers. The one in use stays until the other one is there; when that cannot be opened, nothing
-   * has changed. A sound that plays goes on; without `library` only where both have one format. @throws as {@link Backend.open}
+   * From now on `backend` answers, and knows what was said. The one in use stays until the other one is there; when that cannot be
+   * opened, nothing has changed. What waits to be heard, and a sound that plays, goes on; without `library` only where both have
+   * one format. While a lost backend is sought, this ends the search. @throws as {@link Backend.open}
    */
   async switchBackend(backend: Backend, library: DspLibrary | null = null): Promise<void> {
-    this.#talkingStream();
-    await this.#line?.change(backend, library);
+    await this.#upFloor().change(backend, library);
   }
 
   /** The caller is heard no more; what the agent has to say is said, for a while at the most; then the call is stopped. */
@@ -188,7 +181,7 @@ export class Session {
     this.controls.pause(true);
     // Who waits would not hear what is left to be said.
     this.unhold();
-    this.#supervision?.stopWhenQuiet();
+    this.#floor?.supervision.stopWhenQuiet();
   }
 
   snapshot(): SessionSnapshot {
@@ -196,23 +189,19 @@ export class Session {
       callId: this.callId,
       profile: this.profile,
       switchName: this.leg.switchName,
-      backend: this.#line?.backendName ?? this.#parts.backend.name,
+      backend: this.#floor?.line.backendName ?? this.#parts.backend.name,
       mode: this.#parts.mode ?? 'ai',
       state: this.#state,
       createdMs: this.#createdMs,
       nowMs: this.#clock.nowMs(),
       endReason: this.#end?.reason ?? null,
-      media: this.#media,
-      turns: this.#turns,
-      line: this.#line,
-      ticking: this.#ticking,
-      controls: this.#controls,
+      floor: this.#floor,
       suspects: this.#watch.suspects,
     });
   }
 
   async #open(): Promise<void> {
-    const { leg, scheduler } = this.#parts;
+    const { leg } = this.#parts;
     const { signal } = this.#lifeline;
     leg.listen(this.#legListener());
     await leg.answer(signal);
@@ -222,31 +211,13 @@ export class Session {
     const transport = await leg.openMedia(signal);
     if (this.#tooLate) await this.#discard(transport);
     this.#transport = transport;
-    const media = makeCallMedia(transport, this.#parts.dspPool, this.options, this.#mediaListener());
-    this.#media = media;
-    const emit = (event: CallEvent, atMs?: number): void => this.#emit(event, atMs);
-    this.#turns = new TurnKeeper(media, this.options, emit);
-    const { masked = false } = this.#parts;
-    this.#controls = new CallControls({ media, turns: this.#turns, clock: this.#clock, masked, emit });
-    const onLost = (error: TalkspurtError): void => this.#over({ reason: 'media-failed', error });
-    transport.start(media.sink(onLost, (nowMs) => scheduler.poke(nowMs)));
-    media.other?.start();
-    this.#ticking = scheduler.add(media);
-    this.#supervision = new Supervision({
-      clock: this.#clock,
-      media,
-      turns: this.#turns,
-      createdMs: this.#createdMs,
-      options: this.options,
-      talking: () => this.#state === 'talking',
-      emit,
-      over: (end, stop) => this.#over(end, stop),
-    });
-    const line = this.#makeLine(media, this.#turns, this.#controls);
-    this.#line = line;
-    const stream = await line.open(this.#parts.backend);
+    const floor = this.#makeFloor(transport);
+    this.#floor = floor;
+    floor.begin();
+    const { media, turns } = floor;
+    const stream = await floor.open();
     if (this.#tooLate) throw this.#end?.error ?? this.#gone();
-    this.#turns.onConnected(this.#clock.nowMs());
+    turns.onConnected(this.#clock.nowMs());
     const { dsp } = media;
     this.#emit({
       type: 'media.opened',
@@ -258,22 +229,25 @@ export class Session {
     });
     this.#happen('opened');
     if (this.options.greeting === '') return;
-    this.#turns.onRequested();
+    turns.onRequested();
     stream.requestResponse(this.options.greeting);
   }
 
-  #makeLine(media: CallMedia, turns: TurnKeeper, controls: CallControls): BackendLine {
-    return new BackendLine({
+  #makeFloor(transport: MediaTransport): CallFloor {
+    return new CallFloor({
       session: this.#parts,
+      options: this.options,
+      transport,
       clock: this.#clock,
-      media,
-      turns,
-      controls,
+      createdMs: this.#createdMs,
       signal: this.#lifeline.signal,
+      state: () => this.#state,
       over: () => (this.#tooLate ? (this.#end?.error ?? this.#gone()) : null),
-      emit: (event) => this.#emit(event),
-      onClosed: (error) =>
-        this.#over(backendEnd(error), { hangup: error !== null && this.options.hangupOnBackendFailure }),
+      emit: (event, atMs) => this.#emit(event, atMs),
+      end: (end, stop) => this.#over(end, stop),
+      happen: (happening) => this.#happen(happening),
+      onHeard: (dsp) => this.#watch.onHeard(dsp),
+      transfer: (destination) => this.transfer(destination),
     });
   }
 
@@ -286,22 +260,12 @@ export class Session {
         this.#over({ reason: 'hangup' });
       },
       onDigit: (digit, durationMs) => {
-        this.#supervision?.onEvent({ type: 'dtmf' });
+        this.#floor?.supervision.onEvent({ type: 'dtmf' });
         this.#watch.onDigit(digit, durationMs);
       },
       onMediaEnded: (reason, as) => {
         if (!this.#transferring || as === 'link-lost') this.#over(mediaEnd(reason, as));
       },
-    };
-  }
-
-  #mediaListener(): CallMediaListener {
-    return {
-      onSpeech: (edge, nowMs) => this.#turns?.onSpeech(edge, nowMs),
-      onPlayout: (moment, nowMs) => this.#turns?.onPlayout(moment, nowMs),
-      onFaded: (nowMs) => this.#turns?.onFaded(nowMs),
-      onHeard: (dsp) => this.#watch.onHeard(dsp),
-      onFault: (error) => this.#over({ reason: 'error', error: tickFault(error) }),
     };
   }
 
@@ -330,26 +294,21 @@ export class Session {
 
   /** Ticks first, then the peers. */
   async #release(reason: EndReason): Promise<TalkspurtError | undefined> {
-    this.#ticking?.remove();
-    this.#supervision?.stop();
-    const media = this.#media;
-    media?.disconnect();
+    const floor = this.#floor;
+    floor?.stop();
     const failure = await giveBack({
       clock: this.#clock,
       leg: this.#parts.leg,
-      outcome: outcomeOf(reason, this.#turns),
+      outcome: outcomeOf(reason, floor?.turns ?? null),
       hangup: this.#stopOptions.hangup ?? false,
       hangupCause: this.#causeOf(reason),
       legGone: this.#legGone,
       transport: this.#transport,
-      stream: this.#line?.stream ?? null,
-      endRecording: this.#controls?.end() ?? null,
+      stream: floor?.line.stream ?? null,
+      endRecording: floor?.controls.end() ?? null,
       metadata: this.#stopOptions.metadata ?? null,
     });
-    if (media !== null) {
-      this.#parts.dspPool.release(media.dsp);
-      if (media.other !== null) this.#parts.dspPool.release(media.other.dsp);
-    }
+    floor?.releaseChains();
     return failure;
   }
 
@@ -369,7 +328,7 @@ export class Session {
   #emit(event: CallEvent, atMs = this.#clock.nowMs()): void {
     // After its end nothing is said of a call: a late peer would only confuse who counts calls.
     if (this.#reported) return;
-    this.#supervision?.onEvent(event);
+    this.#floor?.supervision.onEvent(event);
     this.#parts.events.emit({ ...event, callId: this.callId, correlationId: this.#parts.correlationId, atMs });
   }
 
@@ -392,9 +351,19 @@ export class Session {
     return new TalkspurtError('ERR_TALKSPURT_CALL_GONE', message);
   }
 
-  #talkingStream(): BackendStream {
-    const stream = this.#line?.stream ?? null;
-    if (this.#state === 'talking' && stream !== null) return stream;
+  /** Somebody is on the line, whether or not a backend hears. */
+  get #up(): boolean {
+    return this.#state === 'talking' || this.#state === 'reconnecting';
+  }
+
+  #upFloor(): CallFloor {
+    if (this.#up && this.#floor !== null) return this.#floor;
     throw new TalkspurtError('ERR_TALKSPURT_NOT_RUNNING', 'the call is not talking');
+  }
+
+  #talkingStream(): BackendStream {
+    const { line } = this.#upFloor();
+    if (line.stream !== null) return line.stream;
+    throw new TalkspurtError('ERR_TALKSPURT_NOT_RUNNING', 'the backend was lost and is being sought: try again');
   }
 }

@@ -2,24 +2,28 @@
 import type { CallEvent, TurnState } from '../core/events.ts';
 import { LIMITS } from '../limits.ts';
 import type { CallMedia } from './call-media.ts';
+import type { ConversationRecord } from './conversation-record.ts';
 import type { SpeechEdge } from './endpointer.ts';
+import { PendingAnswer } from './pending-answer.ts';
 import type { PlayoutMoment } from './playout.ts';
 import type { SessionOptions } from './session-options.ts';
+import { RecentNames } from './recent-names.ts';
 import { TURN_TABLE } from './turn-state.ts';
 import type { TurnEffect, TurnEvent } from './turn-state.ts';
 
-const DUCK_MS = 40;
-const RESTORE_MS = 80;
+const [DUCK_MS, RESTORE_MS] = [40, 80];
 /** From the agent's level to silence and back, where it waits: what is heard of it twice adds up to once. */
 const PAUSE_FADE_MS = 10;
 /** Response latencies that are remembered for `health`. */
 const LATENCIES = 64;
 
+type TurnListener = (event: CallEvent, atMs: number) => void;
+
 /** Whose turn it is in one call, and what follows from it. */
 export class TurnKeeper {
   readonly #media: CallMedia;
   readonly #options: SessionOptions;
-  readonly #emit: (event: CallEvent, atMs: number) => void;
+  readonly #emit: TurnListener;
   #state: TurnState = 'listening';
   /** When the caller's turn was decided to be over, NaN while it is not. */
   #endpointMs = Number.NaN;
@@ -28,25 +32,23 @@ export class TurnKeeper {
   #callerSinceMs = 0;
   /** When the agent was made to wait; NaN while it is not. */
   #pausedMs = Number.NaN;
-  /** The response that is under way, or null. */
-  #responseId: string | null = null;
-  /** A response that we asked for and that has not begun. */
-  #requested = false;
+  readonly #answer = new PendingAnswer();
   /** When the backend itself broke the answer off that is fading; NaN where our endpointer decided that. */
   #interruptedMs = Number.NaN;
   /** What is fading is dropped by order, not by the caller. */
   #breaking = false;
-  #toolPending = false;
+  readonly #record: ConversationRecord | null;
   #turns = 0;
   #bargeIns = 0;
   readonly #latencies: number[] = [];
   /** Phrases that were cut off: what still arrives of them is not wanted. */
-  readonly #cutOff = new Set<string>();
+  readonly #cutOff = new RecentNames(LIMITS.ledgerItems);
 
-  constructor(media: CallMedia, options: SessionOptions, emit: (event: CallEvent, atMs: number) => void) {
+  constructor(media: CallMedia, options: SessionOptions, emit: TurnListener, record: ConversationRecord | null = null) {
     this.#media = media;
     this.#options = options;
     this.#emit = emit;
+    this.#record = record;
   }
 
   get state(): TurnState {
@@ -61,7 +63,6 @@ export class TurnKeeper {
   get bargeIns(): number {
     return this.#bargeIns;
   }
-
   /** The latest, oldest first, ms. */
   get responseLatenciesMs(): readonly number[] {
     return this.#latencies;
@@ -140,12 +141,13 @@ export class TurnKeeper {
     const agentHeard = media.playout.speaking;
     const position = media.ledger.position(media.transport.playedFrames());
     media.transport.flush();
+    if (position !== null) this.#record?.cut(position.itemId, position.playedMs);
     this.#forgetUnheard();
     const droppedMs = media.playout.clear();
     media.dsp.rampGain(1, 0);
     media.stream?.cancelResponse(position?.itemId ?? null, position?.playedMs ?? 0);
     if (position !== null) media.stream?.onItemPlayed?.(position.itemId, position.playedMs, false);
-    this.#forgetResponse();
+    this.#answer.forget();
     if (agentHeard) this.#agentStopped(nowMs);
     const onsetMs = Number.isNaN(this.#interruptedMs) ? media.endpointer.onsetMs : this.#interruptedMs;
     this.#interruptedMs = Number.NaN;
@@ -165,26 +167,30 @@ export class TurnKeeper {
   /** Agent audio from the backend; borrowed. Returns how many bytes did not fit. */
   onAudio(audio: Uint8Array, itemId: string): number {
     if (this.#cutOff.has(itemId)) return 0;
-    const taken = this.#media.playout.push(audio);
-    if (taken > 0) this.#media.ledger.received(itemId, taken);
+    const { playout, ledger } = this.#media;
+    const taken = playout.push(audio);
+    if (taken > 0) {
+      this.#answer.audio();
+      ledger.received(itemId, taken);
+      this.#record?.audio(itemId, taken / playout.bytesPerMs);
+    }
     return audio.length - taken;
   }
 
   onAudioDone(itemId: string): void {
     if (this.#cutOff.has(itemId)) return;
     this.#media.ledger.done(itemId);
+    this.#record?.audioDone(itemId);
     this.#media.playout.complete();
   }
 
   onResponseStarted(responseId: string): void {
-    this.#responseId = responseId;
-    this.#requested = false;
-    this.#toolPending = false;
+    this.#answer.begin(responseId);
   }
 
   /** An answer was asked for that is not the caller's turn's own: a greeting, a text, an announcement. */
   onRequested(): void {
-    this.#requested = true;
+    this.#answer.request();
   }
 
   /**
@@ -204,32 +210,43 @@ export class TurnKeeper {
     return pending;
   }
 
-  /** Another backend answers from now on: nothing that was under way will come. */
-  onSwitched(nowMs: number): void {
+  /**
+   * The stream is gone: nothing more will come of what was under way. What waits is heard to its end. `midPhrase`: a phrase was
+   * still coming.
+   */
+  onLost(midPhrase: boolean): void {
+    this.#answer.lose(this.#state === 'thinking', midPhrase);
+    this.#media.playout.complete();
+  }
+
+  /**
+   * Another stream is there. `kept`: what waits is still to be heard. Returns whether the caller waits for something that will not
+   * come by itself.
+   */
+  onSwitched(nowMs: number, kept: boolean): boolean {
+    const owed = this.#answer.takeOwed();
+    if (kept) return owed;
     const agentHeard = this.#state === 'agent-speaking' || this.#state === 'yielding';
-    this.#media.fading = false;
-    this.#breaking = false;
+    this.#media.fading = this.#breaking = false;
     this.#interruptedMs = Number.NaN;
-    this.#forgetResponse();
-    this.#cutOff.clear();
-    this.#toolPending = false;
-    if (agentHeard) this.#agentStopped(nowMs);
-    if (agentHeard) this.#happen('agent-ended', nowMs);
-    else this.#happen('answer-failed', nowMs);
+    if (!agentHeard) return owed;
+    this.#agentStopped(nowMs);
+    this.#happen('agent-ended', nowMs);
+    return owed;
   }
 
   onToolCall(): void {
-    this.#toolPending = true;
+    this.#answer.toolCalled();
   }
 
   onResponseDone(responseId: string, nowMs: number): void {
     // The end of one that was called off says nothing of the turn that came after it.
-    if (responseId !== this.#responseId) return;
-    this.#responseId = null;
+    if (responseId !== this.#answer.responseId) return;
+    this.#answer.end();
     this.#media.playout.complete();
     const silent = this.#media.playout.waitingBytes === 0 && !this.#media.playout.speaking;
     // A tool call is answered by the application, and only then is there something to hear.
-    if (silent && !this.#toolPending) this.#happen('answer-failed', nowMs);
+    if (silent && !this.#answer.toolPending) this.#happen('answer-failed', nowMs);
   }
 
   /** The backend is there. What the caller said before nobody heard: no answer to it will come. */
@@ -252,7 +269,11 @@ export class TurnKeeper {
     if (transition === null) return;
     const previous = this.#state;
     this.#state = transition.next;
-    if (event === 'caller-started') this.#endpointMs = Number.NaN;
+    if (event === 'caller-started') {
+      this.#endpointMs = Number.NaN;
+      this.#answer.outspoken();
+    }
+    if (event === 'caller-stopped') this.#record?.callerStopped();
     if (event === 'caller-stopped') {
       this.#endpointMs = nowMs;
       this.#thinkingSinceMs = nowMs;
@@ -282,7 +303,7 @@ export class TurnKeeper {
       case 'commit-turn':
         if (this.#backendOwnsTurns) break;
         media.stream?.commitTurn();
-        this.#requested = media.stream !== null;
+        if (media.stream !== null) this.#answer.request();
         break;
       case 'report-latency':
         this.#reportLatency(nowMs);
@@ -336,17 +357,12 @@ export class TurnKeeper {
   /** Calls off what has not been heard: under way, asked for, or waiting. Returns whether there was any. */
   #callOff(): boolean {
     const media = this.#media;
-    if (this.#responseId === null && !this.#requested && media.playout.waitingBytes === 0) return false;
+    if (!this.#answer.expected && media.playout.waitingBytes === 0) return false;
     this.#forgetUnheard();
     media.playout.clear();
     media.stream?.cancelResponse(null, 0);
-    this.#forgetResponse();
+    this.#answer.forget();
     return true;
-  }
-
-  #forgetResponse(): void {
-    this.#responseId = null;
-    this.#requested = false;
   }
 
   #reportLatency(nowMs: number): void {
@@ -375,10 +391,9 @@ export class TurnKeeper {
   }
 
   #forgetUnheard(): void {
-    for (const itemId of this.#media.ledger.unheard()) this.#cutOff.add(itemId);
-    for (const itemId of this.#cutOff) {
-      if (this.#cutOff.size <= LIMITS.ledgerItems) break;
-      this.#cutOff.delete(itemId);
+    for (const itemId of this.#media.ledger.unheard()) {
+      this.#cutOff.add(itemId);
+      this.#record?.cut(itemId, 0);
     }
     this.#media.ledger.clear();
   }

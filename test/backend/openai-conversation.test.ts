@@ -359,6 +359,33 @@ test('every sign of a response puts the limit off', () => {
   assert.equal(talk.codes, []);
 });
 
+test('what another stream left: its turns, its open functions, and their results answered together', () => {
+  const talk = new Talk();
+  talk.conversation.restore(
+    [
+      { by: 'caller', text: 'when is the next one' },
+      { by: 'agent', text: 'One moment…' },
+    ],
+    [
+      { toolCallId: 'c-1', name: 'departures', argumentsJson: '{"day":"today"}' },
+      { toolCallId: 'c-2', name: 'weather', argumentsJson: '{}' },
+    ],
+  );
+  assert.equal(
+    talk.sent.splice(0).map((event) => (event.type === 'conversation.item.create' ? event.item : null)),
+    [
+      { type: 'message', role: 'user', content: [{ type: 'input_text', text: 'when is the next one' }] },
+      { type: 'message', role: 'assistant', content: [{ type: 'output_text', text: 'One moment…' }] },
+      { type: 'function_call', call_id: 'c-1', name: 'departures', arguments: '{"day":"today"}' },
+      { type: 'function_call', call_id: 'c-2', name: 'weather', arguments: '{}' },
+    ],
+  );
+  talk.conversation.sendToolResult('c-1', '"noon"', talk.nowMs);
+  assert.equal(talk.types(), ['conversation.item.create'], 'the other one is open');
+  talk.conversation.sendToolResult('c-2', '"rain"', talk.nowMs);
+  assert.equal(talk.types(), ['conversation.item.create', 'response.create']);
+});
+
 test('transcripts: additions and wholes, also the whole of a cancelled one', () => {
   const talk = new Talk();
   const place = { event_id: 'e', response_id: 'r1', item_id: 'i', output_index: 0, content_index: 0 };

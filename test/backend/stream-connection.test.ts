@@ -217,6 +217,27 @@ test('pings at the heart beat; a silent server is given up', async () => {
   await call.end();
 });
 
+test('whoever opens another stream owns coming back: this one does not', async () => {
+  const call = await talk({ reconnectMax: 5 }, undefined, { reopened: true });
+  call.peer.socket.terminate();
+  const { error } = await call.sink.until('closed');
+  assert.is(error?.code, 'ERR_TALKSPURT_BACKEND_CLOSED');
+  assert.is(call.clock.pending, 0);
+  assert.is(call.peers.all.length, 1);
+  await call.end();
+});
+
+test('what was said before is told behind the metadata, where anything was', async () => {
+  const history = [
+    { by: 'caller', text: 'how much is it' },
+    { by: 'agent', text: 'It is four pounds.' },
+  ] as const;
+  const call = await talk({ metadata: 'meta' }, undefined, { history });
+  await call.peer.until(() => call.peer.texts.length === 2);
+  assert.equal(call.peer.texts, ['meta', JSON.stringify({ type: 'history', data: { turns: history } })]);
+  await call.end();
+});
+
 test('a loss is made good: metadata first again, meanwhile frames are dropped and counted', async () => {
   const call = await talk({ reconnectMax: 2, metadata: 'meta' });
   call.peer.say(Buffer.alloc(320, 1));

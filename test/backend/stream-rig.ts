@@ -170,6 +170,7 @@ export interface StreamTalk {
 export async function talk(
   config: Partial<StreamConfig> = {},
   prepare?: (peers: StreamPeers) => void,
+  given: Partial<BackendCall> = {},
 ): Promise<StreamTalk> {
   const peers = await StreamPeers.listen();
   prepare?.(peers);
@@ -177,7 +178,7 @@ export async function talk(
   const sink = new StreamSink();
   const events: StreamModuleEvent[] = [];
   const backend = new StreamBackend({ url: peers.url, ...config }, clock, (_callId, event) => events.push(event));
-  const stream = await backend.open(CALL, sink, new AbortController().signal);
+  const stream = await backend.open({ ...CALL, ...given }, sink, new AbortController().signal);
   const peer = await peers.peer();
   clock.advance(0);
   const end = async (): Promise<void> => {

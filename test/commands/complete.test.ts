@@ -20,7 +20,7 @@ for (const [text, expected] of [
   ['uuid_audio_stream abc-1 s', ['say', 'send_json', 'send_text', 'start', 'stop', 'switch']],
   ['uuid_audio_stream abc-1 mute ', ['agent', 'all', 'user']],
   ['uuid_audio_stream abc-1 record ', ['start', 'stop']],
-  ['uuid_audio_stream abc-1 switch ', ['openai']],
+  ['uuid_audio_stream abc-1 switch ', ['openai', 'sales', 'support']],
   ['uuid_audio_stream abc-1 hold ', ['off', 'on']],
   ['uuid_audio_stream abc-1 hangup USER', ['USER_BUSY']],
   ['uuid_audio_stream abc-1 transfer ', []],

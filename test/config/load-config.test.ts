@@ -52,6 +52,23 @@ test('the example file is valid and means what it says', () => {
   assert.equal(config.warnings, []);
 });
 
+test('a profile names a backend, or several in order', () => {
+  const two = 'backends: {a: {kind: embedded}, b: {kind: embedded}}\n';
+  const { profiles, warnings } = load(`${two}profiles: {p: {backends: [b, a], reconnect: {attempts: 2}}}`);
+  assert.equal([profiles['p']?.backend, profiles['p']?.fallbacks], ['b', ['a']]);
+  assert.equal(profiles['p']?.options.reconnect, { ...DEFAULT_SESSION_OPTIONS.reconnect, attempts: 2 });
+  assert.not.ok(warnings.some((warning) => /backend/.test(warning)));
+  const wrong = (profile: string): string[] => faults(`${two}profiles: {p: ${profile}}`);
+  assert.match(wrong('{backend: a, backends: [b]}').join(), /profiles\.p\.backends sets backend and backends/);
+  assert.match(wrong('{}').join(), /profiles\.p\.backend names no backend/);
+  assert.match(wrong('{backends: [a, c]}').join(), /profiles\.p\.backends\[1\] is not the name of a backend/);
+  assert.match(wrong('{backends: [a, b, a]}').join(), /profiles\.p\.backends\[2\] stands there twice/);
+  assert.match(
+    wrong('{backend: a, reconnect: {lastResort: transfer}}').join(),
+    /profiles\.p\.reconnect\.destination is empty/,
+  );
+});
+
 test('an empty file is the defaults; a profile is the defaults of a session', () => {
   const empty = load('');
   assert.is(empty.frontDoor, false);
@@ -82,7 +99,7 @@ test('faults name line, column, path and fix', () => {
     'test.yaml:3:11  switches[0].kind must be one of freeswitch, asterisk; it is freeswitc, did you mean freeswitch?',
   ]);
   assert.equal(faults('profiles:\n  p: {greeting: hello}\n'), [
-    'test.yaml:2:6  profiles.p.backend is missing: give text',
+    'test.yaml:2:6  profiles.p.backend names no backend: set backend, or backends',
   ]);
   assert.equal(faults('profiles:\n  p q: {backend: a}\n').length, 1);
   assert.equal(faults('- log\n'), ['test.yaml:1:1  the file must be a mapping of keys to values; it is a list']);

@@ -34,7 +34,7 @@ test('the events of a call become its record', () => {
     reason: 'hangup',
     hangup_cause: 16,
     error: null,
-    errors: { ERR_TALKSPURT_BACKEND_API: 4 },
+    errors: { ERR_TALKSPURT_BACKEND_API: 5 },
     transport: 'unicast',
     leg: 'pcmu/8000@20ms',
     backend_input: 'pcmu/8000',

@@ -39,7 +39,7 @@ test('the field names are an API: exactly these, in this order', () => {
   ]);
   assert.equal(Object.keys(health.ai), [
     ...['openai_connected', 'backend_connected', 'backend', 'tts_queue_depth', 'ring_buffer_ms', 'turns'],
-    ...['barge_in_count', 'reconnect_attempts', 'response_latency_ms', 'tts_cache_hit_pct'],
+    ...['barge_in_count', 'reconnect_attempts', 'failovers', 'unheard_ms', 'response_latency_ms', 'tts_cache_hit_pct'],
   ]);
   assert.equal(Object.keys(health.media), [
     'transport',

@@ -152,7 +152,6 @@ test('what sessions measure is added up, and taken over those that talk', async 
     talkspurt_media_speech_ticks_total: 500,
     talkspurt_media_tick_seconds_total: 0.05,
     'talkspurt_backend_sessions{backend="openai"}': 2,
-    'talkspurt_backend_reconnects_total{backend="openai"}': 2,
     talkspurt_log_lost_lines_total: 7,
     talkspurt_call_limit: 2,
     talkspurt_draining: 0,

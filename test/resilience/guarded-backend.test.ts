@@ -109,6 +109,17 @@ test('what a caller, an operator or a setting did does not count', async () => {
   assert.is(states(), 'closed closed');
 });
 
+test('an opening that was called off because it took too long counts, and once', async () => {
+  const { backend, open, states } = rig();
+  const late = new AbortController();
+  late.abort(error('ERR_TALKSPURT_BACKEND_TIMEOUT'));
+  backend.failure = error('ERR_TALKSPURT_BACKEND_TIMEOUT');
+  for (let n = 0; n < 4; n += 1) await open(late.signal);
+  assert.is(states(), 'closed closed');
+  await open(late.signal);
+  assert.is(states(), 'open closed');
+});
+
 test('what one channel set and the provider refuses is no failure of the others; keys, quota and the network are', async () => {
   const cases: [ErrorCode, ErrorDetails, string][] = [
     ['ERR_TALKSPURT_BACKEND_DENIED', { status: 404 }, 'closed closed'],

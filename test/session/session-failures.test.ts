@@ -209,7 +209,7 @@ test('a hang-up while our own end is under way, and after it, changes nothing', 
 });
 
 test('the backend closes in the middle of the call', async () => {
-  const rig = await CallRig.talking({ options: { hangupOnBackendFailure: true } });
+  const rig = await CallRig.talking({ options: { hangupOnBackendFailure: true, reconnect: { attempts: 0 } } });
   rig.backend.sink?.onClosed(failure('ERR_TALKSPURT_BACKEND_CLOSED'));
   await allGivenBack(rig, 'backend-failed', { media: true, stream: true });
   assert.is(rig.end?.error?.code, 'ERR_TALKSPURT_BACKEND_CLOSED');

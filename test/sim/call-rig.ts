@@ -2,7 +2,7 @@
 import type { AudioFormat, MediaFormat } from '../../src/core/media.ts';
 import { MediaScheduler } from '../../src/session/media-scheduler.ts';
 import { Session } from '../../src/session/session.ts';
-import type { SessionEnd, SessionOptions } from '../../src/session/session.ts';
+import type { GivenOptions, SessionEnd } from '../../src/session/session.ts';
 import { FakeClock, settle } from './fake-clock.ts';
 import { FakeBackend, FakeDspPool, FakeLeg, FakeStream, RecordingEvents } from './fake-peers.ts';
 
@@ -24,7 +24,7 @@ export class CallRig {
 
   constructor(
     given: {
-      options?: Partial<SessionOptions>;
+      options?: GivenOptions;
       detectsTurns?: boolean;
       poolSize?: number;
       leg?: MediaFormat;

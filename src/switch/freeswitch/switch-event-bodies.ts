@@ -11,12 +11,14 @@ const errorCode = z
   .regex(/^ERR_TALKSPURT_[A-Z_]+$/)
   .describe('What failed; absent: nothing');
 
+const callState = z.enum(['new', 'answering', 'opening', 'talking', 'reconnecting', 'ending', 'ended']);
+
 /** `mod_audio_stream::ai_state`: the life of the call, or whose turn it is, has changed. */
 const aiState = z.discriminatedUnion('scope', [
   z.strictObject({
     scope: z.literal('call'),
-    state: z.enum(['new', 'answering', 'opening', 'talking', 'ending', 'ended']).describe('Life of the call'),
-    previous: z.enum(['new', 'answering', 'opening', 'talking', 'ending', 'ended']),
+    state: callState.describe('Life of the call'),
+    previous: callState,
   }),
   z.strictObject({
     scope: z.literal('turn'),
@@ -35,6 +37,21 @@ const aiState = z.discriminatedUnion('scope', [
     backend: z.string().describe('Backend that answers from now on'),
     previous: z.string(),
     switch_ms: milliseconds,
+  }),
+  z.strictObject({
+    scope: z.literal('reconnect'),
+    stage: z.enum(['seeking', 'back', 'failed']).describe('What becomes of a backend that was lost'),
+    backend: z.string().describe('Backend that is sought, or is there again'),
+    attempts: z.number().int().nonnegative().describe('Attempts until now, the one that is about to be made included'),
+    error: errorCode.optional(),
+  }),
+  z.strictObject({
+    scope: z.literal('failover'),
+    backend: z.string().describe('Backend that was tried in the place of the other'),
+    previous: z.string(),
+    at_start: z.boolean().describe('Before the call began to talk'),
+    succeeded: z.boolean(),
+    error: errorCode,
   }),
   z.strictObject({
     scope: z.literal('order'),

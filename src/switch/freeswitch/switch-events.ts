@@ -191,7 +191,7 @@ export class SwitchEventSink implements EventSink {
       this.#own(call, 'ai_state', { scope: 'backend', backend, previous, switch_ms: switchMs });
       return;
     }
-    if (call.streamed) return;
+    if (this.#translateLoss(event, call) || call.streamed) return;
     switch (event.type) {
       case 'backend.opened':
         return this.#publishModule(call, { name: 'connect', body: streamConnectBody() });
@@ -208,6 +208,36 @@ export class SwitchEventSink implements EventSink {
         return this.#publishModule(call, { name: 'json', body: event.text });
       default:
       // Of no interest to clients of that module.
+    }
+  }
+
+  /** What becomes of a backend that was lost; false: it is about something else. */
+  #translateLoss(event: TalkspurtEvent, call: Followed): boolean {
+    switch (event.type) {
+      case 'backend.reconnecting': {
+        const { backend, attempt: attempts, reason: error } = event;
+        this.#own(call, 'ai_state', { scope: 'reconnect', stage: 'seeking', backend, attempts, error });
+        return true;
+      }
+      case 'backend.reconnected': {
+        const { backend, previous, attempts } = event;
+        if (backend !== previous) call.streamed = false;
+        this.#own(call, 'ai_state', { scope: 'reconnect', stage: 'back', backend, attempts });
+        return true;
+      }
+      case 'backend.failed': {
+        const { backend, attempts, error } = event;
+        this.#own(call, 'ai_state', { scope: 'reconnect', stage: 'failed', backend, attempts, error: error.code });
+        return true;
+      }
+      case 'backend.failover': {
+        const { backend, previous, stage, outcome, reason: error } = event;
+        const told = { at_start: stage === 'start', succeeded: outcome === 'succeeded', error };
+        this.#own(call, 'ai_state', { scope: 'failover', backend, previous, ...told });
+        return true;
+      }
+      default:
+        return false;
     }
   }
 

@@ -61,7 +61,8 @@ test('the agent’s goodbye, its failure, and a stop: the dialplan goes on with 
   await withHost(asterisk, {}, async (pbx, host) => {
     const endings: readonly [string, string, (id: string, talk: ToneTalk) => unknown][] = [
       ['completed', 'stopped', (_id, talk) => talk.end(null)],
-      ['failed', 'backend-failed', (_id, talk) => talk.end(new TalkspurtError('ERR_TALKSPURT_BACKEND_CLOSED', 'cut'))],
+      // For good: one that may pass is sought again.
+      ['failed', 'backend-failed', (_id, talk) => talk.end(new TalkspurtError('ERR_TALKSPURT_BACKEND_AUTH', 'no'))],
       ['completed', 'stopped', (id) => host.gateway.command(`uuid_audio_stream ${id} stop`)],
     ];
     for (const [result, reason, end] of endings) {

@@ -1,0 +1,76 @@
+/** The answer that a call waits for, or is hearing: asked for, begun, and lost with the stream that was to give it. */
+
+/** One call's; there is one at a time. */
+export class PendingAnswer {
+  #responseId: string | null = null;
+  #requested = false;
+  #toolPending = false;
+  /** Something of the response that is under way has come. */
+  #heard = false;
+  #owed = false;
+
+  /** The response that is under way, or null. */
+  get responseId(): string | null {
+    return this.#responseId;
+  }
+
+  /** One was asked for that has not begun, or is under way. */
+  get expected(): boolean {
+    return this.#responseId !== null || this.#requested;
+  }
+
+  /** A function's result leads on. */
+  get toolPending(): boolean {
+    return this.#toolPending;
+  }
+
+  request(): void {
+    this.#requested = true;
+  }
+
+  begin(responseId: string): void {
+    this.#responseId = responseId;
+    this.#requested = false;
+    this.#toolPending = false;
+    this.#heard = false;
+  }
+
+  audio(): void {
+    this.#heard = true;
+  }
+
+  toolCalled(): void {
+    this.#toolPending = true;
+  }
+
+  /** The one under way has ended; another may have been asked for. */
+  end(): void {
+    this.#responseId = null;
+  }
+
+  /** All of it was called off. */
+  forget(): void {
+    this.#responseId = null;
+    this.#requested = false;
+  }
+
+  /** The stream is gone. `waiting`: the caller had finished; `midPhrase`: something of a phrase has not come. */
+  lose(waiting: boolean, midPhrase: boolean): void {
+    const underWay = this.#responseId !== null && (!this.#heard || midPhrase);
+    // A function's result brings its answer by itself.
+    if (!this.#toolPending) this.#owed ||= waiting || this.#requested || underWay;
+    this.forget();
+  }
+
+  /** The caller has spoken since: that is what is answered. */
+  outspoken(): void {
+    this.#owed = false;
+  }
+
+  /** Whether something was lost that will not come by itself; asked once. */
+  takeOwed(): boolean {
+    const owed = this.#owed;
+    this.#owed = false;
+    return owed;
+  }
+}

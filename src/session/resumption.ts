@@ -1,0 +1,18 @@
+/** What a backend that takes another one's place is asked for, so that the caller does not wait for an answer that was lost. */
+import type { ConversationRecord } from './conversation-record.ts';
+
+/** Instructions for its first answer; undefined: it answers what it was told. */
+export function resumption(record: ConversationRecord, greeting: string): string | undefined {
+  if (!record.agentHasSpoken && greeting !== '') return greeting;
+  if (record.callerUnanswered) {
+    return record.lastCallerText === '' ? ASK_AGAIN : undefined;
+  }
+  return GO_ON;
+}
+
+const ASK_AGAIN =
+  'The connection was interrupted for a moment and the last words of the caller were lost. Say so briefly, in the language of the ' +
+  'conversation, and ask the caller to repeat them. Do not repeat anything that you have said.';
+const GO_ON =
+  'The connection was interrupted while you spoke: the caller heard your last sentence only as far as it stands in the conversation. ' +
+  'Go on from there, in the same language. Do not repeat anything that was said.';

@@ -1,0 +1,131 @@
+/** What was said, as another backend is told it: order, what was heard of what was cut, bounds. */
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import fc from 'fast-check';
+import { LIMITS } from '../../src/limits.ts';
+import { ConversationRecord } from '../../src/session/conversation-record.ts';
+
+let nowMs = 0;
+const fresh = (): ConversationRecord => {
+  nowMs = 1_000;
+  return new ConversationRecord(() => nowMs);
+};
+const texts = (record: ConversationRecord): string[] => record.history().map(({ by, text }) => `${by}: ${text}`);
+const phrase = (record: ConversationRecord, itemId: string, text: string, ms: number): void => {
+  record.transcript('agent', text, true, itemId);
+  record.audio(itemId, ms);
+  record.audioDone(itemId);
+};
+
+test('the caller’s words stand where the turn ended, however late they come', () => {
+  const record = fresh();
+  record.callerStopped();
+  record.transcript('agent', 'It is', false, 'i1');
+  record.audio('i1', 400);
+  record.transcript('caller', ' how late is it? ', true);
+  record.transcript('agent', ' noon.', false, 'i1');
+  record.transcript('agent', 'It is noon.', true, 'i1');
+  record.audioDone('i1');
+  assert.equal(texts(record), ['caller: how late is it?', 'agent: It is noon.']);
+  assert.is(record.callerUnanswered, false);
+});
+
+test('a turn whose words never come leaves nothing, and takes nobody else’s place', () => {
+  const record = fresh();
+  record.callerStopped();
+  phrase(record, 'i1', 'Pardon?', 300);
+  nowMs += 20_000;
+  record.callerStopped();
+  assert.is(record.callerUnanswered, true);
+  assert.is(record.lastCallerText, '');
+  record.transcript('caller', 'good day', true);
+  assert.equal(texts(record), ['agent: Pardon?', 'caller: good day']);
+});
+
+test('words come before their sound, behind it, and without a name', () => {
+  const record = fresh();
+  record.audio('i1', 200);
+  record.transcript('agent', 'One.', true, 'i1');
+  record.audioDone('i1');
+  record.transcript('agent', 'Tw', false);
+  record.audio('i2', 200);
+  record.transcript('agent', 'o.', false);
+  record.transcript('agent', 'Two.', true);
+  record.audioDone('i2');
+  assert.equal(texts(record), ['agent: One.', 'agent: Two.']);
+});
+
+test('words without any sound were not heard', () => {
+  const record = fresh();
+  record.transcript('agent', 'never said', true, 'i1');
+  assert.equal(texts(record), []);
+  assert.is(record.agentHasSpoken, false);
+});
+
+test('of a phrase that was cut off, the words that its share of the audio covers', () => {
+  const record = fresh();
+  phrase(record, 'i1', 'one two three four five', 2_300);
+  record.cut('i1', 1_150);
+  assert.equal(texts(record), ['agent: one two…'], 'half of 23 characters, whole words');
+  const nothing = fresh();
+  phrase(nothing, 'i1', 'one two', 1_000);
+  nothing.cut('i1', 100);
+  assert.equal(texts(nothing), []);
+  const whole = fresh();
+  phrase(whole, 'i1', 'one two', 1_000);
+  whole.cut('i1', 1_000);
+  assert.equal(texts(whole), ['agent: one two'], 'heard to its end');
+});
+
+test('of a phrase that never came whole, the words that so much audio takes at this agent’s pace', () => {
+  const record = fresh();
+  phrase(record, 'i1', 'a'.repeat(40), 4_000);
+  record.transcript('agent', 'ten chars ten chars ten chars ten chars', false, 'i2');
+  record.audio('i2', 2_000);
+  assert.equal(texts(record).at(-1), 'agent: ten chars ten chars…', '20 characters in 2 s');
+  record.cut('i2', 1_000);
+  assert.equal(texts(record).at(-1), 'agent: ten chars…');
+});
+
+test('bounded in turns and characters, whatever comes; the latest stays', () => {
+  fc.assert(
+    fc.property(
+      fc.array(
+        fc.record({
+          by: fc.constantFrom('caller', 'agent', 'stop', 'cut' as const),
+          length: fc.integer({ min: 0, max: 30_000 }),
+          item: fc.integer({ min: 0, max: 5 }),
+        }),
+        { maxLength: 400 },
+      ),
+      (steps) => {
+        const record = fresh();
+        for (const { by, length, item } of steps) {
+          if (by === 'stop') record.callerStopped();
+          else if (by === 'caller') record.transcript('caller', 'x'.repeat(length), true);
+          else if (by === 'cut') record.cut(`i${item}`, length);
+          else phrase(record, `i${item}`, 'y '.repeat(length), length);
+        }
+        record.transcript('caller', 'the last', true);
+        const history = record.history();
+        const characters = history.reduce((sum, { text }) => sum + text.length, 0);
+        assert.ok(history.length <= LIMITS.historyTurns);
+        assert.ok(characters <= LIMITS.historyCharacters + LIMITS.historyTextCharacters, `${characters}`);
+        assert.ok(history.some(({ text }) => text === 'the last'));
+      },
+    ),
+    { numRuns: 60 },
+  );
+});
+
+test('functions without a result, oldest first, bounded', () => {
+  const record = fresh();
+  for (let index = 0; index <= LIMITS.backendToolCalls; index += 1)
+    record.toolCall({ toolCallId: `t${index}`, name: 'f', argumentsJson: '{}' });
+  record.toolAnswered('t3');
+  const ids = record.pendingTools.map(({ toolCallId }) => toolCallId);
+  assert.equal(ids.slice(0, 3), ['t1', 't2', 't4']);
+  assert.is(ids.length, LIMITS.backendToolCalls - 1);
+});
+
+test.run();

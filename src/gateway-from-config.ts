@@ -107,7 +107,7 @@ async function assemble(
     file,
     secrets: secretsOfConfig(config),
   });
-  closers.push(() => log.flush());
+  closers.push(() => log.written());
   for (const warning of config.warnings) log.note('warn', 'configuration warning', { warning });
 
   let snapshot: (() => ReturnType<Gateway['snapshot']>) | null = null;

@@ -337,6 +337,8 @@ export const LIMITS = {
   logSecrets: 4_096,
   /** Log lines that wait to be written; further ones are lost, so that a log nobody reads never holds audio up. */
   logBufferedBytes: 4 * 1024 * 1024,
+  /** How long the end of the process waits for the last of them, ms. */
+  logCloseMs: 1_000,
   /** Different values of one metric label; further ones are counted as `other`. */
   metricLabelValues: 64,
   /** Calls whose record is being gathered; the oldest is given up. */

@@ -11,8 +11,10 @@ import { LIMITS } from '../limits.ts';
 export interface LogDestination {
   /** Does not block. */
   write(line: string): void;
-  /** Writes what waits, at once: for the end of the process. */
+  /** Writes what waits, at once. What is being written in the background already may come a moment later. */
   flush(): void;
+  /** Resolves when everything is written, or cannot be: for the end of the process. */
+  written(): Promise<void>;
   /** Opens the file anew, after it was moved away; the old one is written to its end. Nothing to do for standard error. @throws as {@link openLogDestination} */
   reopen(): void;
   /** Lines that were lost so far. */
@@ -57,6 +59,10 @@ class BackgroundDestination implements LogDestination {
     }
   }
 
+  written(): Promise<void> {
+    return new Promise((resolve) => this.#stream.flush(() => resolve()));
+  }
+
   reopen(): void {
     if (this.#file === null) return;
     const before = this.#stream;
@@ -66,7 +72,7 @@ class BackgroundDestination implements LogDestination {
 
   #open(): Stream {
     const dest = this.#file === null ? STANDARD_ERROR : openFile(this.#file);
-    const stream = destination({ dest, sync: false, maxLength: LIMITS.logBufferedBytes, periodicFlush: 0 });
+    const stream = destination({ dest, sync: false, minLength: 1, maxLength: LIMITS.logBufferedBytes, periodicFlush: 0 });
     stream.on('drop', () => (this.#lost += 1));
     // What could not be written stays in the bounded buffer, and goes out with a later line or is lost then.
     stream.on('error', () => undefined);

@@ -5,7 +5,7 @@
  */
 import { pino } from 'pino';
 import type { Logger } from 'pino';
-import type { Clock } from '../core/clock.ts';
+import type { Clock, Timer } from '../core/clock.ts';
 import type { EventSink, TalkspurtEvent } from '../core/events.ts';
 import { LIMITS } from '../limits.ts';
 import { eventFields } from './event-fields.ts';
@@ -150,9 +150,20 @@ export class LogSink implements EventSink {
     this.#spellings = spellings([...this.#secrets]);
   }
 
-  /** Writes what waits, at once: for the end of the process. */
+  /** Writes what waits, at once. What is being written in the background already may come a moment later. */
   flush(): void {
     this.#destination?.flush();
+  }
+
+  /** Resolves when everything is written, or after `LIMITS.logCloseMs`: for the end of the process. */
+  async written(): Promise<void> {
+    if (this.#destination === null) return;
+    let timer: Timer | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = this.#options.clock.after(LIMITS.logCloseMs, resolve);
+    });
+    await Promise.race([this.#destination.written(), late]);
+    timer?.cancel();
   }
 
   #withoutSecrets(line: string): string {

@@ -23,12 +23,12 @@ async function until(holds: () => boolean): Promise<void> {
   for (let n = 0; n < 400 && !holds(); n += 1) await new Promise<void>((resolve) => clock.after(5, resolve));
 }
 
-test('lines are added to the file, at the latest by `flush`; others cannot read it', () => {
+test('lines are added to the file, the last ones at the end; others cannot read it', async () => {
   const file = join(folder, 'a.log');
   for (const text of ['one', 'two']) {
     const log = sinkTo(file);
     log.note('info', text);
-    log.flush();
+    await log.written();
   }
   assert.equal(
     readFileSync(file, 'utf8')
@@ -59,13 +59,13 @@ test('moved away by logrotate and opened anew: no line is lost, later ones are i
   assert.not.match(now, /moved|before/);
 });
 
-test('where the file cannot be opened anew the old one goes on, and says why', () => {
+test('where the file cannot be opened anew the old one goes on, and says why', async () => {
   const inside = mkdtempSync(join(folder, 'gone-'));
   const file = join(inside, 'c.log');
   const log = sinkTo(file);
   renameSync(inside, `${inside}-away`);
   log.reopen();
-  log.flush();
+  await log.written();
   assert.match(readFileSync(join(`${inside}-away`, 'c.log'), 'utf8'), /the log cannot be opened anew/);
 });
 

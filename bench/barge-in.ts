@@ -19,6 +19,8 @@ import { BRIEF, FULL, SMALL, scenes } from './barge-in/scenes.ts';
 import { systems } from './barge-in/systems.ts';
 import type { Cast } from './barge-in/voices.ts';
 import { Voices } from './barge-in/voices.ts';
+import { bargeInFigures, publishBargeIn } from './barge-in/write-figures.ts';
+import { keepResults } from './results.ts';
 import { loadRecordings } from './vad/get-data.ts';
 
 /** Everything that was measured. */
@@ -44,14 +46,19 @@ interface BargeInRun {
   readonly markdown?: boolean;
   readonly output?: string;
   readonly stages?: readonly string[];
+  /** Into docs/barge-in.md, its picture, and bench/results/. */
+  readonly report?: boolean;
 }
 
-export async function run({ small, json, markdown, output, stages = [] }: BargeInRun): Promise<void> {
+export async function run({ small, json, markdown, output, stages = [], report: keep }: BargeInRun): Promise<void> {
   const wanted: Cast = stages.includes('development') ? 'development' : 'held out';
   const report = await measure(small || !Voices.recorded ? 'synthetic' : wanted, small, stages);
   const text = json === true ? `${JSON.stringify(report, null, 2)}\n` : systemTables(report, markdown === true);
   if (output === undefined) process.stdout.write(text);
   else writeFileSync(output, text);
+  if (keep !== true) return;
+  await publishBargeIn(report);
+  await keepResults('barge-in', bargeInFigures(report));
 }
 
 /** Every call by every system. `stages`: parts of the names of the systems or groups that are wanted; none: all. */
@@ -69,8 +76,7 @@ export async function measure(cast: Cast, small: boolean, stages: readonly strin
   for (const scene of scenes(voices, cast, AMOUNTS[amount], noises)) {
     // Whoever stops for every echo need not do so for an hour.
     for (const system of chosen)
-      if (system === all[0] || small || at % PEERS_EVERY === 0)
-        outcomes.get(system.name)?.push(runScene(scene, system, pool));
+      if (system === all[0] || at % PEERS_EVERY === 0) outcomes.get(system.name)?.push(runScene(scene, system, pool));
     at += 1;
   }
   const hash = createHash('sha256')

@@ -4,13 +4,16 @@
  *
  *   npm run bench -- dsp [--small] [--json | --markdown] [--output FILE] [--compare base.json] [--stage PART]
  *
- * `--markdown` alone writes docs/benchmarks.md.
+ * `--markdown` alone writes docs/benchmarks.md, and adds the figures that other benches left in bench/results/.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { format, resolveConfig } from 'prettier';
 import { bench } from '../src/cli/bench.ts';
 import type { BenchArguments } from '../src/cli/bench.ts';
+import { reportMarkdown } from '../src/cli/bench/report-markdown.ts';
+import { barsPage } from './bars/bars-page.ts';
+import { keptResults } from './results.ts';
 
 /** Runs all stages, or those that are named. */
 export async function run(options: Partial<BenchArguments> & { readonly small: boolean }): Promise<void> {
@@ -20,6 +23,7 @@ export async function run(options: Partial<BenchArguments> & { readonly small: b
   await bench(
     { small, stages, json, markdown, output: file, compare },
     fileURLToPath(new URL('./dsp/', import.meta.url)),
+    (report) => reportMarkdown(report, barsPage({ report, kept: keptResults() })),
   );
   if (!markdown || file === undefined) return;
   // As every page of the project is laid out.

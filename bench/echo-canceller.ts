@@ -13,6 +13,9 @@ import { hybrid, loudspeaker, room, through } from '../test/dsp/echo-scene.ts';
 import { agent, erleDb, runScene } from '../test/dsp/echo-run.ts';
 import type { Scene } from '../test/dsp/echo-run.ts';
 import { DspModule } from '../src/dsp/dsp-module.ts';
+import { measureBars } from './echo/bars.ts';
+import { publishEcho } from './echo/plot.ts';
+import { keepResults } from './results.ts';
 
 const FRAME = 160;
 const DELAY_MS = 60;
@@ -57,8 +60,8 @@ function speexdsp(heard: Int16Array, said: Int16Array, rounds: number): { left: 
   }
 }
 
-/** Prints the table. `small` runs fewer rounds. */
-export async function run({ small }: { small: boolean }): Promise<void> {
+/** Prints the table. `small` runs fewer rounds; `report` also draws the picture and the table of docs/signal-chain.md, and keeps the figures. */
+export async function run({ small, report = false }: { small: boolean; report?: boolean }): Promise<void> {
   const rounds = small ? 4 : 20;
   const module = await DspModule.load();
   const reference = agent();
@@ -71,12 +74,14 @@ export async function run({ small }: { small: boolean }): Promise<void> {
   ];
   const hash = createHash('sha256');
   let missing = false;
+  let slowestUs = 0;
   console.log('echo canceller, 8 kHz: µs per 20 ms frame (best of the rounds), ERLE from 1.1 s of echo on');
   for (const [name, scene] of scenes) {
     const outcome = runScene(scene);
     hash.update(new Uint8Array(outcome.left.buffer));
     const said = Int16Array.from(reference);
     const us = cost(module, outcome.heard, said, rounds);
+    slowestUs = Math.max(slowestUs, us);
     const line = (who: string, microseconds: number, erle: number): string =>
       `  ${who.padEnd(22)}${microseconds.toFixed(1).padStart(7)} µs ${erle.toFixed(1).padStart(6)} dB`;
     console.log(line(name, us, erleDb(outcome, 1160, 8000)));
@@ -92,5 +97,15 @@ export async function run({ small }: { small: boolean }): Promise<void> {
     }
   }
   if (missing) console.log('  speexdsp: not measured, there is no C compiler or no libspeexdsp here');
-  console.log(`  hash of every result: ${hash.digest('hex').slice(0, 16)}`);
+  const digest = hash.digest('hex').slice(0, 16);
+  console.log(`  hash of every result: ${digest}`);
+  if (!report) return;
+  const results = measureBars();
+  await publishEcho(results);
+  const figures = Object.fromEntries(results.map(({ bar, figure }) => [bar.name, Number(figure.toFixed(2))]));
+  await keepResults('echo-canceller', {
+    on: `${results.length} conversations of 8 s, and the time of four`,
+    hash: digest,
+    figures: { ...figures, 'µs per 20 ms, the slowest': Number(slowestUs.toFixed(1)) },
+  });
 }

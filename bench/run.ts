@@ -5,6 +5,10 @@
  *
  * A bench prints its figures and a hash of what it computed. Figures are for people and for comparing two versions on one
  * machine: nothing here passes or fails by time, unless `dsp` is told to compare. The other options are those of `dsp`.
+ *
+ *   npm run bench -- --report [name part …]
+ *
+ * runs those whose figures are kept in bench/results/, writes them anew, and then docs/benchmarks.md.
  */
 import { spawn } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
@@ -21,6 +25,8 @@ type BenchRun = Omit<typeof values, 'only' | 'stage'> & { stages: readonly strin
 
 /** Run only when named: they take an hour. */
 const BY_NAME: ReadonlySet<string> = new Set(['soak.ts']);
+/** It writes docs/benchmarks.md. */
+const PAGE_BENCH = 'dsp.ts';
 const here = dirname(fileURLToPath(import.meta.url));
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -29,6 +35,7 @@ const { values, positionals } = parseArgs({
     only: { type: 'string' },
     json: { type: 'boolean', default: false },
     markdown: { type: 'boolean', default: false },
+    report: { type: 'boolean', default: false },
     output: { type: 'string' },
     compare: { type: 'string' },
     stage: { type: 'string', multiple: true },
@@ -37,7 +44,10 @@ const { values, positionals } = parseArgs({
 /** Another program reads what comes out: nothing of ours may stand around it. */
 const bare = values.json && values.output === undefined;
 
-if (values.only !== undefined) {
+if (values.small && values.report) {
+  process.stderr.write('bench: a small run has no figures to keep\n');
+  process.exitCode = 1;
+} else if (values.only !== undefined) {
   const bench = (await import(pathToFileURL(join(here, values.only)).href)) as Bench;
   const { only: _file, stage = [], ...options } = values;
   await bench.run({ ...options, stages: stage });
@@ -50,7 +60,10 @@ async function runAll(): Promise<void> {
     .filter((name) => name.endsWith('.ts') && isBench(name))
     .filter((name) => values.small || positionals.length > 0 || !BY_NAME.has(name))
     .filter((name) => positionals.length === 0 || positionals.some((part) => name.includes(part)))
+    .filter((name) => !values.report || /\bkeepResults\(/.test(readFileSync(join(here, name), 'utf8')))
     .sort();
+  // The page that shows them comes last.
+  if (values.report && files.length > 0) files.push(PAGE_BENCH);
   if (files.length === 0) {
     process.stderr.write(`bench: none matches ${positionals.join(' ')}\n`);
     process.exitCode = 1;
@@ -74,7 +87,10 @@ function isBench(name: string): boolean {
 }
 
 function inProcess(name: string): Promise<number> {
-  const given = process.argv.slice(2).filter((word) => !positionals.includes(word));
+  const given = process.argv
+    .slice(2)
+    .filter((word) => !positionals.includes(word))
+    .map((word) => (word === '--report' && name === PAGE_BENCH ? '--markdown' : word));
   const args = ['--expose-gc', '--import', 'tsx', fileURLToPath(import.meta.url), '--only', name, ...given];
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, args, { cwd: dirname(here), stdio: 'inherit' });

@@ -18,6 +18,10 @@ export interface GroupFigures {
   /** Ms from the onset to the pause in the packets and to the decision; NaN where there is none. */
   readonly pauseMs: Spread;
   readonly stopMs: Spread;
+  /** From the pause to the decision, of those that waited first. */
+  readonly verdictMs: Spread;
+  /** All of the pauses, from short to long: the distribution. */
+  readonly pausesMs: readonly number[];
 }
 
 /** Median and 95th percentile. */
@@ -47,10 +51,19 @@ export function figuresOf(outcomes: readonly SceneOutcome[]): GroupFigures[] {
       near: near.length,
       paused: paused.length,
       stopped: stopped.length,
-      pauseMs: spread(stopped, ({ pauseMs, stopMs }) => Math.min(pauseMs ?? Infinity, stopMs ?? Infinity)),
+      pauseMs: spread(stopped, pauseOf),
       stopMs: spread(stopped, ({ stopMs }) => stopMs ?? Infinity),
+      verdictMs: spread(
+        stopped.filter((one) => one.pauseMs !== null && pauseOf(one) < (one.stopMs ?? 0)),
+        (one) => (one.stopMs ?? Infinity) - pauseOf(one),
+      ),
+      pausesMs: stopped.map(pauseOf).sort((a, b) => a - b),
     };
   });
+}
+
+function pauseOf({ pauseMs, stopMs }: NearOutcome): number {
+  return Math.min(pauseMs ?? Infinity, stopMs ?? Infinity);
 }
 
 function spread(near: readonly NearOutcome[], of: (one: NearOutcome) => number): Spread {

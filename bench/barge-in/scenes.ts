@@ -57,7 +57,8 @@ export interface Amount {
 export const FULL: Amount = { echoCalls: 5, echoSeconds: 60, calls: 3, phrases: 10, earlyCalls: 30 };
 /** Enough to see what a change does. */
 export const BRIEF: Amount = { echoCalls: 1, echoSeconds: 60, calls: 1, phrases: 8, earlyCalls: 8 };
-export const SMALL: Amount = { echoCalls: 1, echoSeconds: 15, calls: 1, phrases: 4, earlyCalls: 6 };
+/** Enough to see that it runs. */
+export const SMALL: Amount = { echoCalls: 1, echoSeconds: 3, calls: 1, phrases: 1, earlyCalls: 1 };
 /** Echoes as far below the agent, dB. */
 export const LOSSES_DB: readonly number[] = [10, 16, 24];
 /** The caller's street, dB below the caller's voice. */

@@ -19,6 +19,11 @@ const JOINS: readonly (readonly [MediaFormat, AudioFormat])[] = [
 export const stage: BenchStage = { name: 'pipes', order: 900, rows };
 
 function rows(bench: BenchContext): BenchRow[] {
+  return [...plain(bench), everything(bench)];
+}
+
+/** As it is configured unless one says otherwise, but without the echo canceller: detector, and resampling where there is any. */
+function plain(bench: BenchContext): BenchRow[] {
   return JOINS.flatMap(([leg, backend]): BenchRow[] => {
     const make = (): WasmDsp => {
       const dsp = new WasmDsp(bench.module);
@@ -43,4 +48,39 @@ function rows(bench: BenchContext): BenchRow[] {
       },
     ];
   });
+}
+
+/** A call with an echo at -10 dB: detector, echo canceller, gain control, keys and lies listened for, resampling both ways. */
+function everything(bench: BenchContext): BenchRow {
+  const dsp = new WasmDsp(bench.module);
+  dsp.configure({
+    leg: ULAW_LEG,
+    backendInput: PCM_24K,
+    backendOutput: PCM_24K,
+    echoCanceller: 'on',
+    cleaning: { highPassHz: 0, noiseSuppressionDb: 0, agcTargetDbov: -22 },
+    hearing: { dtmf: true, progress: true, suspicion: true },
+  });
+  const said = bench.payloads(PCM_24K);
+  const core = bench.core();
+  const pcm = bench.samples(core, core.SCRATCH_PCM.value, 160);
+  const codes = bench.bytes(core, core.WIRE_OUT.value, 160);
+  const voice = bench.frames(8000);
+  // The caller is half a second behind the agent, whose echo is 120 ms old.
+  const heard = voice.map((_, n) => {
+    const [agent, caller] = [bench.at(voice, n + voice.length - 6), bench.at(voice, n + 25)];
+    for (let at = 0; at < pcm.length; at += 1) pcm[at] = 0.3 * agent[at]! + 0.5 * caller[at]!;
+    core.encodeUlaw(core.WIRE_OUT.value, core.SCRATCH_PCM.value, pcm.length);
+    return codes.slice();
+  });
+  return {
+    name: 'both pcmu/8000 with l16/24000, everything on',
+    per: 'tick',
+    step: (n) => {
+      const captured = dsp.capture(bench.at(heard, n));
+      dsp.render(bench.at(said, n));
+      return captured;
+    },
+    bars: [{ of: 'time', atMost: 100_000 }],
+  };
 }

@@ -1,14 +1,8 @@
-/**
- * Writes docs/images/echo-canceller.svg (ERLE over time of the bars' conversations) and the table of measured figures in
- * docs/signal-chain.md. Run it after a change of the echo canceller:
- *
- *   node --import tsx bench/echo/plot.ts
- */
+/** The picture docs/images/echo-canceller.svg (ERLE over time of the bars' conversations), and their table in docs/signal-chain.md. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { format, resolveConfig } from 'prettier';
 import type { EchoResult } from './bars.ts';
-import { measureBars } from './bars.ts';
 
 const picture = fileURLToPath(new URL('../../docs/images/echo-canceller.svg', import.meta.url));
 const document = fileURLToPath(new URL('../../docs/signal-chain.md', import.meta.url));
@@ -19,14 +13,16 @@ const LEFT = 250;
 const PLOT = 590;
 const TOP_DB = 50;
 
-const results = measureBars();
-writeFileSync(picture, svg(results.filter(({ bar }) => bar.scene.near === undefined)));
-const text = readFileSync(document, 'utf8');
-const [begin, end] = ['<!-- echo figures -->', '<!-- /echo figures -->'];
-const [from, to] = [text.indexOf(begin), text.indexOf(end)];
-if (from < 0 || to < from) throw new Error('docs/signal-chain.md has no place for the figures');
-const next = `${text.slice(0, from + begin.length)}\n\n${table(results)}\n\n${text.slice(to)}`;
-writeFileSync(document, await format(next, { ...(await resolveConfig(document)), filepath: document }));
+/** Writes both. */
+export async function publishEcho(results: readonly EchoResult[]): Promise<void> {
+  writeFileSync(picture, svg(results.filter(({ bar }) => bar.scene.near === undefined)));
+  const text = readFileSync(document, 'utf8');
+  const [begin, end] = ['<!-- echo figures -->', '<!-- /echo figures -->'];
+  const [from, to] = [text.indexOf(begin), text.indexOf(end)];
+  if (from < 0 || to < from) throw new Error('docs/signal-chain.md has no place for the figures');
+  const next = `${text.slice(0, from + begin.length)}\n\n${table(results)}\n\n${text.slice(to)}`;
+  writeFileSync(document, await format(next, { ...(await resolveConfig(document)), filepath: document }));
+}
 
 function table(rows: readonly EchoResult[]): string {
   const lines = rows.map(({ bar, measured }) => `| ${bar.name} | ${bar.asked} | ${measured} |`);

@@ -3,10 +3,12 @@
  * Needs `node --import tsx bench/vad/get-data.ts` to have been run, and runs on voices made by rule where it was not. Unless
  * `--small`, it installs the large peers (450 MB), puts the tables into docs/vad.md and draws docs/images/vad-roc.svg.
  */
+import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { format } from 'prettier';
+import { keepResults } from '../results.ts';
 import type { Detector } from './detectors.ts';
 import { ownDetectors, webrtcDetector } from './detectors.ts';
 import { VAD_CACHE, haveRecordings, loadRecordings } from './get-data.ts';
@@ -29,7 +31,7 @@ interface Result {
   readonly nsPer20Ms: number;
 }
 
-export async function run({ small }: { small: boolean }): Promise<void> {
+export async function run({ small, report = false }: { small: boolean; report?: boolean }): Promise<void> {
   const real = haveRecordings(['tune', 'test']);
   if (!real)
     process.stdout.write('recordings are not here (bench/vad/get-data.ts): made voices, figures mean nothing\n');
@@ -55,6 +57,31 @@ export async function run({ small }: { small: boolean }): Promise<void> {
   const figures = `<!-- figures -->\n\nSet: ${title}. Node ${process.versions.node}.\n\n${tables}\n<!-- /figures -->`;
   const page = readFileSync(place, 'utf8').replace(/<!-- figures -->[\s\S]*<!-- \/figures -->/, () => figures);
   writeFileSync(place, await format(page, { parser: 'markdown', printWidth: 120 }));
+  if (!report) return;
+  const scores = createHash('sha256');
+  for (const { lines: scored } of results)
+    for (const line of scored) scores.update(Float32Array.from(line.scores, (score) => Number(score.toFixed(4))));
+  await keepResults('vad/compare', { on: title, hash: scores.digest('hex').slice(0, 16), figures: figuresOf(results) });
+}
+
+/** Of each detector, what the project asks of ours. */
+function figuresOf(results: readonly Result[]): Record<string, number> {
+  return Object.fromEntries(
+    results.flatMap(({ name, byCondition, pooled, nsPer20Ms }) => {
+      const mean = meanMeasures([...byCondition.values()]);
+      const figures: [string, number][] = [
+        ['area under the ROC, mean of the conditions', mean.auc],
+        ['area under the ROC, one threshold', pooled.auc],
+        ['best F1, mean of the conditions', mean.bestF1],
+        ['best F1, one threshold', pooled.bestF1],
+        ['onset at 8 % false alarm, median, ms', pooled.onsetMedianMs],
+        ['ns per 20 ms', Math.round(nsPer20Ms)],
+      ];
+      return figures
+        .filter(([, value]) => Number.isFinite(value))
+        .map(([what, value]) => [`${name}: ${what}`, Number(value.toFixed(4))]);
+    }),
+  );
 }
 
 async function judge(detector: Detector, lines: readonly TestLine[], set: string): Promise<Result> {

@@ -3,7 +3,8 @@ import { DspStages } from 'talkspurt/dsp';
 
 const dsp = await DspStages.load();
 const canceller = dsp.echoCanceller({ mode: 'on' });
-const said = Int16Array.from({ length: 32000 }, () => Math.random() * 8000 - 4000);
+let noise = 1;
+const said = Int16Array.from({ length: 32000 }, () => (noise = (Math.imul(noise, 1664525) + 1013904223) | 0) >> 18);
 const echo = said.map((_, n) => (said[n - 960] ?? 0) * 0.3);
 for (let at = 0; at < said.length; at += 160) {
   canceller.process(echo.subarray(at, at + 160));

@@ -45,10 +45,14 @@ export const benchCommand: CommandModule<object, BenchArguments> = {
 };
 
 /**
- * Runs the stages in `folder`, writes the report where it was asked for, and sets the exit status.
+ * Runs the stages in `folder`, writes the report where it was asked for, and sets the exit status. `page` makes it markdown.
  * @throws ERR_TALKSPURT_CONFIG_UNREADABLE when the run to compare with cannot be read.
  */
-export async function bench(given: BenchArguments, folder: string): Promise<void> {
+export async function bench(
+  given: BenchArguments,
+  folder: string,
+  page: (report: BenchReport) => string = reportMarkdown,
+): Promise<void> {
   const base = given.compare === undefined ? null : readReport(given.compare);
   const report = await runBench({
     folder,
@@ -65,7 +69,7 @@ export async function bench(given: BenchArguments, folder: string): Promise<void
   const text = given.json
     ? `${JSON.stringify(report, null, 2)}\n`
     : given.markdown
-      ? reportMarkdown(report)
+      ? page(report)
       : `${reportText(report).join('\n')}\n`;
   if (given.output === undefined) process.stdout.write(text);
   else writeFileSync(given.output, text);

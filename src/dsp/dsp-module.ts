@@ -2,9 +2,9 @@
  * The signal chain's binary: found, read and compiled once; then instances are made of it. Every instance is one call's
  * linear memory of fixed size, and all start from the same image.
  */
-import { readFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 import { asTalkspurtError } from '../core/errors.ts';
+import type { DspSource } from './binary.ts';
+import { readBinary } from './binary.ts';
 
 /** The exports of `talkspurt.wasm`, as the compiler of `assembly/` typed them. */
 export type CoreExports = Awaited<ReturnType<(typeof import('#talkspurt.wasm'))['instantiate']>>;
@@ -19,11 +19,13 @@ export class DspModule {
     this.#freshImage = new Uint8Array(this.instantiate().memory.buffer.slice(0));
   }
 
-  /** Reads and compiles the package's own binary. @throws ERR_TALKSPURT_INTERNAL when it is missing or damaged. */
-  static async load(): Promise<DspModule> {
+  /**
+   * Reads and compiles `source`, or else the package's own binary: in Node, or in a browser.
+   * @throws ERR_TALKSPURT_INTERNAL when it is missing or damaged.
+   */
+  static async load(source?: DspSource): Promise<DspModule> {
     try {
-      const bytes = await readFile(fileURLToPath(import.meta.resolve('#talkspurt.wasm')));
-      return new DspModule(await WebAssembly.compile(bytes));
+      return new DspModule(await WebAssembly.compile(await readBinary('talkspurt', source)));
     } catch (error) {
       throw asTalkspurtError(error, 'ERR_TALKSPURT_INTERNAL');
     }

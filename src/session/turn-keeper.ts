@@ -80,10 +80,7 @@ export class TurnKeeper {
     if (cuttingIn && !this.#options.bargeIn) return;
     // A noise that only we heard must not call off an answer that the backend would then never give again.
     if (this.#state === 'thinking' && edge === 'started' && this.#backendOwnsTurns) return;
-    if (edge === 'candidate') this.#happen('caller-candidate', nowMs);
-    else if (edge === 'withdrawn') this.#happen('caller-withdrawn', nowMs);
-    else if (edge === 'started') this.#happen('caller-started', nowMs);
-    else if (edge === 'stopped') this.#happen('caller-stopped', nowMs);
+    if (edge !== 'none') this.#happen(`caller-${edge}`, nowMs);
   }
 
   /** An edge of the backend's own turn detection: decides the end of the turn where it owns it, and is measured. */
@@ -286,14 +283,11 @@ export class TurnKeeper {
     const media = this.#media;
     switch (effect) {
       case 'yield':
-        this.#yield(nowMs);
-        break;
+        return this.#yield(nowMs);
       case 'resume':
-        this.#resume(nowMs);
-        break;
+        return this.#resume(nowMs);
       case 'barge-in':
-        this.#fadeOut();
-        break;
+        return this.#fadeOut();
       case 'call-off':
         this.#callOff();
         break;
@@ -306,8 +300,7 @@ export class TurnKeeper {
         if (media.stream !== null) this.#answer.request();
         break;
       case 'report-latency':
-        this.#reportLatency(nowMs);
-        break;
+        return this.#reportLatency(nowMs);
       case 'rearm':
         // Its end will not be seen any more: say that it ended.
         if (media.endpointer.speaking) this.#callerStopped();
@@ -324,13 +317,17 @@ export class TurnKeeper {
   /** What the next tick sends of the agent is its last. */
   #fadeOut(): void {
     const media = this.#media;
-    if (!this.#agentWaits) media.dsp.rampGain(0, media.ptimeMs);
+    // Who waits has nothing to fade: not a frame of it comes, also when the wait ends before that tick.
+    if (this.#agentWaits) media.playout.pause(false);
+    else media.dsp.rampGain(0, media.ptimeMs);
     media.fading = true;
   }
 
   /** The tick's own frame is the last: it is faded, and stays to be said. */
   #yield(nowMs: number): void {
-    const { dsp, playout } = this.#media;
+    const { dsp, playout, fading } = this.#media;
+    // It was broken off: what it says next is its last, and fades already.
+    if (fading) return;
     const heard = !this.#agentWaits;
     if (this.#options.duckGain > 0) {
       if (heard) dsp.rampGain(this.#options.duckGain, DUCK_MS);
@@ -342,7 +339,9 @@ export class TurnKeeper {
   }
 
   #resume(nowMs: number): void {
-    const { dsp, playout } = this.#media;
+    const { dsp, playout, fading } = this.#media;
+    // Broken off meanwhile: there is nothing to go on with.
+    if (fading) return;
     if (Number.isNaN(this.#pausedMs)) {
       dsp.rampGain(1, RESTORE_MS);
       return;

@@ -1,5 +1,5 @@
 /** The bench: its stages load, its reports say what was measured, and a comparison finds what became slower. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,6 +10,7 @@ import type { BenchReport, ReportRow } from '../../src/cli/bench/bench-report.ts
 import { benchContext, findStages, packageVersion } from '../../src/cli/bench/bench-stages.ts';
 import { compareReports } from '../../src/cli/bench/compare-reports.ts';
 import { judgeBar, nativeRatio, npmRatio } from '../../src/cli/bench/judge-bars.ts';
+import { NativePeers } from '../../src/cli/bench/native-peers.ts';
 import { reportMarkdown } from '../../src/cli/bench/report-markdown.ts';
 import { reportText } from '../../src/cli/bench/report-text.ts';
 import { runBench } from '../../src/cli/bench/run-bench.ts';
@@ -160,6 +161,27 @@ test('the version of a package is read whether or not it shows its manifest', ()
   assert.match(packageVersion('alawmulaw') ?? '', /^\d+\.\d+\.\d+/);
   assert.match(packageVersion('@echogarden/speex-resampler-wasm/simd') ?? '', /^\d+\.\d+\.\d+/);
   assert.is(packageVersion('no-such-package-anywhere'), undefined);
+});
+
+test('without a compiler every native peer is left out, with one line for all of them', () => {
+  const { PATH } = process.env;
+  const lines: string[] = [];
+  process.env['PATH'] = '';
+  try {
+    const native = new NativePeers(join(STAGES, 'native'), (line) => lines.push(line));
+    assert.is(native.compiler, null);
+    for (const source of readdirSync(join(STAGES, 'native')).filter((name) => name.endsWith('.c')))
+      assert.is(native.start({ name: 'C', source }, SMALL_PLAN), null);
+    native.close();
+  } finally {
+    process.env['PATH'] = PATH;
+  }
+  assert.equal(lines, ['native peers: there is no C compiler (cc)']);
+});
+
+test('the page takes sections ahead of the bars of its rows', () => {
+  const page = reportMarkdown(reportOf([ROW]), ['## First', 'words']);
+  assert.ok(page.indexOf('## First') > 0 && page.indexOf('## First') < page.indexOf('## Bars of each row'));
 });
 
 test('a run measures its rows and peers, hashes the first second, and leaves out what it cannot have', async () => {

@@ -268,6 +268,37 @@ class Listener {
   }
 }
 
+const PLAIN: Setting = { ptimeMs: 10, duckGain: 0, bargeInMs: 120, detectsTurns: false, heldFrames: null };
+const pass = (ms: number, probability = 0): Step => ({ kind: 'speech', ms, probability });
+
+/** Once a frame came at full level between the order and the silence: when the hold was over before it was faded… */
+const BROKEN_OFF_ON_HOLD: [Setting, Step[]] = [
+  PLAIN,
+  [
+    { kind: 'burst', ms: 1, whole: false },
+    pass(210),
+    { kind: 'order', order: 'hold' },
+    { kind: 'order', order: 'break' },
+  ],
+];
+/** …where the agent is only lowered, when the caller spoke in that very tick… */
+const BROKEN_OFF_THEN_SPOKEN: [Setting, Step[]] = [
+  { ...PLAIN, duckGain: 0.3 },
+  [{ kind: 'burst', ms: 40, whole: false }, pass(10), { kind: 'order', order: 'break' }, pass(10, 0.9), pass(10)],
+];
+
+/** …and where it waited, when in that tick it was found that nobody had spoken. */
+const BROKEN_OFF_THEN_WITHDRAWN: [Setting, Step[]] = [
+  PLAIN,
+  [
+    { kind: 'burst', ms: 21, whole: true },
+    { kind: 'patchy', spoken: [false, true, false, false] },
+    { kind: 'patchy', spoken: [false, false, false, true] },
+    pass(41),
+    { kind: 'order', order: 'break' },
+  ],
+];
+
 test('the agent waits for a moment at the most, and then is heard in order, whole, and at its level', async () => {
   await fc.assert(
     fc.asyncProperty(setting, fc.array(step, { minLength: 1, maxLength: 40 }), async (given, steps) => {
@@ -276,7 +307,7 @@ test('the agent waits for a moment at the most, and then is heard in order, whol
       await listener.end();
       await listener.rig.session.stop('stopped');
     }),
-    { numRuns: 150 },
+    { numRuns: 150, examples: [BROKEN_OFF_ON_HOLD, BROKEN_OFF_THEN_SPOKEN, BROKEN_OFF_THEN_WITHDRAWN] },
   );
 });
 

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { TalkspurtError } from '../../core/errors.ts';
 import type { DspModule } from '../../dsp/dsp-module.ts';
-import { voiceFrames, voiceLike, voicePayloads } from './bench-material.ts';
+import { contextOf } from './bench-context.ts';
 import type { BenchContext, BenchStage } from './bench-row.ts';
 
 /** From `src/cli/bench/` and from `build/lib/cli/bench/` the stages lie the same way. */
@@ -30,26 +30,16 @@ export async function findStages(folder: string, parts: readonly string[]): Prom
 /** What the rows are made with; `skip` hears a line for each package that is not installed. */
 export function benchContext(module: DspModule, skip: (line: string) => void): BenchContext {
   const missing = new Set<string>();
-  return {
-    module,
-    core: () => module.instantiate(),
-    bytes: (core, address, bytes) => new Uint8Array(core.memory.buffer, address, bytes),
-    samples: (core, address, samples) => new Int16Array(core.memory.buffer, address, samples),
-    voice: voiceLike,
-    frames: voiceFrames,
-    payloads: (format) => voicePayloads(module, format),
-    at: (list, n) => list[n % list.length]!,
-    peer: async <T>(name: string) => {
-      try {
-        return (await import(name)) as T;
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error;
-        if (!missing.has(name)) skip(`npm ${name}: not installed`);
-        missing.add(name);
-        return null;
-      }
-    },
-  };
+  return contextOf(module, async <T>(name: string) => {
+    try {
+      return (await import(name)) as T;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error;
+      if (!missing.has(name)) skip(`npm ${name}: not installed`);
+      missing.add(name);
+      return null;
+    }
+  });
 }
 
 /** The version of an installed package, undefined where it does not say. */

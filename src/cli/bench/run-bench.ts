@@ -6,6 +6,7 @@ import { DspModule } from '../../dsp/dsp-module.ts';
 import { VERSION } from '../../version.ts';
 import type { BenchReport, MeasuredTime, ReportPeer, ReportRow } from './bench-report.ts';
 import type { BenchRow, BenchStep } from './bench-row.ts';
+import { firstSecond } from './bench-context.ts';
 import { benchContext, findStages, packageVersion } from './bench-stages.ts';
 import { judgeBar } from './judge-bars.ts';
 import { NativePeers } from './native-peers.ts';
@@ -25,9 +26,6 @@ export interface BenchOptions {
   /** Hears a line now and then. */
   readonly progress: (line: string) => void;
 }
-
-/** A second of frames is hashed. */
-const HASHED_STEPS = 50;
 
 interface Prepared {
   readonly stage: string;
@@ -121,11 +119,5 @@ function report(prepared: readonly Prepared[], times: readonly (MeasuredTime | n
 
 /** Of what the first second of steps returns. */
 function hashOf(step: BenchStep): string {
-  const hash = createHash('sha256');
-  for (let n = 0; n < HASHED_STEPS; n += 1) {
-    const result = step(n);
-    if (typeof result === 'number') hash.update(result.toFixed(4));
-    else hash.update(new Uint8Array(result.buffer, result.byteOffset, result.byteLength));
-  }
-  return hash.digest('hex').slice(0, 16);
+  return createHash('sha256').update(firstSecond(step)).digest('hex').slice(0, 16);
 }

@@ -1,0 +1,6 @@
+import { test } from 'uvu';
+import { testGroup } from './small-run.ts';
+
+testGroup('soak');
+
+test.run();

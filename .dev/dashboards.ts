@@ -585,6 +585,24 @@ const PROVIDERS: Dashboard = {
       ],
     },
     {
+      title: 'Sentences that a voice of ours spoke',
+      description: 'By engine and outcome, with the characters that were asked for',
+      unit: 'ops',
+      width: 8,
+      queries: [
+        { expr: rate('talkspurt_tts_sentences_total', 'engine, outcome'), legend: '{{engine}} {{outcome}}' },
+        { expr: rate('talkspurt_tts_characters_total', 'engine'), legend: 'characters {{engine}}' },
+        { expr: `talkspurt_tts_waiting_sentences{${AT}}`, legend: 'waiting' },
+      ],
+    },
+    {
+      title: 'First sound of a sentence',
+      description: 'From the text to the first audio of it',
+      unit: 's',
+      width: 8,
+      queries: quantiles('talkspurt_tts_first_audio_seconds'),
+    },
+    {
       title: 'Gap after a loss',
       description: 'From the loss of a stream to one that hears the caller again',
       unit: 's',

@@ -10,10 +10,13 @@ import type { StreamEventListener } from './backend/stream-backend.ts';
 import type { BackendConfig, Config } from './config.ts';
 import type { Clock } from './core/clock.ts';
 import { TalkspurtError } from './core/errors.ts';
+import type { EventSink } from './core/events.ts';
 import type { GatewayBackend, GatewayProfile } from './gateway.ts';
+import { backendVoice } from './gateway-speech.ts';
+import type { BackendVoice } from './gateway-speech.ts';
 import { RealtimeServer } from './simulator/realtime-server.ts';
 import type { BreakerBoard, BreakerKind, BreakerPolicies } from './resilience/breaker-board.ts';
-import type { BreakerPolicy } from './resilience/circuit-breaker.ts';
+import type { BreakerChange, BreakerPolicy } from './resilience/circuit-breaker.ts';
 import { GuardedBackend } from './resilience/guarded-backend.ts';
 import type { SpeechSynthesizer } from './simulator/speech.ts';
 
@@ -32,6 +35,10 @@ export interface BackendMakers {
   readonly onStreamEvent: StreamEventListener;
   /** Circuit breakers of the process; they outlive a reload. */
   readonly breakers: BreakerBoard;
+  readonly events: EventSink;
+  onBreaker(change: BreakerChange): void;
+  /** Whoever speaks for backends that write, by the backend's name. */
+  voices: ReadonlyMap<string, BackendVoice>;
   /** The server inside this process, once there is one. */
   embedded: EmbeddedServer | null;
 }
@@ -46,10 +53,18 @@ export interface Profiles {
 /** @throws ERR_TALKSPURT_CONFIG_INVALID, ERR_TALKSPURT_LISTEN */
 export async function makeProfiles(config: Config, makers: BackendMakers): Promise<Profiles> {
   const made = new Map<string, GatewayBackend>();
+  const voices = new Map<string, BackendVoice>();
   for (const [name, backend] of Object.entries(config.backends)) {
     const given = makers.given[name];
     const unguarded = given === undefined ? await makeBackend(backend, makers) : { backend: given };
-    made.set(name, guarded(unguarded, credentialOf(backend), makers.breakers));
+    const guardedOne = guarded(unguarded, credentialOf(backend), makers.breakers);
+    const speech = backend.kind === 'openai' ? backend.speech : undefined;
+    if (speech === undefined) made.set(name, guardedOne);
+    else {
+      const voice = backendVoice(name, speech, makers);
+      voices.set(name, voice);
+      made.set(name, spoken(guardedOne, voice));
+    }
   }
   const profiles = new Map<string, GatewayProfile>();
   for (const [name, profile] of Object.entries(config.profiles)) {
@@ -58,6 +73,7 @@ export async function makeProfiles(config: Config, makers: BackendMakers): Promi
       throw new TalkspurtError('ERR_TALKSPURT_CONFIG_INVALID', `profiles.${name}.backend names no backend`);
     profiles.set(name, { ...backend, fallbacks, options: profile.options });
   }
+  makers.voices = voices;
   return { backends: made, profiles };
 }
 
@@ -90,6 +106,15 @@ function guarded(made: GatewayBackend, credential: string, board: BreakerBoard):
     new GuardedBackend({ backend, board, credential, ownSettings });
   const variant = made.variant?.bind(made);
   return { backend: guard(made.backend), ...(variant && { variant: (overrides) => guard(variant(overrides), true) }) };
+}
+
+/** What it writes is spoken; a variant of it is by the same voice. */
+function spoken(made: GatewayBackend, voice: BackendVoice): GatewayBackend {
+  const variant = made.variant?.bind(made);
+  return {
+    backend: voice.spoken(made.backend),
+    ...(variant && { variant: (overrides) => voice.spoken(variant(overrides)) }),
+  };
 }
 
 /** Tells a place and key apart from others without showing either: a new key is a new start. */

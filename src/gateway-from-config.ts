@@ -24,6 +24,7 @@ import { reloader } from './gateway-reload.ts';
 import { openGatewayRecords } from './gateway-records.ts';
 import { openGatewaySip } from './gateway-sip.ts';
 import { gatewayStatus } from './gateway-status.ts';
+import type { BreakerChange } from './resilience/circuit-breaker.ts';
 import { BreakerBoard } from './resilience/breaker-board.ts';
 import { LogSink } from './observe/log-sink.ts';
 import { MetricsSink } from './observe/metrics-sink.ts';
@@ -142,11 +143,9 @@ async function assemble(
 
   const speech = new SpeechSynthesizer();
   closers.push(() => speech.close());
-  const breakers = new BreakerBoard({
-    clock,
-    policies: breakerPolicies(config),
-    onChange: ({ name, ...change }) => events.emit({ type: 'breaker', breaker: name, ...change, atMs: clock.nowMs() }),
-  });
+  const onBreaker = ({ name, ...change }: BreakerChange): void =>
+    events.emit({ type: 'breaker', breaker: name, ...change, atMs: clock.nowMs() });
+  const breakers = new BreakerBoard({ clock, policies: breakerPolicies(config), onChange: onBreaker });
   const makers: BackendMakers = {
     clock,
     speech,
@@ -155,6 +154,9 @@ async function assemble(
     embedded: null,
     onStreamEvent,
     breakers,
+    events,
+    onBreaker,
+    voices: new Map(),
   };
   const { backends, profiles } = await makeProfiles(config, makers);
   let gateway: Gateway | null = null;
@@ -226,7 +228,7 @@ async function assemble(
     drainMs: config.drainSeconds * 1000,
     ...(read === undefined ? {} : { reload: reloader({ read, gateway: () => opened, makers, log }) }),
     callLimit: config.limits.calls,
-    breakers: () => breakers.view(),
+    breakers: () => [...breakers.view(), ...[...makers.voices.values()].flatMap(({ breaker }) => breaker.view())],
     version: VERSION,
     resources: () => heldResources({ dspPool, g722, sip, modules, asterisks }),
     onStreamEvent,

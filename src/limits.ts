@@ -1,5 +1,7 @@
 import { HTTP_LIMITS } from './limits-http.ts';
 import { MEDIA_SERVER_LIMITS } from './limits-media-servers.ts';
+import { RECORD_LIMITS } from './limits-records.ts';
+import { SPEECH_LIMITS } from './limits-speech.ts';
 
 /**
  * Every bound of the host, in one place. Beside each: what happens when it is reached, and where that is counted.
@@ -8,6 +10,8 @@ import { MEDIA_SERVER_LIMITS } from './limits-media-servers.ts';
 export const LIMITS = {
   ...MEDIA_SERVER_LIMITS,
   ...HTTP_LIMITS,
+  ...RECORD_LIMITS,
+  ...SPEECH_LIMITS,
   /** Calls at once; one more is refused with ERR_TALKSPURT_CALL_LIMIT. Also the size of the DSP pool. */
   calls: 200,
   /** Frames a jitter buffer holds; the oldest is dropped and counted as `overflow`. */
@@ -53,11 +57,6 @@ export const LIMITS = {
   soundConversions: 64,
   /** Chunks of a WAV file before its audio; more is refused with ERR_TALKSPURT_SOUND. */
   soundChunks: 1_024,
-  /** A recording's audio that waits for the disk, per call; beyond it frames of both sides are dropped and counted. */
-  recordingRingMs: 5_000,
-  /** A recording that lasts this long, unless the configuration says otherwise, or is this large (WAV readers stop at 2 GiB). */
-  recordingMaximumMs: 4 * 3_600_000,
-  recordingBytes: 2 * 1024 * 1024 * 1024 - 64 * 1024,
   /** `graceful-shutdown`: how long the agent may go on speaking before the call is stopped all the same. */
   gracefulShutdownMs: 30_000,
   /** What is kept of a call's conversation for another backend: turns, characters of one and of all; the oldest is forgotten. */
@@ -315,8 +314,6 @@ export const LIMITS = {
   simulatedItems: 512,
   /** Bytes that a client of the embedded backend has not read; more and it is cut off. */
   simulatedBufferedBytes: 32 * 1024 * 1024,
-  /** What the simulated caller records of a call; the rest is left out. */
-  recordingMs: 30 * 60_000,
   /** Of one call (or of the process itself and one peer): lines of one kind of fault that are written before the rest is counted. */
   logRepeats: 3,
   /** After this long a kind of fault may be said again, with how often it was not. */
@@ -347,22 +344,6 @@ export const LIMITS = {
   callRecordEntries: 512,
   /** Events in a call's record; likewise. */
   callRecordEvents: 500,
-  /** A shorter call says nothing of how clocks drift. */
-  recordDriftMs: 60_000,
-  /** Records that wait to be written; the oldest are lost, and counted, so that a full disk costs records, never calls. */
-  recordQueueBytes: 8 * 1024 * 1024,
-  /** Then writing is tried again; and calls that are up are noted for the case that the process dies. */
-  recordRetryMs: 5_000,
-  recordCheckpointMs: 10_000,
-  /** How often old records are looked for. */
-  recordSweepMs: 3_600_000,
-  /** Frames that one call of the doctor keeps; a minute of the shortest. */
-  doctorFrames: 6_000,
-  /** One check of the doctor; what takes longer is told as not answering. A call of its own has longer. */
-  doctorCheckMs: 10_000,
-  doctorCallMs: 45_000,
-  /** What is still to be written when the process ends has this long. */
-  recordCloseMs: 2_000,
   /** Status server: connections at once, a request's header, and its time. What is beyond is cut off. */
   statusConnections: 64,
   statusHeaderBytes: 8 * 1024,

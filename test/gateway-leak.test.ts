@@ -39,6 +39,7 @@ const SECRETS = {
   deepgramHeader: 'SECRET-CANARY-deepgram-header',
   readToken: 'SECRET-CANARY-read-token',
   controlToken: 'SECRET-CANARY-control-token',
+  speechKey: 'SECRET-CANARY-speech-key',
 } as const;
 /** And those that come with a call, or stand in an address. */
 const OF_CALLS = [
@@ -106,6 +107,10 @@ async function seenAt(level: 'trace' | 'info', format: 'json' | 'pretty', person
     ...Object.fromEntries(LEAKS.map((way) => [way, openai(`ws://127.0.0.1:${port}/${way}/v1`)])),
     // TLS to a server that speaks none, and nobody at all.
     tls: openai(`wss://127.0.0.1:${port}/v1`),
+    spoken: {
+      ...openai(`ws://127.0.0.1:${port}/refuses/v1`),
+      speech: { engine: 'openai', baseUrl: `http://127.0.0.1:${port}/v1`, apiKey: SECRETS.speechKey },
+    },
     nobody: openai(`ws://127.0.0.1:${closed}/v1`),
     deepgram: {
       kind: 'deepgram',

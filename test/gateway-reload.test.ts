@@ -49,6 +49,9 @@ function world() {
     given: {},
     onStreamEvent: () => undefined,
     embedded: null,
+    events: { emit: () => undefined },
+    onBreaker: () => undefined,
+    voices: new Map(),
   };
   const gateway = new FakeGateway();
   const log = new LogSink({

@@ -127,6 +127,18 @@ export interface BackendStream {
    * silence. Hot path; borrowed.
    */
   sendPlayed?(frame: Uint8Array | null): void;
+  /**
+   * Of a backend that writes: `heard` is all that was heard of what it wrote in that response, and what the conversation is to
+   * hold. `responseId` null: the agent said it without the backend.
+   */
+  noteHeard?(responseId: string | null, heard: string): void;
+  /** Counters of a stream whose text is spoken sentence by sentence. */
+  readonly speech?: {
+    readonly spoken: number;
+    readonly cached: number;
+    readonly failed: number;
+    readonly waiting: number;
+  };
   /** A phrase was heard to its end (`whole`), or dropped after `playedMs` of it. */
   onItemPlayed?(itemId: string, playedMs: number, whole: boolean): void;
   /** Ends in good order. Twice is harmless. */

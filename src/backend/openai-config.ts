@@ -39,6 +39,8 @@ export interface OpenAiRealtimeConfig {
   readonly baseUrl?: string | undefined;
   /** Lets `ws://` leave this machine: the key and the speech travel readable then. Default false. */
   readonly allowPlaintext?: boolean | undefined;
+  /** Answers in text, which somebody else speaks (`speech/spoken-backend.ts`). Default false. */
+  readonly writes?: boolean | undefined;
   readonly voice?: string | undefined;
   readonly instructions?: string | undefined;
   /** Default `server_vad` with the server's own values. */

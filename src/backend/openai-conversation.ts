@@ -12,6 +12,8 @@ import type { ResponseRequest } from './openai-response-tracker.ts';
 import { restoredItems } from './openai-restore.ts';
 import { OpenAiToolCalls } from './openai-tool-calls.ts';
 import { ReceivedItems } from './received-items.ts';
+import { WrittenItems } from './written-items.ts';
+import type { WrittenCorrection } from './written-items.ts';
 
 /** What a conversation is made of. */
 export interface ConversationOptions {
@@ -41,7 +43,7 @@ export interface ConversationStats {
 }
 
 /** What a client event is for; its `event_id` begins with it, so that an error tells what was refused. */
-type ClientEventKind = 'create' | 'cancel' | 'truncate' | 'item' | 'commit';
+type ClientEventKind = 'create' | 'cancel' | 'truncate' | 'item' | 'commit' | 'heard';
 
 /** One conversation; see the top of the file. */
 export class OpenAiConversation {
@@ -57,6 +59,7 @@ export class OpenAiConversation {
   readonly #sink: BackendSink;
   readonly #tracker = new ResponseTracker();
   readonly #items: ReceivedItems;
+  readonly #written = new WrittenItems();
   readonly #tools = new OpenAiToolCalls();
   /** The response whose start the sink has seen, and not yet its end. */
   #announced: string | null = null;
@@ -156,6 +159,12 @@ export class OpenAiConversation {
     }
   }
 
+  /** Of what was written in that response only `heard` was heard; `responseId` null: it was said without the server. */
+  noteHeard(responseId: string | null, heard: string): void {
+    if (responseId !== null) this.#correct(this.#written.heard(responseId, heard));
+    else if (heard !== '') this.#addSaid(heard, undefined);
+  }
+
   sendText(text: string, nowMs: number): void {
     this.#options.send({
       type: 'conversation.item.create',
@@ -213,12 +222,19 @@ export class OpenAiConversation {
       case 'response.output_audio.done':
         if (this.#items.complete(event.itemId) && !cancelled) this.#sink.onAudioDone(event.itemId);
         return;
-      case 'response.output_audio_transcript.delta':
       case 'response.output_text.delta':
+        // Some servers begin to write without saying so.
+        if (this.#announced === null && event.responseId !== this.#lastDone)
+          this.#responseStarted(event.responseId, nowMs);
+        this.#written.add(event.responseId, event.itemId);
+        if (!cancelled && event.text !== '') this.#sink.onTranscript('agent', event.text, false, event.itemId);
+        return;
+      case 'response.output_audio_transcript.delta':
         if (!cancelled && event.text !== '') this.#sink.onTranscript('agent', event.text, false, event.itemId);
         return;
       case 'response.output_audio_transcript.done':
       case 'response.output_text.done':
+        if (event.type === 'response.output_text.done') this.#written.add(event.responseId, event.itemId);
         // Also of a cancelled one: a record of the call wants the whole of what was begun.
         this.#sink.onTranscript('agent', event.text, true, event.itemId);
         return;
@@ -272,7 +288,26 @@ export class OpenAiConversation {
     const next = this.#tracker.done(event.responseId);
     if (event.error !== null) this.#sink.onError(this.#apiError('response', event.error));
     this.#finishResponse(event.responseId, event.status);
+    this.#correct(this.#written.done(event.responseId));
     this.#create(next, nowMs);
+  }
+
+  /** Text cannot be truncated as audio can: the item is replaced by what was heard of it. */
+  #correct(correction: WrittenCorrection | null): void {
+    if (correction === null) return;
+    if (correction.heard !== '') this.#addSaid(correction.heard, correction.after);
+    for (const item_id of correction.forget) {
+      this.#options.send({ type: 'conversation.item.delete', event_id: this.#eventId('heard'), item_id });
+    }
+  }
+
+  #addSaid(text: string, after: string | undefined): void {
+    this.#options.send({
+      type: 'conversation.item.create',
+      event_id: this.#eventId('heard'),
+      ...(after === undefined ? {} : { previous_item_id: after }),
+      item: { type: 'message', role: 'assistant', content: [{ type: 'output_text', text }] },
+    });
   }
 
   /** Tells the sink once, and only of a response that it has seen begin. */

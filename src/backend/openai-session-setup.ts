@@ -179,7 +179,9 @@ class SessionSetup implements BackendSocketListener {
 
   #updated(event: Extract<ServerEvent, { inputType: unknown }>): void {
     const wanted = wireFormat(this.#format).type;
-    const kept = [event.inputType, event.outputType].find((type) => type !== undefined && type !== wanted);
+    // Of one that writes nothing is heard, whatever format it would have.
+    const outputType = this.#config.writes === true ? undefined : event.outputType;
+    const kept = [event.inputType, outputType].find((type) => type !== undefined && type !== wanted);
     if (kept !== undefined) {
       // Speech in the wrong codec is noise at full level in the caller's ear.
       this.#fail(this.#protocol(`did not take the audio format ${wanted}`));

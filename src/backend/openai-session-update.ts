@@ -41,12 +41,13 @@ export function sessionUpdate(
   const wire = wireFormat(format);
   const { noiseReduction, transcriptionModel, voice, speed, instructions, tools, maxOutputTokens, temperature } =
     config;
+  const { writes = false } = config;
   return {
     type: 'session.update',
     event_id: eventId,
     session: {
       type: 'realtime',
-      output_modalities: ['audio'],
+      output_modalities: [writes ? 'text' : 'audio'],
       audio: {
         input: {
           format: wire,
@@ -54,7 +55,9 @@ export function sessionUpdate(
           ...(noiseReduction !== undefined && { noise_reduction: { type: noiseReduction } }),
           ...(transcriptionModel !== undefined && { transcription: { model: transcriptionModel } }),
         },
-        output: { format: wire, ...(voice !== undefined && { voice }), ...(speed !== undefined && { speed }) },
+        ...(!writes && {
+          output: { format: wire, ...(voice !== undefined && { voice }), ...(speed !== undefined && { speed }) },
+        }),
       },
       ...(instructions !== undefined && { instructions }),
       ...(tools !== undefined && tools.length > 0 && { tools: tools.map(functionTool), tool_choice: 'auto' as const }),

@@ -154,6 +154,10 @@ export class OpenAiStream implements BackendStream, BackendSocketListener {
     this.#conversation.restore(history, toolCalls);
   }
 
+  noteHeard(responseId: string | null, heard: string): void {
+    this.#conversation.noteHeard(responseId, heard);
+  }
+
   /** Text that the agent should know, without an answer. */
   addContext(text: string): void {
     const item = {

@@ -30,6 +30,7 @@ interface DemoArguments {
   readonly backend: 'embedded' | 'openai' | 'deepgram';
   readonly model?: string | undefined;
   readonly voice?: string | undefined;
+  readonly speech?: 'embedded' | undefined;
   readonly out: string;
   readonly json: boolean;
 }
@@ -65,6 +66,10 @@ export const demoCommand: CommandModule<object, DemoArguments> = {
       })
       .option('model', { type: 'string', describe: 'model, with a service (default: gpt-realtime, gpt-4o-mini)' })
       .option('voice', { type: 'string', describe: 'voice, with a service (default: marin, aura-2-thalia-en)' })
+      .option('speech', {
+        choices: ['embedded'] as const,
+        describe: 'have the backend write, and the voice inside this process speak it sentence by sentence',
+      })
       .option('out', {
         type: 'string',
         default: 'demo-out',
@@ -116,6 +121,7 @@ async function demonstrate(options: DemoArguments, recording: WavAudio | null, v
       backend,
       model,
       voice,
+      spokenBy: options.speech ?? null,
       onStep: (line) => view.say(`          ${line}`),
       onEvent: (event) => view.show(event, clock.nowMs() - bornMs),
       onTick: ({ captureLevelDbov, renderLevelDbov }) =>
@@ -125,7 +131,8 @@ async function demonstrate(options: DemoArguments, recording: WavAudio | null, v
     const story = tellCall(result.events, result.originMs, (Math.max(said.length, heard.length) / sampleRateHz) * 1000);
     const { snapshot } = result;
     const outcome: DemoOutcome = {
-      backend: labelOf(backend, model),
+      backend:
+        labelOf(backend, model) + (options.speech === undefined ? '' : ', which writes and is spoken by sentence'),
       switchKind: result.switchKind,
       story,
       snapshot,

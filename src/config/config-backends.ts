@@ -1,6 +1,7 @@
 /** The keys of each kind of backend. */
 import { z } from 'zod';
 import { LIMITS } from '../limits.ts';
+import { speech } from './config-speech.ts';
 import { filePath, patterned, secret, share, timeoutMs } from './config-fields.ts';
 
 const turnDetection = z
@@ -46,6 +47,7 @@ export const openai = z.strictObject({
   kind: z.literal('openai').describe('OpenAI Realtime, or a server that speaks it'),
   model: z.string().min(1).max(256).default('gpt-realtime').describe('Model'),
   voice: z.string().min(1).max(256).optional().describe("Voice; absent: the backend's own choice"),
+  speech,
   instructions: z.string().max(131_072).optional().describe('What the agent is and does'),
   apiKey: secret.optional().describe('Key; better kept in a file or variable'),
   apiKeyFile: filePath.optional().describe('File that holds the key; otherwise `OPENAI_API_KEY` is asked'),

@@ -2,6 +2,7 @@
 import { LIMITS } from '../limits.ts';
 import { usesModule } from './config-references.ts';
 import type { StatusConfig } from './config-status.ts';
+import type { SpeechConfig } from './config-speech-checks.ts';
 import type {
   BackendConfig,
   Config,
@@ -86,16 +87,21 @@ function backendLine(name: string, backend: BackendConfig): string {
     return `backend ${name}: websocket at ${new URL(url).host}, ${mix}, L16 at ${sampleRateHz} Hz`;
   }
   if (backend.kind === 'deepgram') return deepgramLine(name, backend);
-  const { model, voice, baseUrl, apiKey, turnDetection, transcriptionModel } = backend;
+  const { model, voice, baseUrl, apiKey, turnDetection, transcriptionModel, speech } = backend;
   return [
     // The address without its query, which may hold a key.
     `backend ${name}: openai at ${baseUrl === undefined ? 'its own address' : new URL(baseUrl).host}`,
     `model ${model}`,
-    `voice ${voice ?? 'of its choice'}`,
+    speech === undefined ? `voice ${voice ?? 'of its choice'}` : `writes, ${speechWords(speech)}`,
     `key ${apiKey === '' ? 'NOT set' : 'set'}`,
     `turns by ${turnDetection?.type ?? 'server_vad'}`,
     `caller ${transcriptionModel === undefined ? 'not transcribed' : `transcribed by ${transcriptionModel}`}`,
   ].join(', ');
+}
+
+function speechWords({ engine, voice, fallback }: SpeechConfig): string {
+  const who = `spoken by ${engine}${voice === undefined ? '' : ` (${voice})`}`;
+  return fallback === null ? who : `${who}, by ${fallback.engine} when that fails`;
 }
 
 function deepgramLine(name: string, backend: Extract<BackendConfig, { kind: 'deepgram' }>): string {

@@ -19,6 +19,8 @@ import { configSchema } from './config-schema.ts';
 import { statusConfig, statusIssues } from './config-status.ts';
 import type { StatusConfig } from './config-status.ts';
 import type { ConfigDocument } from './config-schema.ts';
+import { speechConfig, speechIssues, speechSecrets } from './config-speech-checks.ts';
+import type { SpeechConfig } from './config-speech-checks.ts';
 import { ConfigSecrets } from './config-secrets.ts';
 import { parseConfigText } from './config-text.ts';
 import type { ConfigText } from './config-text.ts';
@@ -61,7 +63,7 @@ export type ModulesConfig = Omit<ConfigDocument['modules'], 'password' | 'passwo
 
 /** A backend, ready to be made. `apiKey` and the values of `extraHeaders` are secrets. */
 export type BackendConfig =
-  | ({ readonly kind: 'openai' } & OpenAiRealtimeConfig)
+  | ({ readonly kind: 'openai'; readonly speech?: SpeechConfig } & OpenAiRealtimeConfig)
   | ({ readonly kind: 'deepgram' } & DeepgramConfig)
   | ({ readonly kind: 'websocket' } & StreamConfig)
   | { readonly kind: 'embedded'; readonly name: string };
@@ -162,7 +164,7 @@ export function secretsOfConfig(config: Config): readonly string[] {
     if (backend.kind === 'embedded') return [];
     if (backend.kind === 'deepgram') return deepgramSecrets(backend);
     const headers = Object.values(backend.extraHeaders ?? {});
-    return backend.kind === 'openai' ? [backend.apiKey, ...headers] : headers;
+    return backend.kind === 'openai' ? [backend.apiKey, ...headers, ...speechSecrets(backend.speech)] : headers;
   });
   return [...tokens, ...passwords, ...keys].filter((secret) => secret !== '');
 }
@@ -264,13 +266,17 @@ function backendConfig(entry: ConfigDocument['backends'][string], name: string, 
     ...(address === undefined ? { lastVariable } : {}),
     optional: address !== undefined || ownHeader,
   });
-  return { ...rest, name, apiKey };
+  if (rest.kind === 'deepgram') return { ...rest, name, apiKey };
+  const { speech, ...openai } = rest;
+  if (speech === undefined) return { ...openai, name, apiKey };
+  return { ...openai, name, apiKey, writes: true, speech: speechConfig(speech, name, secrets) };
 }
 
 /** What the backends themselves refuse. */
 function backendIssues(config: Config): ConfigIssue[] {
   return Object.entries(config.backends).flatMap(([name, backend]): ConfigIssue[] => {
     if (backend.kind === 'embedded') return [];
+    const spoken = backend.kind === 'openai' && backend.speech ? speechIssues(backend.speech, name) : [];
     try {
       if (backend.kind === 'openai') realtimeUrl(backend);
       else if (backend.kind === 'websocket') streamSettings(backend);
@@ -278,11 +284,11 @@ function backendIssues(config: Config): ConfigIssue[] {
         deepgramUrl(backend);
         checkDeepgramAgent(backend);
       }
-      return [];
+      return spoken;
     } catch (error) {
       const { details, message } = asTalkspurtError(error);
       const key = backend.kind === 'openai' ? 'baseUrl' : details['field'] === 'agent' ? 'agent' : 'url';
-      return [{ path: ['backends', name, key], text: `is not usable: ${message}` }];
+      return [...spoken, { path: ['backends', name, key], text: `is not usable: ${message}` }];
     }
   });
 }

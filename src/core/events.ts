@@ -73,6 +73,17 @@ export type CallEvent =
   | { type: 'turn.state'; state: TurnState; previous: TurnState }
   | { type: 'speech.started'; by: Speaker; source: 'endpointer' | 'backend' }
   | { type: 'speech.stopped'; by: Speaker; source: 'endpointer' | 'backend'; durationMs: number }
+  /** A sentence of the agent's that a speech engine of ours was to say; `cut`: the caller cut in, `dropped`: too many wait. */
+  | {
+      type: 'speech.sentence';
+      /** `none`: it was never begun. */ engine: string;
+      outcome: 'spoken' | 'failed' | 'cut' | 'dropped';
+      characters: number;
+      cached: boolean;
+      attempts: number;
+      audioMs: number;
+      /** From its turn to its first audio; absent: there was none. */ firstAudioMs?: number;
+    }
   /** From the endpoint, and from the caller's last frame of speech, to the agent's first frame. */
   | { type: 'turn.response-latency'; latencyMs: number; sinceSpeechMs: number }
   | { type: 'barge-in'; stopMs: number; verdictMs: number; playedMs: number; droppedMs: number }

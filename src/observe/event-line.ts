@@ -76,6 +76,8 @@ function failing(well: LogLevel, ill: LogLevel = 'warn'): LevelChoice<{ readonly
   return { well, ill, isIll: ({ error }) => error !== undefined };
 }
 
+const unspoken = ({ outcome }: EventOf<'speech.sentence'>): boolean => outcome === 'failed' || outcome === 'dropped';
+
 const done =
   (failed: LogOutcome) =>
   (event: { readonly ok: boolean }): LogOutcome =>
@@ -141,6 +143,14 @@ export const EVENT_LINES: { readonly [K in Kind]: Rule<K> } = {
   'turn.state': { component: 'AI_ENGINE', operation: 'turn', level: 'debug', message: 'turn changed' },
   'speech.started': { component: 'CAPTURE', operation: 'speech_start', level: 'debug', message: 'speech started' },
   'speech.stopped': { component: 'CAPTURE', operation: 'speech_stop', level: 'debug', message: 'speech stopped' },
+  'speech.sentence': {
+    component: 'TTS',
+    operation: 'sentence',
+    level: { well: 'debug', ill: 'warn', isIll: unspoken },
+    outcome: (event) => (unspoken(event) ? 'failed' : 'ok'),
+    message: (event) => (unspoken(event) ? 'a sentence was not spoken' : 'a sentence was spoken'),
+    repeats: true,
+  },
   'turn.response-latency': { component: 'AI_ENGINE', operation: 'response', level: 'debug', message: 'agent answered' },
   'barge-in': { component: 'INJECT', operation: 'barge_in', level: 'debug', message: 'caller cut in' },
   'barge-in.withdrawn': {

@@ -68,7 +68,9 @@ export const sessionHealthSchema = z.strictObject({
       response_latency_ms: milliseconds.nullable().describe('Last response: end of turn to first agent audio'),
       tts_cache_hit_pct: percent
         .nullable()
-        .describe('Texts of `say` that our own voice had ready; null: it said none, or `speechCache` is off'),
+        .describe(
+          'Texts of `say`, and sentences of a backend that writes, that were kept from before; null: there were none',
+        ),
     })
     .describe('Backend'),
   media: z

@@ -77,6 +77,8 @@ export interface SessionSnapshot {
   /** Texts that our own voice has said, where it keeps them, and those of them that had not to be made. */
   readonly spokenTexts?: number;
   readonly cachedTexts?: number;
+  /** Sentences of the backend's text that wait to be spoken. */
+  readonly waitingSentences?: number;
   /** Caller frames that the backend's socket did not take. */
   readonly droppedToBackend?: number;
   /** As RTCP reports it; null: the path has none, or the far end has not said. */

@@ -72,7 +72,13 @@ class BackgroundDestination implements LogDestination {
 
   #open(): Stream {
     const dest = this.#file === null ? STANDARD_ERROR : openFile(this.#file);
-    const stream = destination({ dest, sync: false, minLength: 1, maxLength: LIMITS.logBufferedBytes, periodicFlush: 0 });
+    const stream = destination({
+      dest,
+      sync: false,
+      minLength: 1,
+      maxLength: LIMITS.logBufferedBytes,
+      periodicFlush: 0,
+    });
     stream.on('drop', () => (this.#lost += 1));
     // What could not be written stays in the bounded buffer, and goes out with a later line or is lost then.
     stream.on('error', () => undefined);

@@ -1,6 +1,7 @@
 /** Every metric of ours: its name, what it says and its labels. docs/metrics.md is made from it. */
 import { Counter, Gauge, Histogram } from 'prom-client';
 import type { Registry } from 'prom-client';
+import { makeSpeechMetrics } from './speech-metrics.ts';
 import { makeResourceGauges } from './resource-gauges.ts';
 
 /** What a metric is. */
@@ -168,6 +169,7 @@ export function makeMetrics(registry: Registry, descriptions: MetricDescription[
     draining: gauge('draining', '1: no new call is taken'),
     sessions: gauge('sessions', 'Calls that the process keeps, whatever their state'),
     held: makeResourceGauges(gauge),
+    tts: makeSpeechMetrics({ counter, gauge, histogram }),
     malformed: counter('malformed_total', 'Messages of peers that broke their protocol', 'peer', 'code'),
   };
 }

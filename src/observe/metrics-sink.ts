@@ -9,6 +9,7 @@ import type { MetricDescription, MetricSet } from './metric-set.ts';
 import { sampleResources } from './resource-gauges.ts';
 import { NO_RESOURCES } from './resources.ts';
 import { SessionCounters } from './session-counters.ts';
+import { countSentence, sampleWaiting } from './speech-metrics.ts';
 
 /** What is measured besides events. */
 export interface MetricsSinkOptions {
@@ -98,6 +99,7 @@ export class MetricsSink implements EventSink {
     const lost = this.#options.lostLogLines?.() ?? 0;
     logLost.inc(Math.max(0, lost - this.#lostLogLines));
     this.#lostLogLines = lost;
+    sampleWaiting(this.#metrics.tts, snapshot.sessions);
     sampleResources(this.#metrics.held, snapshot.resources ?? NO_RESOURCES);
     this.#counters.sample(snapshot.sessions);
   }
@@ -196,6 +198,9 @@ export class MetricsSink implements EventSink {
   #onConversationEvent(event: TalkspurtEvent & { callId: string }): void {
     const metrics = this.#metrics;
     switch (event.type) {
+      case 'speech.sentence':
+        countSentence(metrics.tts, { ...event, engine: this.#bounded('engine', event.engine) });
+        break;
       case 'speech.started':
         metrics.speech.inc({ by: event.by });
         break;

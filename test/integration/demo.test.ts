@@ -65,6 +65,11 @@ test("the same on the wire of Deepgram's Voice Agent", () => {
   assert.ok(report.checks.some(({ name }) => name === "the agent's words are in the heard channel"));
 });
 
+test('the same call with a backend that writes, spoken sentence by sentence', () => {
+  const report = demo(join(folder, 'spoken'), '--speech', 'embedded');
+  assert.ok(report.checks.length > 0 && report.bargeIns.length > 0);
+});
+
 test('what the caller heard is what the agent said, to a recogniser that knows nothing of either', () => {
   const installed = spawnSync('pocketsphinx_continuous', ['-argfile', '/dev/null']).error === undefined;
   if (!required(installed, 'pocketsphinx (Debian: pocketsphinx pocketsphinx-en-us)')) return;

@@ -27,6 +27,16 @@ export function everyEvent(personal = 'x', callId = 'u-1', atMs = 1_000): Talksp
   const leg = { codec: 'pcmu', sampleRateHz: 8000, ptimeMs: 20 } as const;
   const events: OneOfEach = {
     'call.state': { type: 'call.state', state: 'answering', previous: 'new' },
+    'speech.sentence': {
+      type: 'speech.sentence',
+      engine: 'openai',
+      outcome: 'spoken',
+      characters: 42,
+      cached: false,
+      attempts: 1,
+      audioMs: 2_400,
+      firstAudioMs: 210,
+    },
     'media.opened': { type: 'media.opened', transport: 'unicast', leg, input: leg, output: leg, passThrough: true },
     'backend.opened': { type: 'backend.opened', backend: 'openai', connectMs: 250 },
     'turn.state': { type: 'turn.state', state: 'caller-speaking', previous: 'listening' },

@@ -1,4 +1,5 @@
 /** One call between fake edges, on a fake clock. */
+import type { Backend } from '../../src/backend/backend.ts';
 import type { AudioFormat, MediaFormat } from '../../src/core/media.ts';
 import { MediaScheduler } from '../../src/session/media-scheduler.ts';
 import { Session } from '../../src/session/session.ts';
@@ -30,6 +31,8 @@ export class CallRig {
       leg?: MediaFormat;
       format?: AudioFormat;
       masked?: boolean;
+      /** What the session is given in place of the fake backend. */
+      wrap?: (backend: FakeBackend, clock: FakeClock, events: RecordingEvents) => Backend;
     } = {},
   ) {
     this.leg = new FakeLeg(given.leg);
@@ -40,7 +43,7 @@ export class CallRig {
       callId: 'call-1',
       profile: 'default',
       leg: this.leg,
-      backend: this.backend,
+      backend: given.wrap?.(this.backend, this.clock, this.events) ?? this.backend,
       dspPool: this.pool,
       scheduler: this.scheduler,
       clock: this.clock,

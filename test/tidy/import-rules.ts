@@ -3,7 +3,7 @@
 /** Parts from the ground up; a part imports its own and those before it. */
 const LAYERS: readonly (readonly string[])[] = [
   ['core', 'limits', 'version'],
-  ['dsp', 'transport', 'sip', 'switch', 'backend', 'commands', 'resilience', 'observe', 'http'],
+  ['dsp', 'transport', 'sip', 'switch', 'backend', 'commands', 'resilience', 'observe', 'http', 'speech'],
   ['session'],
   ['config', 'call', 'sound', 'gateway', 'attach', 'index'],
   ['cli'],

@@ -21,6 +21,7 @@ import { RealtimeServer } from '../../simulator/realtime-server.ts';
 import type { SpeechSynthesizer } from '../../simulator/speech.ts';
 import { openAsteriskSwitch } from './asterisk-switch.ts';
 import type { DemoMedia } from './asterisk-switch.ts';
+import { AGENT_VOICE } from './demo-checks.ts';
 import type { DemoSwitch } from './demo-switch.ts';
 import { openEmbeddedSwitch } from './embedded-switch.ts';
 
@@ -42,6 +43,8 @@ export interface DemoCallOptions {
   /** Undefined: the one that suits the backend. */
   readonly model: string | undefined;
   readonly voice: string | undefined;
+  /** Who speaks what the backend writes; null: it speaks itself. */
+  readonly spokenBy: 'embedded' | null;
   onEvent(event: TalkspurtEvent): void;
   /** About ten times a second, with the call's counters. */
   onTick(snapshot: SessionSnapshot): void;
@@ -239,12 +242,14 @@ function isDeepgram(backend: DemoBackend): boolean {
   return backend === 'deepgram' || backend === 'embedded-deepgram';
 }
 
-function openAiBackend({ backend, model, voice }: DemoCallOptions, baseUrl: string | null): object {
+function openAiBackend({ backend, model, voice, spokenBy }: DemoCallOptions, baseUrl: string | null): object {
   return {
     kind: 'openai',
     model: model ?? 'gpt-realtime',
     ...(backend === 'openai' ? { voice: voice ?? 'marin', instructions: INSTRUCTIONS } : {}),
     ...(baseUrl === null ? {} : { baseUrl }),
+    // Whole sentences, because the checks look for whole ones.
+    ...(spokenBy === null ? {} : { speech: { engine: spokenBy, voice: AGENT_VOICE, earlyCharacters: 0 } }),
     transcriptionModel: 'gpt-4o-mini-transcribe',
     turnDetection: { type: 'server_vad', silenceDurationMs: 500 },
   };

@@ -17,7 +17,8 @@ export interface CheckInput {
   readonly speech: SpeechSynthesizer;
 }
 
-const AGENT_VOICE = 'rms';
+/** Of the embedded agent; the checks look for it in what the caller heard. */
+export const AGENT_VOICE = 'rms';
 /** A sentence through G.711 and the resampler correlates at 0.95 and more; another sentence below 0.3. */
 const FOUND = 0.8;
 /** Quieter than this is silence on a G.711 line, dBov. */

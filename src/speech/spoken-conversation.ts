@@ -1,0 +1,341 @@
+/**
+ * Between a backend that writes and a session that wants to hear: text in, sentences out to the voice, audio on to the
+ * session, with the answers in their order. An answer is over for the session when its last sentence has been delivered.
+ */
+import type { BackendSink, BackendStream } from '../backend/backend.ts';
+import type { Clock } from '../core/clock.ts';
+import { TalkspurtError } from '../core/errors.ts';
+import type { CallEvent, EventSink, Speaker } from '../core/events.ts';
+import { bytesPerMs } from '../core/media.ts';
+import { LIMITS } from '../limits.ts';
+import { MS_PER_CHARACTER } from './heard-text.ts';
+import { SentenceSplitter } from './sentence-splitter.ts';
+import type { SentenceSplitterOptions } from './sentence-splitter.ts';
+import type { SentenceVoice } from './sentence-voice.ts';
+import { SpeechQueue, ttsOverflow } from './speech-queue.ts';
+import type { QueuedSentence, SentenceEnd, SpeechQueueSink } from './speech-queue.ts';
+import { SpokenAnswer } from './spoken-answer.ts';
+import type { AnswerStatus } from './spoken-answer.ts';
+
+/** What it is made of. */
+export interface SpokenConversationOptions {
+  readonly callId: string;
+  readonly backend: string;
+  readonly clock: Clock;
+  readonly voice: SentenceVoice;
+  readonly sink: BackendSink;
+  readonly events: EventSink | null;
+  readonly splitter: SentenceSplitterOptions;
+}
+
+/** Counters of one call's speech, for health. */
+export interface SpokenStats {
+  /** Sentences that were heard from their beginning, and those of them that were ready. */
+  spoken: number;
+  cached: number;
+  /** Of which nothing, or not all, could be said. */
+  failed: number;
+}
+
+/** The sink of the backend that writes, and the half of the stream that the session talks to. */
+export class SpokenConversation implements BackendSink, SpeechQueueSink {
+  readonly stats: SpokenStats = { spoken: 0, cached: 0, failed: 0 };
+  readonly #options: SpokenConversationOptions;
+  readonly #sink: BackendSink;
+  readonly #splitter: SentenceSplitter;
+  readonly #queue: SpeechQueue;
+  readonly #bytesPerMs: number;
+  #inner: BackendStream | null = null;
+  /** Not over yet, in order: the first one is what the session is told of. */
+  #answers: SpokenAnswer[] = [];
+  /** Over, and perhaps not heard to their end yet. */
+  #delivered: SpokenAnswer[] = [];
+  /** The one that text belongs to. */
+  #writing: SpokenAnswer | null = null;
+  /** Text of the item that is being written. */
+  #item = '';
+  /** Until the next answer begins, text is not for the caller. */
+  #muted = false;
+  /** Cancelled, and the session waits to hear that it is over. */
+  #unfinished = new Set<string>();
+  /** To be said when what is being written is complete. */
+  #toSay: string[] = [];
+  /** The phrase that has had audio and is not told to be done. */
+  #openItem: string | null = null;
+  #itemNumber = 0;
+  #ownNumber = 0;
+  #msPerCharacter = MS_PER_CHARACTER;
+  #refused = false;
+  /** The backend says when its responses begin: text outside of one is none to be spoken. */
+  #announces = false;
+  #over = false;
+
+  constructor(options: SpokenConversationOptions) {
+    this.#options = options;
+    this.#sink = options.sink;
+    this.#splitter = new SentenceSplitter(options.splitter);
+    this.#queue = new SpeechQueue({ clock: options.clock, voice: options.voice, sink: this });
+    this.#bytesPerMs = bytesPerMs(options.voice.format);
+    // What a sink does not have must not be seen to be there.
+    if (options.sink.onMessage !== undefined) this.onMessage = (text) => options.sink.onMessage?.(text);
+    if (options.sink.onExpiring !== undefined) this.onExpiring = (inMs) => options.sink.onExpiring?.(inMs);
+  }
+
+  onMessage?: (text: string) => void;
+  onExpiring?: (inMs: number) => void;
+
+  /** Sentences that have not been delivered. */
+  get waiting(): number {
+    return this.#queue.length;
+  }
+
+  /** The stream of the backend that writes, once there is one. */
+  attach(inner: BackendStream): void {
+    this.#inner = inner;
+  }
+
+  onResponseStarted(responseId: string): void {
+    if (this.#over) return;
+    this.#endWriting('incomplete');
+    this.#announces = true;
+    this.#muted = false;
+    this.#begin(new SpokenAnswer(responseId));
+  }
+
+  onResponseDone(responseId: string, status: AnswerStatus): void {
+    if (this.#unfinished.delete(responseId)) this.#sink.onResponseDone(responseId, status);
+    if (this.#writing?.id === responseId) this.#endWriting(status);
+  }
+
+  onTranscript(by: Speaker, text: string, final: boolean): void {
+    // The agent's words are passed on with their sound: what nobody hears was not said.
+    if (by === 'caller') this.#sink.onTranscript(by, text, final);
+    if (by === 'caller' || this.#muted || this.#over) return;
+    // Some servers begin to write without saying so; there, an item is an answer.
+    if (this.#writing === null && this.#announces) return;
+    if (this.#writing === null) this.#begin(new SpokenAnswer(this.#ownId('text')));
+    const rest = final && text.startsWith(this.#item) ? text.slice(this.#item.length) : '';
+    const addition = final ? rest : text;
+    this.#item += addition;
+    this.#write(addition, this.#splitter.push(addition));
+    if (!final) return;
+    this.#write('\n', this.#splitter.flush());
+    this.#item = '';
+    if (this.#writing?.ours === false && this.#writing.id.startsWith(OWN)) this.#endWriting('completed');
+  }
+
+  /** The backend's own audio: it should have none. */
+  onAudio(): void {
+    if (this.#refused) return;
+    this.#refused = true;
+    const message = `backend '${this.#options.backend}' speaks itself: leave out its speech settings, or have it write`;
+    this.#sink.onError(new TalkspurtError('ERR_TALKSPURT_BACKEND_PROTOCOL', message));
+  }
+
+  onSentenceAudio({ itemId, text }: QueuedSentence, audio: Uint8Array, words: boolean): void {
+    if (this.#openItem !== itemId) {
+      // Only now: between two sentences of an answer its end would be the end of the agent's turn.
+      this.#closeItem();
+      this.#openItem = itemId;
+      if (words) this.#sink.onTranscript('agent', text, true, itemId);
+    }
+    const answer = words ? this.#answers.find((each) => each.has(itemId)) : undefined;
+    answer?.delivered(itemId, audio.length / this.#bytesPerMs, this.#queue.heardByMs);
+    this.#sink.onAudio(audio, itemId);
+  }
+
+  onAudioDone(): void {
+    // Of the backend's own audio, too.
+  }
+
+  /** A sentence is over, well or not. */
+  onSentenceEnd(sentence: QueuedSentence, end: SentenceEnd): void {
+    this.#answers.find((each) => each.has(sentence.itemId))?.ended(sentence.itemId, end);
+    this.#count(sentence, end);
+    if (end.error !== null) this.#sink.onError(end.error);
+    // Not while it is being cut: the answers are told one by one then.
+    if (end.outcome !== 'cut') this.#settle();
+  }
+
+  onSpeech(edge: 'started' | 'stopped'): void {
+    this.#sink.onSpeech(edge);
+  }
+
+  onToolCall(toolCallId: string, name: string, argumentsJson: string): void {
+    this.#sink.onToolCall(toolCallId, name, argumentsJson);
+  }
+
+  onFlush(): void {
+    this.#drop();
+    this.#sink.onFlush?.();
+  }
+
+  onError(error: TalkspurtError): void {
+    this.#sink.onError(error);
+  }
+
+  onClosed(error: TalkspurtError | null): void {
+    this.close();
+    this.#sink.onClosed(error);
+  }
+
+  /** The caller cut in: nothing more is delivered, and the backend is told what was heard. */
+  cancel(itemId: string | null, playedMs: number): void {
+    const nowMs = this.#options.clock.nowMs();
+    const all = [...this.#delivered, ...this.#answers];
+    const present = itemId === null ? -1 : all.findIndex((answer) => answer.has(itemId));
+    const heard = all.map((answer, index) => {
+      if (present < 0 || itemId === null) return answer.heardBy(nowMs, this.#msPerCharacter);
+      if (index < present) return null;
+      return index === present ? answer.heardUntil(itemId, playedMs, this.#msPerCharacter) : '';
+    });
+    this.#drop();
+    this.#inner?.cancelResponse(null, 0);
+    for (const [index, answer] of all.entries()) this.#tellHeard(answer, heard[index] ?? null);
+  }
+
+  /** A phrase was heard to its end. */
+  played(itemId: string, whole: boolean): void {
+    const index = this.#delivered.findIndex((answer) => answer.lastItemId === itemId);
+    if (!whole || index < 0) return;
+    for (const answer of this.#delivered.splice(0, index + 1)) this.#tellHeard(answer, null);
+  }
+
+  /** Says `text` word for word, behind what is being said. */
+  say(text: string): void {
+    if (this.#over) return;
+    if (this.#writing !== null && !this.#muted) {
+      if (this.#toSay.length < LIMITS.ttsAnswers) this.#toSay.push(text);
+      else this.#sink.onError(ttsOverflow());
+      return;
+    }
+    const answer = new SpokenAnswer(this.#ownId('say'), true);
+    this.#begin(answer);
+    const splitter = new SentenceSplitter(this.#options.splitter);
+    this.#write(text, [...splitter.push(text), ...splitter.flush()]);
+    this.#endWriting('completed');
+  }
+
+  /** Nothing more is delivered. */
+  close(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#drop();
+    this.#delivered = [];
+  }
+
+  #begin(answer: SpokenAnswer): void {
+    this.#answers.push(answer);
+    this.#writing = answer;
+    this.#item = '';
+    this.#settle();
+  }
+
+  #write(text: string, sentences: readonly string[]): void {
+    const answer = this.#writing;
+    if (answer === null) return;
+    answer.wrote(text);
+    for (const sentence of sentences) {
+      this.#itemNumber += 1;
+      this.#queue.push(answer.add(`speech-${this.#itemNumber}`, sentence));
+    }
+  }
+
+  /** No more text belongs to the answer that is being written. */
+  #endWriting(status: AnswerStatus): void {
+    const answer = this.#writing;
+    if (answer === null) return;
+    // Half a sentence of an answer that failed means nothing.
+    if (status === 'completed' || status === 'incomplete') this.#write('', this.#splitter.flush());
+    else this.#splitter.clear();
+    answer.status = status;
+    this.#writing = null;
+    this.#item = '';
+    this.#settle();
+    for (const text of this.#toSay.splice(0)) this.say(text);
+  }
+
+  /** Tells the session of the answers that have begun and ended meanwhile, in order. */
+  #settle(): void {
+    for (let [answer] = this.#answers; answer !== undefined; [answer] = this.#answers) {
+      if (!answer.announced) {
+        answer.announced = true;
+        this.#sink.onResponseStarted(answer.id);
+      }
+      if (!answer.over || answer.status === null || this.#answers[0] !== answer) return;
+      this.#answers.shift();
+      this.#delivered.push(answer);
+      if (this.#delivered.length > LIMITS.ttsAnswers) this.#delivered.shift();
+      this.#closeItem();
+      this.#sink.onResponseDone(answer.id, answer.status);
+    }
+  }
+
+  #closeItem(): void {
+    const itemId = this.#openItem;
+    this.#openItem = null;
+    if (itemId !== null) this.#sink.onAudioDone(itemId);
+  }
+
+  /** Everything that has not been delivered. */
+  #drop(): void {
+    const answers = this.#answers;
+    this.#splitter.clear();
+    this.#toSay = [];
+    this.#muted = true;
+    this.#writing = null;
+    this.#item = '';
+    this.#queue.abort();
+    this.#openItem = null;
+    this.#answers = [];
+    this.#delivered = [];
+    for (const { id, announced, status } of answers) {
+      if (!announced) continue;
+      if (status === null && !this.#over) this.#unfinished.add(id);
+      else if (!this.#over) this.#sink.onResponseDone(id, 'cancelled');
+    }
+    for (const id of this.#unfinished) {
+      if (this.#unfinished.size <= LIMITS.ttsAnswers) break;
+      this.#unfinished.delete(id);
+    }
+  }
+
+  /** `heard` null: all of it. */
+  #tellHeard(answer: SpokenAnswer, heard: string | null): void {
+    if (this.#over) return;
+    if (answer.ours) this.#inner?.noteHeard?.(null, heard ?? answer.text);
+    else if (heard !== null && !answer.isAll(heard)) this.#inner?.noteHeard?.(answer.id, heard);
+  }
+
+  #count(sentence: QueuedSentence, end: SentenceEnd): void {
+    const { outcome, engine, cached, attempts, audioMs, firstAudioMs, error } = end;
+    if (audioMs > 0) this.stats.spoken += 1;
+    if (cached && audioMs > 0) this.stats.cached += 1;
+    if (error !== null) this.stats.failed += 1;
+    const characters = sentence.text.length;
+    // A voice has its own pace; one sentence says little of it.
+    if (outcome === 'spoken' && audioMs > 0 && characters > 10) {
+      this.#msPerCharacter += (audioMs / characters - this.#msPerCharacter) / 4;
+    }
+    const event: CallEvent = {
+      type: 'speech.sentence',
+      engine: engine === '' ? 'none' : engine,
+      outcome,
+      characters,
+      cached,
+      attempts,
+      audioMs,
+      ...(Number.isNaN(firstAudioMs) ? {} : { firstAudioMs }),
+    };
+    const { events, callId, clock } = this.#options;
+    events?.emit({ ...event, callId, atMs: clock.nowMs() });
+  }
+
+  #ownId(kind: 'say' | 'text'): string {
+    this.#ownNumber += 1;
+    return `${OWN}${kind}-${this.#ownNumber}`;
+  }
+}
+
+/** Answers that no response of the backend's stands for. */
+const OWN = 'speech:';

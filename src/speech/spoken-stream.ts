@@ -1,0 +1,81 @@
+/** One conversation of a backend that writes, as the stream of a call: hears through the backend, speaks through the voice. */
+import type { BackendStream } from '../backend/backend.ts';
+import type { AudioFormat } from '../core/media.ts';
+import type { SpokenConversation } from './spoken-conversation.ts';
+
+/** What the session is given; see the top of the file. */
+export class SpokenStream implements BackendStream {
+  readonly inputFormat: AudioFormat;
+  readonly outputFormat: AudioFormat;
+  readonly detectsTurns: boolean;
+  readonly #inner: BackendStream;
+  readonly #conversation: SpokenConversation;
+  readonly expiresAtMs?: number;
+  readonly sendJson?: (json: string) => void;
+  readonly sendMetadata?: (text: string) => void;
+
+  constructor(inner: BackendStream, conversation: SpokenConversation, outputFormat: AudioFormat) {
+    this.#inner = inner;
+    this.#conversation = conversation;
+    this.inputFormat = inner.inputFormat;
+    this.outputFormat = outputFormat;
+    this.detectsTurns = inner.detectsTurns;
+    // What the backend does not have must not be seen to be there.
+    if (inner.expiresAtMs !== undefined) this.expiresAtMs = inner.expiresAtMs;
+    if (inner.sendJson !== undefined) this.sendJson = (json) => inner.sendJson?.(json);
+    if (inner.sendMetadata !== undefined) this.sendMetadata = (text) => inner.sendMetadata?.(text);
+  }
+
+  get droppedFrames(): number {
+    return this.#inner.droppedFrames;
+  }
+
+  get interrupts(): boolean {
+    return this.#inner.interrupts === true;
+  }
+
+  get reconnects(): number {
+    return this.#inner.reconnects ?? 0;
+  }
+
+  get speech(): { spoken: number; cached: number; failed: number; waiting: number } {
+    return { ...this.#conversation.stats, waiting: this.#conversation.waiting };
+  }
+
+  sendAudio(frame: Uint8Array, silentMs?: number): boolean {
+    return this.#inner.sendAudio(frame, silentMs);
+  }
+
+  commitTurn(): void {
+    this.#inner.commitTurn();
+  }
+
+  cancelResponse(itemId: string | null, playedMs: number): void {
+    this.#conversation.cancel(itemId, playedMs);
+  }
+
+  requestResponse(instructions?: string): void {
+    this.#inner.requestResponse(instructions);
+  }
+
+  sendText(text: string): void {
+    this.#inner.sendText(text);
+  }
+
+  sendToolResult(toolCallId: string, outputJson: string): void {
+    this.#inner.sendToolResult(toolCallId, outputJson);
+  }
+
+  say(text: string): void {
+    this.#conversation.say(text);
+  }
+
+  onItemPlayed(itemId: string, _playedMs: number, whole: boolean): void {
+    this.#conversation.played(itemId, whole);
+  }
+
+  close(): Promise<void> {
+    this.#conversation.close();
+    return this.#inner.close();
+  }
+}

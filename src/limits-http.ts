@@ -3,6 +3,8 @@ export const HTTP_LIMITS = {
   /** A request's body; a longer one is 413 and ends its connection. Bytes of a refused body that are still read: then it is cut. */
   httpBodyBytes: 32 * 1024,
   httpDiscardedBytes: 256 * 1024,
+  /** Mappings and lists within each other in a body; a deeper one is 400. */
+  httpBodyDepth: 64,
   /** Requests on one connection; the next one needs another. */
   httpSocketRequests: 1_000,
   /** Silence in both directions on a connection; then it is cut: it has stopped reading, or has gone. */

@@ -27,7 +27,13 @@ export const serveCommand: CommandModule<object, ServeArguments> = {
   handler: async ({ config: path, 'drain-seconds': drainSeconds }) => {
     const read = (): Config => loadConfig({ path, env: process.env });
     const config = read();
+    // Who has moved the log file away says so; while we start, too, when nobody listened it would be our end.
+    let reopen = (): void => void (reopenLater = true);
+    let reopenLater = false;
+    process.on('SIGHUP', () => reopen());
     const runtime = await startRuntime(config, { reload: read });
+    reopen = () => runtime.log.reopen();
+    if (reopenLater) reopen();
     const { frontDoorPort, statusPort, sipPort, outboundSocketPort } = runtime;
     runtime.log.note('info', 'serving', { frontDoorPort, statusPort, sipPort, outboundSocketPort });
     await untilStopped(runtime, config.leaveSeconds, drainSeconds ?? config.drainSeconds);
@@ -36,8 +42,6 @@ export const serveCommand: CommandModule<object, ServeArguments> = {
 
 /** The first signal says goodbye and drains, a second one ends at once. */
 async function untilStopped(runtime: Runtime, leaveSeconds: number, drainSeconds: number): Promise<void> {
-  // Who has moved the log file away says so.
-  process.on('SIGHUP', () => runtime.log.reopen());
   const signals = ['SIGTERM', 'SIGINT'] as const;
   const asked = (): Promise<void> =>
     new Promise((resolve) => {

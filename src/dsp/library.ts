@@ -8,7 +8,14 @@ import { VAD_KINDS } from './dsp.ts';
 import type { VadKind } from './dsp.ts';
 import type { DspSource } from './binary.ts';
 import { readBinary } from './binary.ts';
-import { requireChoice, requireRange, requireRate } from './option-checks.ts';
+import {
+  requireBytes,
+  requireChoice,
+  requireOptions,
+  requireRange,
+  requireRate,
+  requireSamples,
+} from './option-checks.ts';
 
 export { TalkspurtError } from '../core/errors.ts';
 export type { DspSource } from './binary.ts';
@@ -130,51 +137,53 @@ class LoadedLibrary implements DspLibrary {
   }
 
   encodeUlaw(pcm: Int16Array): Uint8Array {
-    return this.#core.__getUint8Array(this.#lend(pcm, (at) => this.#core.encodeUlaw(at)));
+    return this.#core.__getUint8Array(this.#lendSamples(pcm, (at) => this.#core.encodeUlaw(at)));
   }
 
   decodeUlaw(codes: Uint8Array): Int16Array {
-    return this.#core.__getInt16Array(this.#lend(codes, (at) => this.#core.decodeUlaw(at)));
+    return this.#core.__getInt16Array(this.#lendCodes(codes, (at) => this.#core.decodeUlaw(at)));
   }
 
   encodeAlaw(pcm: Int16Array): Uint8Array {
-    return this.#core.__getUint8Array(this.#lend(pcm, (at) => this.#core.encodeAlaw(at)));
+    return this.#core.__getUint8Array(this.#lendSamples(pcm, (at) => this.#core.encodeAlaw(at)));
   }
 
   decodeAlaw(codes: Uint8Array): Int16Array {
-    return this.#core.__getInt16Array(this.#lend(codes, (at) => this.#core.decodeAlaw(at)));
+    return this.#core.__getInt16Array(this.#lendCodes(codes, (at) => this.#core.decodeAlaw(at)));
   }
 
   encodeG722(pcm: Int16Array): Uint8Array {
-    return this.#core.__getUint8Array(this.#lend(pcm, (at) => this.#core.encodeG722(at)));
+    return this.#core.__getUint8Array(this.#lendSamples(pcm, (at) => this.#core.encodeG722(at)));
   }
 
   decodeG722(codes: Uint8Array): Int16Array {
-    return this.#core.__getInt16Array(this.#lend(codes, (at) => this.#core.decodeG722(at)));
+    return this.#core.__getInt16Array(this.#lendCodes(codes, (at) => this.#core.decodeG722(at)));
   }
 
   resample(pcm: Int16Array, fromHz: SampleRateHz, toHz: SampleRateHz): Int16Array {
     requireRate('fromHz', fromHz);
     requireRate('toHz', toHz);
-    return this.#core.__getInt16Array(this.#lend(pcm, (at) => this.#core.resample(at, fromHz, toHz)));
+    return this.#core.__getInt16Array(this.#lendSamples(pcm, (at) => this.#core.resample(at, fromHz, toHz)));
   }
 
   levelDbov(pcm: Int16Array): number {
-    return this.#lend(pcm, (at) => this.#core.levelDbov(at));
+    return this.#lendSamples(pcm, (at) => this.#core.levelDbov(at));
   }
 
   speechProbability(pcm: Int16Array, options: SpeechOptions = {}): Float32Array {
+    requireOptions(options);
     const { sampleRateHz = 8000, aggressiveness = 2, vad = 'neural' } = options;
     requireRate('sampleRateHz', sampleRateHz);
     requireRange('aggressiveness', aggressiveness, 0, 3);
     requireChoice('vad', vad, VAD_KINDS);
     const narrow = sampleRateHz === 8000 ? pcm : this.resample(pcm, sampleRateHz, 8000);
     return this.#core.__getFloat32Array(
-      this.#lend(narrow, (at) => this.#core.speechProbability(at, Math.trunc(aggressiveness), vad === 'neural')),
+      this.#lendSamples(narrow, (at) => this.#core.speechProbability(at, Math.trunc(aggressiveness), vad === 'neural')),
     );
   }
 
   tone(options: ToneOptions): Int16Array {
+    requireOptions(options);
     const { firstHz, secondHz = 0, levelDbov = -20, durationMs, sampleRateHz } = options;
     requireRate('sampleRateHz', sampleRateHz);
     requireRange('firstHz', firstHz, 0, sampleRateHz / 2);
@@ -186,6 +195,16 @@ class LoadedLibrary implements DspLibrary {
     return this.#core.__getInt16Array(
       this.#core.tone(firstHz, secondHz, Math.min(32767, amplitude), sampleRateHz, samples),
     );
+  }
+
+  #lendSamples(pcm: Int16Array, use: (address: number) => number): number {
+    requireSamples('samples', pcm);
+    return this.#lend(pcm, use);
+  }
+
+  #lendCodes(codes: Uint8Array, use: (address: number) => number): number {
+    requireBytes('codes', codes);
+    return this.#lend(codes, use);
   }
 
   /** Copies an array in, keeps the collector off it while `use` runs, and lets go of it. */

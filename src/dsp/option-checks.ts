@@ -3,22 +3,28 @@ import { TalkspurtError } from '../core/errors.ts';
 import type { SampleRateHz } from '../core/media.ts';
 import { isSampleRateHz } from '../core/media.ts';
 
+/** @throws ERR_TALKSPURT_DSP_OPTIONS unless `value` is a mapping of options. */
+export function requireOptions(value: unknown): asserts value is object {
+  if (typeof value !== 'object' || value === null) throw refusal('options', 'options: use an object');
+}
+
 /** @throws ERR_TALKSPURT_DSP_OPTIONS unless `value` is a rate of the chain. */
 export function requireRate(option: string, value: number): asserts value is SampleRateHz {
   if (isSampleRateHz(value)) return;
-  throw refusal(option, `${option} ${value} Hz: use 8000, 16000, 24000 or 48000`);
+  throw refusal(option, `${option} ${String(value)} Hz: use 8000, 16000, 24000 or 48000`);
 }
 
 /** @throws ERR_TALKSPURT_DSP_OPTIONS unless `value` is a number from `low` to `high`. */
 export function requireRange(option: string, value: number, low: number, high: number): void {
-  if (value >= low && value <= high) return;
-  throw refusal(option, `${option} ${value}: use ${low} to ${high}`);
+  // `null >= 0` holds: what is no number at all must not pass for one.
+  if (typeof value === 'number' && value >= low && value <= high) return;
+  throw refusal(option, `${option} ${String(value)}: use ${low} to ${high}`);
 }
 
 /** @throws ERR_TALKSPURT_DSP_OPTIONS unless `value` is a whole number from `low` to `high`. */
 export function requireWhole(option: string, value: number, low: number, high: number): void {
   if (Number.isInteger(value) && value >= low && value <= high) return;
-  throw refusal(option, `${option} ${value}: use a whole number from ${low} to ${high}`);
+  throw refusal(option, `${option} ${String(value)}: use a whole number from ${low} to ${high}`);
 }
 
 /** @throws ERR_TALKSPURT_DSP_OPTIONS unless `value` is one of `choices`. */

@@ -122,11 +122,16 @@ export function callCommand(id: string, name: string, body: unknown): Command {
       `there is no such command: it is one of ${Object.keys(CALL_COMMANDS).join(', ')}`,
     );
   }
-  if (/\s/.test(id)) throw noCall();
+  requireCallId(id);
   const command = parsedLine(known, `${id} ${known.verb}`, body);
-  // An id that means something to the grammar itself.
   if (command.verb !== known.verb || !('uuid' in command) || command.uuid !== id) throw noCall();
   return command;
+}
+
+/** Neither what no line may hold, nor what means something to the grammar itself. @throws ERR_TALKSPURT_UNKNOWN_CALL */
+function requireCallId(id: string): void {
+  const parsed = parseCommand(words(COMMAND_NAME, id, 'pause'));
+  if (!parsed.ok || !('uuid' in parsed.command) || parsed.command.uuid !== id) throw noCall();
 }
 
 /** The same of a command to the process. @throws HttpRefusal bad-field */

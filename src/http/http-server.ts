@@ -107,6 +107,7 @@ export class HttpServer {
     let more: Record<string, string> = {};
     let answer: HttpAnswer;
     try {
+      checkOneHost(request);
       this.#origin.checkHost(request.headers.host);
       this.#checkRate(request);
       more = this.#origin.headersFor(request.headers.origin, request.headers.host);
@@ -120,6 +121,10 @@ export class HttpServer {
       discardBody(request);
     }
     if (response.destroyed) return;
+    // Without a socket it stands in line behind other answers: it would never be told that whoever asked has gone.
+    if ('open' in answer && response.socket === null) {
+      answer = refusalAnswer(new HttpRefusal('bad-request', 'a stream has a connection of its own: do not pipeline'));
+    }
     if ('open' in answer) this.#stream(request, response, answer, more);
     else writeWhole(request, response, answer, more);
   }
@@ -196,6 +201,13 @@ function writeWhole(
   const typed = status === 204 ? {} : { 'content-type': contentType, 'content-length': Buffer.byteLength(body) };
   response.writeHead(status, { ...COMMON_HEADERS, ...typed, ...headers, ...more });
   response.end(request.method === 'HEAD' || status === 204 ? undefined : body);
+}
+
+/** Of two, a proxy in front may have looked at the other (RFC 9112 §3.2). @throws HttpRefusal bad-request */
+function checkOneHost({ headersDistinct }: IncomingMessage): void {
+  if ((headersDistinct['host']?.length ?? 0) > 1) {
+    throw new HttpRefusal('bad-request', 'the request has more than one Host');
+  }
 }
 
 /** Path and query of a request's target. @throws HttpRefusal bad-request */

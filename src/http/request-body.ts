@@ -19,10 +19,24 @@ export async function readJsonBody(request: IncomingMessage): Promise<unknown> {
   }
   const bytes = await readBytes(request);
   if (bytes.length === 0) return {};
+  let value: unknown;
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as unknown;
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as unknown;
   } catch {
     throw new HttpRefusal('bad-request', 'the body is not JSON in UTF-8');
+  }
+  requireShallow(value);
+  return value;
+}
+
+/** Whatever looks at it later does so by recursion. Itself goes level by level. @throws HttpRefusal bad-request */
+function requireShallow(value: unknown): void {
+  let level = [value].filter(isNest);
+  for (let depth = 1; level.length > 0; depth += 1) {
+    if (depth > LIMITS.httpBodyDepth) {
+      throw new HttpRefusal('bad-request', `the body is nested deeper than ${LIMITS.httpBodyDepth} levels`);
+    }
+    level = level.flatMap((each) => Object.values(each)).filter(isNest);
   }
 }
 
@@ -62,6 +76,10 @@ function readBytes(request: IncomingMessage): Promise<Buffer> {
     };
     request.on('data', onData).once('end', onEnd).once('close', onClose).once('error', onClose);
   });
+}
+
+function isNest(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }
 
 function isJson(contentType: string | undefined): boolean {

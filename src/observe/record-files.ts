@@ -12,7 +12,7 @@ import type { Clock, Timer } from '../core/clock.ts';
 import { LIMITS } from '../limits.ts';
 import type { CallRecord } from './call-record-schema.ts';
 import { notesFile, takeLeftNotes } from './record-notes.ts';
-import { RECORD_FILE, dayOf, sweepRecords } from './record-retention.ts';
+import { RECORD_FILE, dayOf, recordFiles, sweepRecords } from './record-retention.ts';
 
 /** Where records are kept, and for how long. */
 export interface RecordFilesOptions {
@@ -44,6 +44,7 @@ export class RecordFiles {
   #torn = true;
   #working: Promise<void> | null = null;
   #retry: Timer | null = null;
+  #leftGone: Promise<void> = Promise.resolve();
   #noting = false;
   #notedEmpty = true;
   #closed = false;
@@ -63,7 +64,9 @@ export class RecordFiles {
     const { clock, folder } = this.#options;
     await this.#guarded(async () => {
       await mkdir(folder, { recursive: true, mode: 0o750 });
-      for (const record of await takeLeftNotes(folder)) this.write(record);
+      const { records, paths } = await takeLeftNotes(folder);
+      for (const record of records) this.write(record);
+      if (paths.length > 0) this.#leftGone = this.#guarded(() => this.#dropLeft(paths));
       await this.#sweep();
     });
     this.#timers.push(
@@ -106,8 +109,15 @@ export class RecordFiles {
     const late = new Promise<void>((resolve) => {
       deadline = clock.after(LIMITS.recordCloseMs, resolve);
     });
-    await Promise.race([this.#idle(), late]);
+    await Promise.race([Promise.all([this.#idle(), this.#leftGone]), late]);
     deadline?.cancel();
+  }
+
+  /** Not before what they said is written: on a full disk they wait for the next process. */
+  async #dropLeft(paths: readonly string[]): Promise<void> {
+    await this.#idle();
+    if (this.#troubled || this.#queue.length > 0) return;
+    for (const path of paths) await rm(path, { force: true });
   }
 
   async #idle(): Promise<void> {
@@ -152,19 +162,15 @@ export class RecordFiles {
     this.#wentWell();
   }
 
-  /** The file of a day that has room. */
+  /** The newest file of a day, or one more when that is full: a number is not used again, or the newest would be taken for the oldest. */
   async #fileOf(day: string): Promise<string> {
-    const most = this.#options.maxMegabytes * MEGABYTE * FILE_SHARE;
-    for (let part = 0; ; part += 1) {
-      const path = join(this.#options.folder, RECORD_FILE.name(day, part));
-      const size = await sizeOf(path);
-      if (size === -1) {
-        await mkdir(this.#options.folder, { recursive: true, mode: 0o750 });
-        if (part > 0) await this.#sweep();
-        return path;
-      }
-      if (size < most) return path;
-    }
+    const { folder, maxMegabytes } = this.#options;
+    await mkdir(folder, { recursive: true, mode: 0o750 });
+    const newest = (await recordFiles(folder)).findLast((file) => file.day === day);
+    if (newest === undefined) return join(folder, RECORD_FILE.name(day, 0));
+    if ((await sizeOf(newest.path)) < maxMegabytes * MEGABYTE * FILE_SHARE) return newest.path;
+    await this.#sweep();
+    return join(folder, RECORD_FILE.name(day, newest.part + 1));
   }
 
   async #append(path: string, text: string): Promise<void> {

@@ -3,41 +3,56 @@
  * gone are calls that nobody ended.
  */
 import { readFileSync } from 'node:fs';
-import { readFile, readdir, rename, rm } from 'node:fs/promises';
+import { readFile, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { callRecordSchema } from './call-record-schema.ts';
 import type { CallRecord } from './call-record-schema.ts';
 import { dayOf, recordFiles } from './record-retention.ts';
 
 /** Process id, and when it was started: ids are used again, in a container at once. */
-const PATTERN = /^running-(\d{1,10})-(\w{1,24})\.jsonl$/;
+const PATTERN = /^(running-(\d{1,10})-(\w{1,24})\.jsonl)(?:\.taken-by-(\d{1,10}))?$/;
+
+/** What was left, and the files that may go once it is written. */
+export interface LeftNotes {
+  readonly records: readonly CallRecord[];
+  readonly paths: readonly string[];
+}
 
 /** This process's own. */
 export function notesFile(folder: string): string {
   return join(folder, `running-${process.pid}-${startOf(process.pid) ?? 'unknown'}.jsonl`);
 }
 
-/** Calls that processes which have gone left noted, as `aborted`; their notes are taken away. @throws what the file system says */
-export async function takeLeftNotes(folder: string): Promise<CallRecord[]> {
+/**
+ * Calls that processes which have gone left noted, as `aborted`. Their notes are put aside as ours: who dies before it has written
+ * them leaves them to the next. @throws what the file system says
+ */
+export async function takeLeftNotes(folder: string): Promise<LeftNotes> {
   const left: CallRecord[] = [];
+  const paths: string[] = [];
   for (const name of await readdir(folder)) {
-    const match = PATTERN.exec(name);
-    if (match === null || isRunning(Number(match[1]), match[2] ?? '')) continue;
-    const path = join(folder, name);
+    const [, notes, pid, start, taker] = PATTERN.exec(name) ?? [];
+    if (notes === undefined || isInUse(Number(pid), start ?? '', taker)) continue;
     // Of two that start at once one has them.
-    const mine = `${path}.taken-by-${process.pid}`;
+    const mine = join(folder, `${notes}.taken-by-${process.pid}`);
     try {
-      await rename(path, mine);
+      await rename(join(folder, name), mine);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') continue;
       throw error;
     }
+    paths.push(mine);
     left.push(
       ...parseRecords(await readFile(mine, 'utf8')).map((record) => ({ ...record, reason: 'aborted' as const })),
     );
-    await rm(mine, { force: true });
   }
-  return await withoutWritten(folder, left);
+  return { records: await withoutWritten(folder, left), paths };
+}
+
+/** By whom they are of, or by another who has begun to take them; an own process of before had our id (in a container all have). */
+function isInUse(pid: number, start: string, taker: string | undefined): boolean {
+  if (taker === undefined) return isRunning(pid, start);
+  return Number(taker) !== process.pid && isAlive(Number(taker));
 }
 
 /** Every line that is a record; others are passed over. */
@@ -83,14 +98,19 @@ function identity({ session_uuid, started_at }: CallRecord): string {
 
 function isRunning(pid: number, start: string): boolean {
   if (pid === process.pid) return startOf(pid) === start;
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    // Somebody else's process is there all the same.
-    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false;
-  }
+  if (!isAlive(pid)) return false;
   const now = startOf(pid);
   return now === null || now === start;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // Somebody else's process is there all the same.
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
 }
 
 /** Field 22 of Linux's /proc/PID/stat, with the boot it is counted from; null: not to be known here. */

@@ -9,6 +9,7 @@
  *   delay is measured on what is about to be heard, to the fraction of a frame. Nothing is dropped but what finds no room.
  * How do I use it? Not for: audio that waits to be *sent* (that is the playout).
  */
+import { TalkspurtError } from '../core/errors.ts';
 import { ArrivalDelay } from './arrival-delay.ts';
 
 /** What frames look like, and how many there may be. */
@@ -91,7 +92,9 @@ export class JitterBuffer {
   #overflow = 0;
   #refused = 0;
 
+  /** @throws ERR_TALKSPURT_DSP_OPTIONS where a size is no whole number, or out of all bounds */
   constructor(options: JitterBufferOptions) {
+    requireSizes(options);
     this.#frameBytes = options.frameBytes;
     this.#ptimeMs = options.ptimeMs;
     this.#frameSamples = options.frameSamples;
@@ -373,5 +376,17 @@ export class JitterBuffer {
     this.#belowPops = 0;
     this.#watchPops = WATCH_POPS;
     this.#arrivals.restart();
+  }
+}
+
+/** All slots are made at once: a size from elsewhere must not take the memory of the process. */
+function requireSizes(options: JitterBufferOptions): void {
+  const { frameBytes, ptimeMs, frameSamples, capacityFrames, minimumFrames = 1 } = options;
+  const most = { frameBytes: 8192, ptimeMs: 1000, frameSamples: 48_000, capacityFrames: 4096, minimumFrames: 4096 };
+  for (const [option, value] of Object.entries({ frameBytes, ptimeMs, frameSamples, capacityFrames, minimumFrames })) {
+    const limit = most[option as keyof typeof most];
+    if (typeof value === 'number' && value >= 1 && value <= limit) continue;
+    const message = `${option} ${String(value)}: use 1 to ${limit}`;
+    throw new TalkspurtError('ERR_TALKSPURT_DSP_OPTIONS', message, { details: { option } });
   }
 }

@@ -106,6 +106,13 @@ test('what it cannot do is refused with a code that names the option', () => {
     ['levelDbov', () => dsp.tone({ firstHz: 500, durationMs: 10, levelDbov: 0, sampleRateHz: 8000 })],
     ['durationMs', () => dsp.tone({ firstHz: 500, durationMs: -10, sampleRateHz: 8000 })],
     ['durationMs', () => dsp.tone({ firstHz: 500, durationMs: Number.NaN, sampleRateHz: 8000 })],
+    // Of a program without types: nothing is read as something else.
+    ['samples', () => dsp.encodeUlaw('abc' as unknown as Int16Array)],
+    ['samples', () => dsp.resample(new Float32Array(9) as unknown as Int16Array, 8000, 16_000)],
+    ['samples', () => dsp.levelDbov(new Uint8Array(9) as unknown as Int16Array)],
+    ['codes', () => dsp.decodeAlaw(pcm as unknown as Uint8Array)],
+    ['codes', () => dsp.decodeG722(undefined as unknown as Uint8Array)],
+    ['options', () => dsp.speechProbability(pcm, null as unknown as undefined)],
   ];
   for (const [option, attempt] of bad) {
     try {

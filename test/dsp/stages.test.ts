@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert';
 import type { ErrorCode } from '../../src/core/errors.ts';
 import { TalkspurtError, hasCode } from '../../src/core/errors.ts';
 import { DspModule } from '../../src/dsp/dsp-module.ts';
-import { DspStages } from '../../src/dsp/library.ts';
+import { DspStages, JitterBuffer } from '../../src/dsp/library.ts';
 import { Gain } from '../../src/dsp/stages/gain.ts';
 import { StageCore } from '../../src/dsp/stages/stage-core.ts';
 import { measureTone, sine, toBytes } from './wire.ts';
@@ -365,6 +365,29 @@ test('what is out of range is refused by name, also what is no number', () => {
   refuses('codec', () => dsp.audioWatch({ codec: 'opus' as 'l16', sampleRateHz: 8000 }));
   refuses('sampleRateHz', () => dsp.dtmfDetector({ sampleRateHz: 11_025 as 8000 }));
   refuses('frameSamples', () => dsp.timeScale().adjust(10, 0));
+});
+
+test('what a program without types may hand over is refused by name, not coerced and not a TypeError', () => {
+  const pcm = new Int16Array(160);
+  const as = (value: unknown): never => value as never;
+  refuses('options', () => dsp.g711(as(undefined)));
+  refuses('options', () => dsp.vad(as(null)));
+  refuses('options', () => dsp.gain(as(5)));
+  refuses('firstHz', () => dsp.toneGenerator({ firstHz: as(null) }));
+  refuses('firstHz', () => dsp.toneGenerator({ firstHz: as('440') }));
+  refuses('fromHz', () => dsp.resampler({ fromHz: as(Symbol('8k')), toHz: 8000 }));
+  refuses('output', () => dsp.g711({ law: 'ulaw' }).encode(pcm, as(null)));
+  refuses('output', () => dsp.gain().process(pcm, as(new Float32Array(160))));
+  refuses('output', () => dsp.resampler({ fromHz: 8000, toHz: 16_000 }).process(pcm, as('room')));
+  refuses('digits', () => dsp.dtmfGenerator().dial(as(undefined)));
+  refuses('input', () => dsp.mixer().process(as(undefined), pcm));
+  refuses('head', () => dsp.messageBuilder({ head: as(5) }));
+  const frames = { frameBytes: 160, ptimeMs: 20, frameSamples: 160, capacityFrames: 8 };
+  refuses('frameBytes', () => new JitterBuffer(as({})));
+  refuses('ptimeMs', () => new JitterBuffer({ ...frames, ptimeMs: 0 }));
+  refuses('frameSamples', () => new JitterBuffer({ ...frames, frameSamples: Number.NaN }));
+  refuses('capacityFrames', () => new JitterBuffer({ ...frames, capacityFrames: 1e9 }));
+  refuses('minimumFrames', () => new JitterBuffer({ ...frames, minimumFrames: as('2') }));
 });
 
 test('after a trap a stage is dead and says so, and others live on', async () => {

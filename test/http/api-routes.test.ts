@@ -300,6 +300,38 @@ test('an id that means something to the grammar is no call, and no command comes
     assert.is((await order(served, `calls/${ID}/constructor`)).status, 404);
   }));
 
+test('what an id cannot be is no call, and a body of many levels is refused before anything recurses into it', () =>
+  serving({}, async ({ ask, source }) => {
+    const headers = { 'content-type': 'application/json' };
+    for (const id of ['a%00b', 'a;;b', '%1b', 'list', 'global_health']) {
+      const answer = await ask(`/api/calls/${id}/stop`, { method: 'POST', scope: 'control', headers, body: '{}' });
+      assert.is(answer.status, 404, id);
+      assert.is((await errorOf(answer)).code, 'ERR_TALKSPURT_UNKNOWN_CALL');
+    }
+    for (const [levels, status] of [
+      [LIMITS.httpBodyDepth - 1, 200],
+      [LIMITS.httpBodyDepth, 400],
+      [16_000, 400],
+    ] as const) {
+      for (const [begin, end] of [
+        ['[', ']'],
+        ['{"":', '}'],
+      ] as const) {
+        if (levels * begin.length > 30_000) continue;
+        const body = `{"message":${begin.repeat(levels)}${begin === '[' ? '' : '1'}${end.repeat(levels)}}`;
+        const answer = await ask(`/api/calls/${session().callId}/json`, {
+          method: 'POST',
+          scope: 'control',
+          headers,
+          body,
+        });
+        assert.is(answer.status, status, `${levels} levels`);
+        if (status === 400) assert.is((await errorOf(answer)).code, 'bad-request');
+      }
+    }
+    assert.is(source.commands.length, 2);
+  }));
+
 test('a body is JSON, says so, and has its bound, declared or not', () =>
   serving({}, async (served) => {
     const say = async (init: RequestInit): Promise<Response> =>

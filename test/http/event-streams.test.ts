@@ -213,4 +213,14 @@ test('closing the server ends every stream and leaves no timer', async () => {
   for (const listener of open) assert.is(await listener.next(), null);
 });
 
+test('streams asked for behind others on one connection are refused: they would never end, nor be counted in time', () =>
+  serving({}, async ({ port, server }) => {
+    const one = `GET /api/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${READ}\r\n\r\n`;
+    const socket = connect(port, '127.0.0.1', () => socket.write(one.repeat(LIMITS.httpStreams + 8)));
+    await new Promise((resolve) => socket.once('data', resolve));
+    assert.is(server.streams, 1);
+    socket.destroy();
+    while (server.streams > 0) await new Promise((resolve) => setImmediate(resolve));
+  }));
+
 test.run();

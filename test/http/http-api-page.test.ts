@@ -62,6 +62,7 @@ test('bounds on the page are those of the code', () => {
     [/([\d,]+) requests on each/, LIMITS.httpSocketRequests],
     [/(\d+) KiB of headers/, LIMITS.statusHeaderBytes / 1024],
     [/(\d+) KiB of body/, LIMITS.httpBodyBytes / 1024],
+    [/at most (\d+) levels/, LIMITS.httpBodyDepth],
     [/more than (\d+) KiB/, LIMITS.httpBodyBytes / 1024],
     [/(\d+) s for a request/, LIMITS.statusRequestMs / 1000],
     [/(\d+) s of silence/, LIMITS.httpIdleMs / 1000],

@@ -288,6 +288,7 @@ test('garbage and headers that are too long are refused, not read on', () =>
       `GET / HTTP/1.1\r\nx: ${'y'.repeat(LIMITS.statusHeaderBytes)}\r\n\r\n`,
       'GET http://evil/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n',
       'GET /%ff HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n',
+      'GET /health HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\nConnection: close\r\n\r\n',
     ]) {
       assert.match(await raw(port, bytes), /^HTTP\/1\.1 4\d\d /);
     }

@@ -3,6 +3,7 @@
  * systemd does is done by a stand-in (fixtures/deploy/systemctl) that starts a process with the slot's environment.
  */
 import { spawn, spawnSync } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmodSync,
@@ -41,6 +42,8 @@ interface Machine {
   readonly folder: string;
   /** Runs the script; resolves to its status and what it said. */
   deploy(...words: string[]): Promise<{ status: number; said: string }>;
+  /** The same while it is at it. */
+  deployed(...words: string[]): { child: ChildProcess; done: Promise<{ status: number; said: string }> };
   /** One command through HAProxy; what was answered. */
   ask(line: string): Promise<string>;
   /** Puts a release there whose `talkspurt` is this one, or `script` in its place. */
@@ -108,22 +111,23 @@ async function withMachine(use: (machine: Machine) => Promise<void>): Promise<vo
     UNITS: join(folder, 'units'),
   };
   const balancer = spawn('haproxy', ['-db', '-q', '-f', join(folder, 'haproxy.cfg')], { stdio: 'inherit' });
+  const deployed: Machine['deployed'] = (...words) => {
+    const child = spawn(join(DEPLOY, 'talkspurt-deploy'), words, {
+      env: environment,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let said = '';
+    child.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    return { child, done: once(child, 'close').then(([status]) => ({ status: status as number, said })) };
+  };
   try {
     await use({
       fs,
       doorPort,
       folder,
-      deploy: async (...words) => {
-        const child = spawn(join(DEPLOY, 'talkspurt-deploy'), words, {
-          env: environment,
-          stdio: ['ignore', 'pipe', 'pipe'],
-        });
-        let said = '';
-        child.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()));
-        child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
-        const [status] = (await once(child, 'close')) as [number];
-        return { status, said };
-      },
+      deploy: (...words) => deployed(...words).done,
+      deployed,
       ask: async (line) => {
         try {
           return await askFrontDoor({ host: '127.0.0.1', port: doorPort, password: 'of-the-door', line });
@@ -266,6 +270,51 @@ test('a packed release is installed once, and the oldest of more than five is ta
     assert.equal((await deploy('list')).said.trim().split('\n'), ['1.0.0', '0.0.6', '0.0.5', '0.0.4', '0.0.3']);
     assert.is((await deploy('add', archive)).status, 1, 'it is here already');
     assert.is((await deploy('add', join(dirname(archive), 'nothing.tgz'))).status, 1);
+  });
+});
+
+/** Says that it is ready, and no more. */
+const READY =
+  `#!/bin/sh\nexec ${process.execPath} -e '` +
+  `require("http").createServer((_, r) => r.end()).listen(+process.env.TALKSPURT_STATUS__PORT, "127.0.0.1")'\n`;
+
+test('after a crash the version before is still known; an interrupted switch, and a hook that stays, leave nothing', async () => {
+  if (!required(HAVE, 'haproxy, curl and flock')) return;
+  await withMachine(async ({ deploy, deployed, release, folder }) => {
+    for (const version of ['1.0.0', '2.0.0', '3.0.0']) release(version, READY);
+    assert.is((await deploy('switch', '1.0.0')).status, 0);
+    process.kill(Number(readFileSync(join(folder, 'units/blue.pid'), 'utf8')), 'SIGKILL');
+    await until(async () => /blue +failed/.test((await deploy('status')).said), 'it has crashed');
+    const second = await deploy('switch', '2.0.0');
+    assert.is(second.status, 0, second.said);
+    assert.match((await deploy('status')).said, /^\* blue +active +2\.0\.0$/m);
+    assert.is((await deploy('switch', '2.0.0')).status, 0, 'the same again is nothing to go back to');
+    const back = await deploy('rollback');
+    assert.match(back.said, '1.0.0 in ');
+    const enabled = readdirSync(join(folder, 'units')).filter((name) => name.endsWith('.enabled'));
+    assert.is(enabled.length, 1, 'after a reboot one slot comes up');
+    assert.match(back.said, `1.0.0 in ${enabled[0]?.split('.')[0]} takes the calls now`);
+
+    release('4.0.0', '#!/bin/sh\nexec sleep 1000\n');
+    await until(async () => /inactive|failed/.test((await deploy('status')).said), 'a slot is free');
+    const before = (await deploy('status')).said;
+    const under = deployed('switch', '4.0.0');
+    await until(
+      async () => (await deploy('status')).said.includes('4.0.0'),
+      'the switch is under way, and can be looked at',
+    );
+    under.child.kill('SIGTERM');
+    const { status, said } = await under.done;
+    assert.is(status, 1);
+    assert.match(said, 'interrupted: nothing was changed: 1.0.0 in');
+    const field = (text: string): string[] => text.split('\n').map((line) => `${line[0]} ${line.split(/ +/).at(-1)}`);
+    assert.equal(field((await deploy('status')).said), field(before));
+
+    writeFileSync(join(folder, 'etc/deploy.d/10-stays'), '#!/bin/sh\nsleep 20 >/dev/null 2>&1 &\n', { mode: 0o755 });
+    assert.is((await deploy('switch', '3.0.0')).status, 0);
+    const beganMs = performance.now();
+    assert.is((await deploy('rollback')).status, 0);
+    assert.ok(performance.now() - beganMs < 15_000, 'what a hook leaves behind does not hold the lock');
   });
 });
 

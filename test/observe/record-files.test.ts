@@ -213,6 +213,31 @@ test('calls of a process that died are completed by the next one, each once', as
   assert.equal(readdirSync(died.folder), ['calls-2023-11-14.jsonl'], 'the notes are gone');
 });
 
+test('notes that a process had begun to take when it died, or could not write down, are taken by the next', async () => {
+  const rig = new Rig();
+  mkdirSync(rig.folder);
+  const gone = 4_194_303;
+  const name = `running-${gone}-9x9.jsonl`;
+  writeFileSync(join(rig.folder, `${name}.taken-by-${gone - 1}`), `${JSON.stringify(record('first'))}\n`);
+  // As in a container, where every process has the same id.
+  writeFileSync(
+    join(rig.folder, `running-${gone}-8x8.jsonl.taken-by-${process.pid}`),
+    `${JSON.stringify(record('second'))}\n`,
+  );
+  const day = 'calls-2023-11-14.jsonl';
+  mkdirSync(join(rig.folder, day));
+  await rig.files.start();
+  await until(() => rig.told.length > 0, 'the disk is in trouble');
+  await rig.files.close();
+  assert.ok(existsSync(join(rig.folder, `${name}.taken-by-${process.pid}`)), 'not written: not thrown away');
+  rmSync(join(rig.folder, day), { recursive: true });
+  const next = new Rig({ folder: rig.folder });
+  await next.files.start();
+  await until(() => readdirSync(rig.folder).every((each) => !each.includes('taken')), 'notes that are written go');
+  await next.files.close();
+  assert.equal(next.ids(day).sort(), ['first', 'second']);
+});
+
 test('calls that are up are noted, and a process that lives keeps its notes', async () => {
   const rig = new Rig();
   await rig.files.start();

@@ -17,6 +17,7 @@ export const HOW_TO_RECORD =
 export async function findRecord(place: string, which: string): Promise<CallRecord> {
   const fits = (record: CallRecord): boolean => which === 'last' || record.session_uuid.startsWith(which);
   let found: CallRecord | null = null;
+  let several = false;
   for (const path of await filesOf(place)) {
     const lines = (await readFile(path, 'utf8')).split('\n');
     // A line is parsed only where it may be the one.
@@ -26,14 +27,16 @@ export async function findRecord(place: string, which: string): Promise<CallReco
       const record = parseRecord(line);
       if (record === null || !fits(record)) continue;
       if (which === 'last' || record.session_uuid === which) return record;
-      if (found !== null && found.session_uuid !== record.session_uuid) {
-        throw new TalkspurtError(
-          'ERR_TALKSPURT_UNKNOWN_CALL',
-          `more than one call begins with ${which}: give more of its id`,
-        );
-      }
+      // Not the end of the search: on an Asterisk `….1` is a whole id, and the beginning of `….10`.
+      several ||= found !== null && found.session_uuid !== record.session_uuid;
       found ??= record;
     }
+  }
+  if (several) {
+    throw new TalkspurtError(
+      'ERR_TALKSPURT_UNKNOWN_CALL',
+      `more than one call begins with ${which}: give more of its id`,
+    );
   }
   if (found !== null) return found;
   const what = which === 'last' ? 'no call is recorded there' : `no record there is of a call ${which}`;

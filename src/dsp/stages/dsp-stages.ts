@@ -3,6 +3,7 @@ import type { AudioFormat } from '../../core/media.ts';
 import type { DspSource } from '../binary.ts';
 import { readBinary } from '../binary.ts';
 import type { CoreExports } from '../dsp-module.ts';
+import { requireOptions } from '../option-checks.ts';
 import { asTalkspurtError } from '../../core/errors.ts';
 import { AudioWatch } from './audio-watch.ts';
 import type { AgcOptions } from './automatic-gain-control.ts';
@@ -75,115 +76,116 @@ export class DspStages {
 
   /** ITU-T G.711. */
   g711(options: G711Options): G711 {
-    return new G711(this.#core(), options);
+    return new G711(this.#core(options), options);
   }
 
   /** ITU-T G.722. */
   g722(): G722 {
-    return new G722(this.#core());
+    return new G722(this.#core({}));
   }
 
   /** From one sampling rate to another. */
   resampler(options: ResamplerOptions): Resampler {
-    return new Resampler(this.#core(), options);
+    return new Resampler(this.#core(options), options);
   }
 
   /** Voice activity detection. */
-  vad(options?: VadOptions): Vad {
-    return new Vad(this.#core(), options);
+  vad(options: VadOptions = {}): Vad {
+    return new Vad(this.#core(options), options);
   }
 
   /** Echo cancellation. */
-  echoCanceller(options?: EchoCancellerOptions): EchoCanceller {
-    return new EchoCanceller(this.#core(), options);
+  echoCanceller(options: EchoCancellerOptions = {}): EchoCanceller {
+    return new EchoCanceller(this.#core(options), options);
   }
 
   /** DTMF, heard. */
-  dtmfDetector(options?: DtmfDetectorOptions): DtmfDetector {
-    return new DtmfDetector(this.#core(), options);
+  dtmfDetector(options: DtmfDetectorOptions = {}): DtmfDetector {
+    return new DtmfDetector(this.#core(options), options);
   }
 
   /** DTMF, sent. */
-  dtmfGenerator(options?: DtmfGeneratorOptions): DtmfGenerator {
-    return new DtmfGenerator(this.#core(), options);
+  dtmfGenerator(options: DtmfGeneratorOptions = {}): DtmfGenerator {
+    return new DtmfGenerator(this.#core(options), options);
   }
 
   /** One or two sines. */
   toneGenerator(options: ToneGeneratorOptions): ToneGenerator {
-    return new ToneGenerator(this.#core(), options);
+    return new ToneGenerator(this.#core(options), options);
   }
 
   /** A line between frames of two lengths. */
   ringBuffer(options: RingBufferOptions): RingBuffer {
-    return new RingBuffer(this.#core(), options);
+    return new RingBuffer(this.#core(options), options);
   }
 
   /** A gain that moves. */
-  gain(options?: GainOptions): Gain {
-    return new Gain(this.#core(), options);
+  gain(options: GainOptions = {}): Gain {
+    return new Gain(this.#core(options), options);
   }
 
   /** Dynamic range compression, with a low-pass. */
   compressor(options: CompressorOptions): Compressor {
-    return new Compressor(this.#core(), options);
+    return new Compressor(this.#core(options), options);
   }
 
   /** A ceiling. */
-  limiter(options?: LimiterOptions): Limiter {
-    return new Limiter(this.#core(), options);
+  limiter(options: LimiterOptions = {}): Limiter {
+    return new Limiter(this.#core(options), options);
   }
 
   /** Automatic gain control. */
   agc(options: AgcOptions): Agc {
-    return new Agc(this.#core(), options);
+    return new Agc(this.#core(options), options);
   }
 
   /** A high-pass. */
   highPass(options: HighPassOptions): HighPass {
-    return new HighPass(this.#core(), options);
+    return new HighPass(this.#core(options), options);
   }
 
   /** Noise suppression. */
-  noiseSuppressor(options?: NoiseSuppressorOptions): NoiseSuppressor {
-    return new NoiseSuppressor(this.#core(), options);
+  noiseSuppressor(options: NoiseSuppressorOptions = {}): NoiseSuppressor {
+    return new NoiseSuppressor(this.#core(options), options);
   }
 
   /** Packet loss concealment. */
-  concealer(options?: ConcealerOptions): Concealer {
-    return new Concealer(this.#core(), options);
+  concealer(options: ConcealerOptions = {}): Concealer {
+    return new Concealer(this.#core(options), options);
   }
 
   /** Time-scale modification. */
-  timeScale(options?: TimeScaleOptions): TimeScale {
-    return new TimeScale(this.#core(), options);
+  timeScale(options: TimeScaleOptions = {}): TimeScale {
+    return new TimeScale(this.#core(options), options);
   }
 
   /** Call progress tones. */
-  progressTones(options?: ProgressTonesOptions): ProgressTones {
-    return new ProgressTones(this.#core(), options);
+  progressTones(options: ProgressTonesOptions = {}): ProgressTones {
+    return new ProgressTones(this.#core(options), options);
   }
 
   /** Audio that is not what it says it is. */
   audioWatch(options: AudioFormat): AudioWatch {
-    return new AudioWatch(this.#core(), options);
+    return new AudioWatch(this.#core(options), options);
   }
 
   /** The sum of two. */
   mixer(): Mixer {
-    return new Mixer(this.#core());
+    return new Mixer(this.#core({}));
   }
 
   /** Messages with audio in base64. */
-  messageBuilder(options?: MessageBuilderOptions): MessageBuilder {
-    return new MessageBuilder(this.#core(), options);
+  messageBuilder(options: MessageBuilderOptions = {}): MessageBuilder {
+    return new MessageBuilder(this.#core(options), options);
   }
 
   /** Base64, both ways. */
   base64(): Base64 {
-    return new Base64(this.#core());
+    return new Base64(this.#core({}));
   }
 
-  #core(): StageCore {
+  #core(options: object): StageCore {
+    requireOptions(options);
     return new StageCore(this.#instance(), this.#freshImage);
   }
 

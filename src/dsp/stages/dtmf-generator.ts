@@ -45,6 +45,7 @@ export class DtmfGenerator {
    * still to be sent. @throws ERR_TALKSPURT_DSP_OPTIONS for others, _TRAP, _CLOSED
    */
   dial(digits: string): void {
+    if (typeof digits !== 'string') throw refusal('digits', 'digits: use text');
     const keys = digits.replace(/[a-d]/g, (key) => key.toUpperCase());
     if (!/^[0-9A-D*#wW]{1,64}$/.test(keys)) throw refusal('digits', 'digits: use 1 to 64 of 0-9 A-D * # w W');
     const [toneMs, gapMs, low, high, sampleRateHz] = this.#plan;

@@ -12,6 +12,7 @@ export class Mixer {
 
   /** `input` plus `other`, of the same length; `output`'s beginning, or a new array. @throws ERR_TALKSPURT_DSP_OPTIONS, _TRAP, _CLOSED */
   process(input: Int16Array, other: Int16Array, output?: Int16Array): Int16Array {
+    requireSamples('input', input);
     requireSamples('other', other);
     if (other.length !== input.length) throw refusal('other', `other of ${other.length} samples: use ${input.length}`);
     let at = 0;

@@ -109,6 +109,8 @@ export function roomFor<T extends Int16Array | Uint8Array>(
   make: (length: number) => T,
 ): T {
   if (output === undefined) return make(length);
+  const { constructor } = make(0);
+  if (!(output instanceof constructor)) throw refusal('output', `output: use ${constructor.name}`);
   if (output.length >= length) return output.subarray(0, length) as T;
   throw refusal('output', `output of ${output.length}: use room for ${length}`);
 }

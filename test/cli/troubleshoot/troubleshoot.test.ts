@@ -71,6 +71,15 @@ test('last, by id, by its first characters; files of days in their order; lines 
   assert.equal([json.call, json.causes[0]?.id], ['z-9', 'audio-stopped']);
 });
 
+test('an id that others begin with is itself', async () => {
+  const file = join(folder, 'asterisk.jsonl');
+  const of = (id: string) => record({ session_uuid: id });
+  writeFileSync(file, lines(of('1700000000.1'), of('1700000000.10'), of('1700000000.11')));
+  assert.match(await run('1700000000.1', '--records', file), /^call 1700000000\.1,/);
+  assert.match(await run('1700000000.10', '--records', file), /^call 1700000000\.10,/);
+  assert.match(await refusal('170', '--records', file), /more than one call/);
+});
+
 test('the folder is that of the configuration, and without one it is said how to have records', async () => {
   const path = join(folder, 'talkspurt.yaml');
   const base = { backends: { ai: { kind: 'embedded' } }, profiles: { p: { backend: 'ai' } } };

@@ -371,8 +371,9 @@ export const LIMITS = {
   sipCloseMs: 3_000,
   /** How long a channel is left in a Stasis application to see whether a client has it. */
   ariTrialMs: 400,
-  /** Circuit breakers at once; the oldest closed one goes for another. */
+  /** Circuit breakers at once: the oldest closed one goes for another; and how often an open one lets a call that lost its stream try, ms. */
   breakers: 256,
+  breakerEarlyMs: 1_000,
   /** A configuration file; a longer one is refused with ERR_TALKSPURT_CONFIG_UNREADABLE. */
   configBytes: 1024 * 1024,
   /** A WAV file that the simulator reads. */

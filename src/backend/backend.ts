@@ -26,6 +26,8 @@ export interface BackendCall {
     readonly name: string;
     readonly argumentsJson: string;
   }[];
+  /** The call talks already and has lost its stream: it ends if it gets no other. */
+  readonly underWay?: boolean;
   /** Whoever opens the stream opens another one when it is lost: it does not do so itself. */
   readonly reopened?: boolean;
 }
@@ -71,8 +73,11 @@ export interface Backend {
   readonly name: string;
   /** Most attempts in a row to have a lost stream of it back. Absent: as the call has it. */
   readonly reconnectMax?: number;
-  /** Why a stream would not even be tried now; null, or absent: it would. Asked before a call is answered. */
-  refusal?(): TalkspurtError | null;
+  /**
+   * Why a stream would not even be tried now; null, or absent: it would. Asked before a call is answered, and for one that is
+   * `underWay` ({@link BackendCall.underWay}).
+   */
+  refusal?(underWay?: boolean): TalkspurtError | null;
   /**
    * Connects, sets the session up and resolves when audio may flow. Rejects (and leaves nothing open) when `signal`
    * aborts. @throws ERR_TALKSPURT_BACKEND_REFUSED | _AUTH | _TIMEOUT | _PROTOCOL | _API, ERR_TALKSPURT_SECRET_MISSING

@@ -8,7 +8,7 @@
  */
 import { TalkspurtError } from '../core/errors.ts';
 import { LIMITS } from '../limits.ts';
-import type { BackendSink } from './backend.ts';
+import type { BackendCall, BackendSink } from './backend.ts';
 import type { DeepgramCall, DeepgramEvent, DeepgramFault } from './deepgram-event.ts';
 import { APPROACHING_CODE, deepgramError, deepgramWarning } from './deepgram-fault.ts';
 
@@ -81,6 +81,10 @@ export class DeepgramConversation {
   readonly #injected: string[] = [];
   /** Function calls without a result yet. */
   readonly #calls = new Map<string, DeepgramCall>();
+  /** The latest that have one. */
+  readonly #answered = new Set<string>();
+  /** Those of an agent before this one, by their names. */
+  readonly #restored = new Map<string, string>();
 
   constructor(options: DeepgramConversationOptions) {
     this.#options = options;
@@ -175,13 +179,29 @@ export class DeepgramConversation {
     this.#expectAnswer(nowMs);
   }
 
+  /** Functions of an agent before this one, which Deepgram takes no result of: that is told in words. */
+  restore(toolCalls: NonNullable<BackendCall['toolCalls']>): void {
+    for (const { toolCallId, name } of toolCalls.slice(-LIMITS.backendToolCalls)) this.#restored.set(toolCallId, name);
+  }
+
   sendToolResult(toolCallId: string, outputJson: string, nowMs: number): void {
+    const restored = this.#restored.get(toolCallId);
+    if (restored !== undefined) {
+      this.#restored.delete(toolCallId);
+      this.sendText(`The function ${restored}, which you called before, has returned: ${outputJson}`, nowMs);
+      return;
+    }
     const call = this.#calls.get(toolCallId);
     if (call === undefined) {
       this.stats.droppedResults += 1;
       return;
     }
     this.#calls.delete(toolCallId);
+    this.#answered.add(toolCallId);
+    if (this.#answered.size > LIMITS.backendToolCalls) {
+      const [oldest] = this.#answered;
+      if (oldest !== undefined) this.#answered.delete(oldest);
+    }
     const { name, thoughtSignature } = call;
     this.#options.send({
       type: 'FunctionCallResponse',
@@ -267,8 +287,10 @@ export class DeepgramConversation {
   }
 
   #surface(call: DeepgramCall): void {
-    if (this.#calls.has(call.toolCallId)) return;
-    this.#calls.set(call.toolCallId, call);
+    // Asked for twice is to be done once.
+    if (this.#calls.has(call.toolCallId) || this.#answered.has(call.toolCallId)) return;
+    // What it was called with has been told, and may be long.
+    this.#calls.set(call.toolCallId, { ...call, argumentsJson: '' });
     if (this.#calls.size > LIMITS.backendToolCalls) {
       const [oldest] = this.#calls.keys();
       if (oldest !== undefined) this.#calls.delete(oldest);

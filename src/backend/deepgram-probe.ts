@@ -36,7 +36,7 @@ export async function probeDeepgram(
   const asked = { ...config, greeting: undefined, agent: silent(config.agent), openTimeoutMs: timeoutMs };
   const settings = deepgramSettings(asked, { codec: 'pcmu', sampleRateHz: 8000 }, null);
   const startedAtMs = clock.nowMs();
-  const session = await openDeepgramSession(asked, settings, clock, signal ?? new AbortController().signal);
+  const session = await openDeepgramSession(asked, () => settings, clock, signal ?? new AbortController().signal);
   const latencyMs = clock.nowMs() - startedAtMs;
   await session.socket.close();
   return { latencyMs };

@@ -21,12 +21,12 @@ export interface DeepgramSession {
 }
 
 /**
- * Sets a session up within `config.openTimeoutMs`.
+ * Sets a session up within `config.openTimeoutMs`. `settings` is asked when they are sent.
  * @throws the codes of `Backend.open`, or the reason of `signal`; nothing is left open then.
  */
 export async function openDeepgramSession(
   config: DeepgramConfig,
-  settings: DeepgramSettings,
+  settings: () => DeepgramSettings,
   clock: Clock,
   signal: AbortSignal,
 ): Promise<DeepgramSession> {
@@ -72,7 +72,7 @@ interface HeldMessage {
 class SessionSetup implements BackendSocketListener {
   readonly #backend: string;
   readonly #secrets: readonly string[];
-  readonly #settings: DeepgramSettings;
+  readonly #settings: () => DeepgramSettings;
   #state: SetupState = 'dialling';
   #socket: BackendSocket | null = null;
   /** Messages that came when nobody could take them yet, and the end that followed them. */
@@ -83,7 +83,7 @@ class SessionSetup implements BackendSocketListener {
   #resolve: () => void = ignore;
   #reject: (error: Error) => void = ignore;
 
-  constructor(backend: string, secrets: readonly string[], settings: DeepgramSettings) {
+  constructor(backend: string, secrets: readonly string[], settings: () => DeepgramSettings) {
     this.#backend = backend;
     this.#secrets = secrets;
     this.#settings = settings;
@@ -169,7 +169,7 @@ class SessionSetup implements BackendSocketListener {
       this.#fail(deepgramError(this.#backend, 'session set-up', event.fault, this.#secrets));
     } else if (event.type === 'Welcome' && this.#state === 'welcome') {
       this.#state = 'settings';
-      this.#socket?.send(JSON.stringify(this.#settings));
+      this.#socket?.send(JSON.stringify(this.#settings()));
     } else if (event.type === 'SettingsApplied' && this.#state === 'settings') {
       this.#state = 'ready';
       this.#resolve();

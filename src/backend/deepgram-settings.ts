@@ -1,5 +1,6 @@
 /** What we ask a Voice Agent to be: the `Settings` message that follows `Welcome`. */
 import type { AudioFormat } from '../core/media.ts';
+import type { BackendCall } from './backend.ts';
 import type { DeepgramConfig, DeepgramTool } from './deepgram-config.ts';
 
 /** Audio both ways, as Deepgram names it. */
@@ -34,6 +35,23 @@ export function deepgramFormat(leg: AudioFormat): AudioFormat {
   return { codec: 'l16', sampleRateHz: leg.sampleRateHz > HIGHEST_RATE_HZ ? HIGHEST_RATE_HZ : leg.sampleRateHz };
 }
 
+/** `agent` in a conversation that began elsewhere: its own context goes first. */
+function goingOn(
+  agent: Readonly<Record<string, unknown>>,
+  history: NonNullable<BackendCall['history']>,
+): Readonly<Record<string, unknown>> {
+  if (history.length === 0) return agent;
+  const { greeting: _said, context, ...rest } = agent;
+  const own = isObject(context) ? context : {};
+  const messages = Array.isArray(own['messages']) ? (own['messages'] as unknown[]) : [];
+  const said = history.map(({ by, text }) => ({
+    type: 'History',
+    role: by === 'caller' ? 'user' : 'assistant',
+    content: text,
+  }));
+  return { ...rest, context: { ...own, messages: [...messages, ...said] } };
+}
+
 /** Deepgram's name for `format`. */
 export function deepgramAudio(format: AudioFormat): DeepgramAudio {
   return { encoding: ENCODINGS[format.codec], sample_rate: format.sampleRateHz };
@@ -41,11 +59,15 @@ export function deepgramAudio(format: AudioFormat): DeepgramAudio {
 
 const ENCODINGS = { pcmu: 'mulaw', pcma: 'alaw', l16: 'linear16' } as const;
 
-/** The whole message. `metadata`: what the start command said of this call, null: nothing; the agent is told. */
+/**
+ * The whole message. `metadata`: what the start command said of this call, null: nothing; the agent is told. `history`: what was
+ * said before; an agent that takes over does not greet again.
+ */
 export function deepgramSettings(
   config: DeepgramConfig,
   format: AudioFormat,
   metadata: string | null,
+  history: NonNullable<BackendCall['history']> = [],
 ): DeepgramSettings {
   const audio = deepgramAudio(format);
   const { tags, mipOptOut } = config;
@@ -56,7 +78,7 @@ export function deepgramSettings(
     flags: { history: false },
     ...(mipOptOut !== undefined && { mip_opt_out: mipOptOut }),
     audio: { input: audio, output: { ...audio, container: 'none' } },
-    agent: typeof config.agent === 'string' ? config.agent : agentOf(config, metadata),
+    agent: typeof config.agent === 'string' ? config.agent : goingOn(agentOf(config, metadata), history),
   };
 }
 

@@ -4,7 +4,7 @@ import { TalkspurtError, asTalkspurtError } from '../core/errors.ts';
 import { bytesPerSample } from '../core/media.ts';
 import type { AudioFormat } from '../core/media.ts';
 import { LIMITS } from '../limits.ts';
-import type { BackendSink, BackendStream } from './backend.ts';
+import type { BackendCall, BackendSink, BackendStream } from './backend.ts';
 import type { BackendSocketListener } from './backend-socket.ts';
 import { deepgramName, deepgramSecrets } from './deepgram-config.ts';
 import type { DeepgramConfig } from './deepgram-config.ts';
@@ -46,6 +46,8 @@ export class DeepgramStream implements BackendStream, BackendSocketListener {
   #frame: Buffer;
   /** The first half of a sample whose second half is still to come, -1 where there is none. */
   #half = -1;
+  /** The answer that it is of. */
+  #halfItem = '';
   /** Audio went out since Deepgram was last asked to stay. */
   #audioSent = true;
   #expiryTold = false;
@@ -153,6 +155,11 @@ export class DeepgramStream implements BackendStream, BackendSocketListener {
     this.#conversation.say(text, this.#clock.nowMs());
   }
 
+  /** Functions that were called by an agent before this one. */
+  restore(toolCalls: NonNullable<BackendCall['toolCalls']>): void {
+    this.#conversation.restore(toolCalls);
+  }
+
   /** Text that the agent should know besides its prompt, without an answer. */
   addContext(text: string): void {
     this.#send({ type: 'UpdatePrompt', prompt: text });
@@ -195,6 +202,9 @@ export class DeepgramStream implements BackendStream, BackendSocketListener {
       this.#half = -1;
       return;
     }
+    // An answer ends on a whole sample, or the next one would be noise.
+    if (itemId !== this.#halfItem) this.#half = -1;
+    this.#halfItem = itemId;
     const audio = this.#sampleBytes === 1 ? data : this.#wholeSamples(data);
     if (audio.length > 0) this.#sink.onAudio(audio, itemId);
   }

@@ -6,6 +6,7 @@ import { checkDeepgramAgent, deepgramName, deepgramUrl } from './deepgram-config
 import type { DeepgramConfig } from './deepgram-config.ts';
 import { openDeepgramSession } from './deepgram-session-setup.ts';
 import { deepgramFormat, deepgramSettings } from './deepgram-settings.ts';
+import type { DeepgramSettings } from './deepgram-settings.ts';
 import { DeepgramStream } from './deepgram-stream.ts';
 
 /** Opens a session of the Voice Agent for each call, as its configuration says. */
@@ -26,14 +27,25 @@ export class DeepgramBackend implements Backend {
   async open(call: BackendCall, sink: BackendSink, signal: AbortSignal): Promise<DeepgramStream> {
     const format = deepgramFormat(call.leg);
     const metadata = call.metadata ?? null;
-    const settings = deepgramSettings(this.#config, format, metadata);
+    const settings = (): DeepgramSettings => deepgramSettings(this.#config, format, metadata, call.history);
     const session = await openDeepgramSession(this.#config, settings, this.#clock, signal);
     const frameBytes = bytesPerMs(format) * call.leg.ptimeMs;
     const stream = new DeepgramStream(this.#config, format, frameBytes, session, this.#clock, sink);
+    stream.restore(call.toolCalls ?? []);
     // An agent that is configured at Deepgram has its prompt there, and takes more of it only now.
-    if (metadata !== null && metadata !== '' && typeof this.#config.agent === 'string') stream.addContext(metadata);
+    if (typeof this.#config.agent === 'string') {
+      const context = [metadata ?? '', saidBefore(call)].filter((text) => text !== '').join('\n\n');
+      if (context !== '') stream.addContext(context);
+    }
     return stream;
   }
+}
+
+/** What was said before, as a prompt says it; empty: nothing. */
+function saidBefore({ history = [] }: BackendCall): string {
+  if (history.length === 0) return '';
+  const lines = history.map(({ by, text }) => `${by === 'caller' ? 'Caller' : 'You'}: ${text}`);
+  return ['You are in the middle of this conversation; do not greet again.', ...lines].join('\n');
 }
 
 export type { DeepgramConfig } from './deepgram-config.ts';

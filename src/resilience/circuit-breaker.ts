@@ -8,6 +8,7 @@
  *                                                                     └──── one failure ───────┘
  */
 import type { Clock } from '../core/clock.ts';
+import { LIMITS } from '../limits.ts';
 
 /** When it opens, and what closes it again. */
 export interface BreakerPolicy {
@@ -71,6 +72,8 @@ export class CircuitBreaker {
   #failuresMs: number[] = [];
   #openUntilMs = 0;
   #probing = 0;
+  /** When a try may be let through although it is open. */
+  #earlyFromMs = 0;
   #successes = 0;
   #lastReason = '';
   /** Which opening or closing an attempt belongs to: one that comes home late says nothing of the present state. */
@@ -93,6 +96,13 @@ export class CircuitBreaker {
     return this.#state === 'open' ? Math.max(0, this.#openUntilMs - this.#clock.nowMs()) : 0;
   }
 
+  /** How long until a call that has lost its stream may try, ms; 0: now. Such tries do not wait for the cool-down: one at a time. */
+  get earlyInMs(): number {
+    if (this.admits) return 0;
+    const quietMs = this.#earlyFromMs - this.#clock.nowMs();
+    return this.#probing > 0 ? Math.max(LIMITS.breakerEarlyMs, quietMs) : Math.max(0, quietMs);
+  }
+
   /** Why it opened, in the word of its last failure; empty: nothing has failed yet. */
   get lastReason(): string {
     return this.#lastReason;
@@ -103,11 +113,16 @@ export class CircuitBreaker {
     return this.state === 'closed' || (this.state === 'half-open' && this.#probing < this.#policy.probes);
   }
 
-  /** Lets a try through, or does not: null. Whoever gets one reports how it ended. */
-  admit(): BreakerAttempt | null {
-    if (!this.admits) return null;
-    if (this.#state === 'open') this.#become('half-open');
-    const probe = this.#state === 'half-open';
+  /**
+   * Lets a try through, or does not: null. Whoever gets one reports how it ended. `underWay`: a call that has lost its stream and
+   * would end for want of another; its failure does not keep an open one open for longer.
+   */
+  admit(underWay = false): BreakerAttempt | null {
+    const early = !this.admits;
+    if (early && (!underWay || this.earlyInMs > 0)) return null;
+    if (early) this.#earlyFromMs = this.#clock.nowMs() + LIMITS.breakerEarlyMs;
+    else if (this.#state === 'open') this.#become('half-open');
+    const probe = this.#state !== 'closed';
     if (probe) this.#probing += 1;
     const era = this.#era;
     let over = false;
@@ -119,7 +134,9 @@ export class CircuitBreaker {
     };
     return {
       succeeded: end(() => {
-        if (era === this.#era) this.#succeed();
+        if (era !== this.#era) return;
+        if (this.#state === 'open') this.#become('half-open');
+        this.#succeed();
       }),
       failed: (fault) => end(() => this.#fail(fault, era))(),
       abandoned: end(() => undefined),

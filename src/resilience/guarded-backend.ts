@@ -53,14 +53,17 @@ export class GuardedBackend implements Backend {
     this.#provider = board.breaker(backend.name, credential, 'provider');
   }
 
-  refusal(): TalkspurtError | null {
-    const closed = [this.#provider, this.#connection].find(({ admits }) => !admits);
-    return closed === undefined ? (this.#backend.refusal?.() ?? null) : this.#closedDoor(closed);
+  refusal(underWay = false): TalkspurtError | null {
+    if (!this.#provider.admits) return this.#closedDoor(this.#provider);
+    if (underWay ? this.#connection.earlyInMs > 0 : !this.#connection.admits) {
+      return this.#closedDoor(this.#connection, underWay);
+    }
+    return this.#backend.refusal?.(underWay) ?? null;
   }
 
   /** @throws ERR_TALKSPURT_BACKEND_BREAKER_OPEN, and as the backend's own */
   async open(call: BackendCall, sink: BackendSink, signal: AbortSignal): Promise<BackendStream> {
-    const attempts = this.#admit();
+    const attempts = this.#admit(call.underWay === true);
     // Whoever hung up while it was dialled has shown nothing of it, even where a backend does not notice.
     const onAbort = (): void => {
       // Whoever waited for it in vain has.
@@ -98,24 +101,26 @@ export class GuardedBackend implements Backend {
     return !SETTING_CODES.has(code) && status !== 403 && details['apiCode'] !== 'permission_denied';
   }
 
-  /** Both, or neither. */
-  #admit(): Map<BreakerKind, BreakerAttempt> {
+  /** Both, or neither. Who lost the way there may look for it early; what a provider has said stands. */
+  #admit(underWay: boolean): Map<BreakerKind, BreakerAttempt> {
     const attempts = new Map<BreakerKind, BreakerAttempt>();
     for (const [kind, breaker] of [
       ['provider', this.#provider],
       ['connection', this.#connection],
     ] as const) {
-      const attempt = breaker.admit();
+      const attempt = breaker.admit(underWay && kind === 'connection');
       if (attempt === null) {
         for (const taken of attempts.values()) taken.abandoned();
-        throw this.#closedDoor(breaker);
+        throw this.#closedDoor(breaker, underWay && kind === 'connection');
       }
       attempts.set(kind, attempt);
     }
     return attempts;
   }
 
-  #closedDoor({ lastReason, retryInMs }: CircuitBreaker): TalkspurtError {
+  #closedDoor(breaker: CircuitBreaker, underWay = false): TalkspurtError {
+    const { lastReason } = breaker;
+    const retryInMs = underWay ? breaker.earlyInMs : breaker.retryInMs;
     const seconds = Math.max(1, Math.ceil(retryInMs / 1000));
     return new TalkspurtError(
       'ERR_TALKSPURT_BACKEND_BREAKER_OPEN',

@@ -64,7 +64,9 @@ export class BackendFeed implements BackendSink {
   }
 
   onResponseStarted(responseId: string): void {
-    if (!this.#deaf) this.#parts.turns.onResponseStarted(responseId);
+    if (this.#deaf) return;
+    this.#parts.record.responseStarted();
+    this.#parts.turns.onResponseStarted(responseId);
   }
 
   onResponseDone(responseId: string): void {

@@ -110,8 +110,11 @@ export class BackendLine {
     return this.#droppedBefore + (this.#stream?.droppedFrames ?? 0) + (this.#relay?.lostFrames ?? 0);
   }
 
-  /** Opens a stream of `backend`, which is told what was said until it is. Whoever gets it has it taken, or closes it. */
-  async dial(backend: Backend, signal: AbortSignal): Promise<OpenedStream> {
+  /**
+   * Opens a stream of `backend`, which is told what was said until it is. Whoever gets it has it taken, or closes it. `underWay`:
+   * see {@link BackendCall.underWay}.
+   */
+  async dial(backend: Backend, signal: AbortSignal, underWay = false): Promise<OpenedStream> {
     const { session, clock, media, turns, controls, record } = this.#parts;
     const dialledMs = clock.nowMs();
     const prefix = phrasePrefix(this.#generation);
@@ -130,6 +133,7 @@ export class BackendLine {
     const call: BackendCall = {
       ...backendCallOf(session, media.leg),
       reopened: true,
+      underWay,
       get history() {
         return record.history();
       },
@@ -149,11 +153,11 @@ export class BackendLine {
   }
 
   /** The same, within `withinMs`. @throws ERR_TALKSPURT_BACKEND_TIMEOUT, the reason of `signal`, and as {@link Backend.open} */
-  dialWithin(backend: Backend, withinMs: number, signal: AbortSignal): Promise<OpenedStream> {
+  dialWithin(backend: Backend, withinMs: number, signal: AbortSignal, underWay = false): Promise<OpenedStream> {
     const { clock } = this.#parts;
     return openWithin({
       ...{ clock, withinMs, signal, backend: backend.name },
-      open: (stop) => this.dial(backend, stop),
+      open: (stop) => this.dial(backend, stop, underWay),
       discard: (late) => this.discard(late),
     });
   }
@@ -161,6 +165,8 @@ export class BackendLine {
   /** Opens a stream of `backend`, the call's first, within `withinMs` (null: as the backend has it). @throws as {@link Backend.open} */
   async open(backend: Backend, withinMs: number | null = null): Promise<BackendStream> {
     const { signal } = this.#parts;
+    // Nothing was heard of those that failed before it: its phrases are as it calls them, and it needs nobody who translates.
+    this.#generation = 0;
     const opened = await (withinMs === null ? this.dial(backend, signal) : this.dialWithin(backend, withinMs, signal));
     try {
       const over = this.#parts.over();
@@ -179,6 +185,7 @@ export class BackendLine {
     const { media, turns, clock } = this.#parts;
     const stream = this.#stream;
     this.#retire();
+    this.#takeBackResults();
     // It is over by its own word; whatever it still holds is let go.
     void Promise.allSettled([stream?.close()]);
     turns.onLost(media.ledger.midPhrase);
@@ -214,15 +221,18 @@ export class BackendLine {
     media.comfort = null;
     controls.sounds.carryOn(sounds, soundFormat, library);
     const nowMs = clock.nowMs();
-    const owed = turns.onSwitched(nowMs, kept);
+    const owed = turns.onSwitched(nowMs, kept) || record.answeredCalls.length > 0;
     this.#use(opened);
-    if (owed) this.#resume(resumption(record, options.greeting));
-    for (const [toolCallId, outputJson] of this.#heldResults.splice(0)) this.sendToolResult(toolCallId, outputJson);
     const gapMs = Number.isNaN(this.#lostMs) ? 0 : nowMs - this.#lostMs;
     const droppedMs = (relay.lostFrames - this.#lostFramesBefore) * media.ptimeMs;
     this.#lostMs = Number.NaN;
     this.#lostFramesBefore = relay.lostFrames;
     this.#parts.onTaken();
+    // Last: a stream may end of what it is sent, and is then lost like any other.
+    relay.commitPassed();
+    if (owed) this.#resume(resumption(record, options.greeting));
+    record.responseStarted();
+    this.#sendHeld();
     return { before, gapMs, keptMs, droppedMs };
   }
 
@@ -267,13 +277,21 @@ export class BackendLine {
       if (this.#heldResults.length > LIMITS.heldToolResults) this.#heldResults.shift();
       return;
     }
-    this.#parts.record.toolAnswered(toolCallId);
+    this.#parts.record.toolAnswered(toolCallId, outputJson);
     this.#stream.sendToolResult(toolCallId, outputJson);
+  }
+
+  /** What was answered into a stream that has made nothing of it yet goes to the next one again, with the call that it answers. */
+  #takeBackResults(): void {
+    const taken = this.#parts.record.takeBackAnswers();
+    this.#heldResults = [...taken, ...this.#heldResults].slice(-LIMITS.heldToolResults);
   }
 
   #sendHeld(): void {
     if (this.#stream === null) return;
-    for (const [toolCallId, outputJson] of this.#heldResults.splice(0)) this.sendToolResult(toolCallId, outputJson);
+    const held = this.#heldResults;
+    this.#heldResults = [];
+    for (const [toolCallId, outputJson] of held) this.sendToolResult(toolCallId, outputJson);
   }
 
   #resume(instructions: string | undefined): void {
@@ -298,6 +316,7 @@ export class BackendLine {
     this.#overflowsBefore = this.overflows;
     this.#droppedBefore += this.#stream?.droppedFrames ?? 0;
     this.#feed?.deafen();
+    this.#parts.record.streamEnded();
     this.#stream = null;
     this.#feed = null;
   }

@@ -32,6 +32,7 @@ export class BackendRelay implements BackendStream {
   #outputFormat: AudioFormat;
   #detectsTurns: boolean;
   #wantsPlayed: boolean;
+  #interrupts: boolean;
   #backlog: CallerBacklog | null = null;
   /** Frames that were lost here: of a backlog that was full, or that could not be converted. */
   #lost = 0;
@@ -45,6 +46,7 @@ export class BackendRelay implements BackendStream {
     this.#outputFormat = stream.outputFormat;
     this.#detectsTurns = stream.detectsTurns;
     this.#wantsPlayed = stream.wantsPlayed === true;
+    this.#interrupts = stream.interrupts === true;
   }
 
   get inputFormat(): AudioFormat {
@@ -57,6 +59,10 @@ export class BackendRelay implements BackendStream {
 
   get detectsTurns(): boolean {
     return this.#detectsTurns;
+  }
+
+  get interrupts(): boolean {
+    return this.#interrupts;
   }
 
   /** Caller audio that waits, ms. */
@@ -84,7 +90,7 @@ export class BackendRelay implements BackendStream {
     this.#ring();
   }
 
-  /** There is one, whose phrases are called by `prefix`: what was kept goes first. */
+  /** There is one, whose phrases are called by `prefix`: what was kept goes first. Nothing is sent yet. */
   attach(stream: BackendStream, prefix: string, convert: ConvertAudio | null): void {
     if (!sameAudio(stream.inputFormat, this.#inputFormat)) this.#convertBacklog(stream.inputFormat, convert);
     this.#target = stream;
@@ -93,15 +99,21 @@ export class BackendRelay implements BackendStream {
     this.#outputFormat = stream.outputFormat;
     this.#detectsTurns = stream.detectsTurns;
     this.#wantsPlayed = stream.wantsPlayed === true;
-    if (this.keptMs > 0) return;
-    for (let ends = this.#turnEnds.splice(0).length; ends > 0; ends -= 1) stream.commitTurn();
+    this.#interrupts = stream.interrupts === true;
   }
 
-  sendAudio(frame: Uint8Array): boolean {
+  /** Where nothing waits, the caller's turns that have ended are told. */
+  commitPassed(): void {
+    if (this.keptMs > 0) return;
+    for (let ends = this.#turnEnds.splice(0).length; ends > 0; ends -= 1) this.#target?.commitTurn();
+  }
+
+  /** What was kept is in a hurry, whatever is in it: `silentMs` counts once nothing waits. */
+  sendAudio(frame: Uint8Array, silentMs = 0): boolean {
     const backlog = this.#backlog;
     const target = this.#target;
     if (target === null) return backlog !== null && this.#keep(backlog, frame);
-    if (backlog === null || backlog.size === 0) return target.sendAudio(frame);
+    if (backlog === null || backlog.size === 0) return target.sendAudio(frame, silentMs);
     for (let sent = 0; sent < this.#options.catchUpRate; sent += 1) {
       const kept = backlog.pop();
       if (kept === null) return target.sendAudio(frame);

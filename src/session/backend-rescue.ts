@@ -130,6 +130,8 @@ export class BackendRescue {
         if (signal.aborted) return;
         fault = asTalkspurtError(failure);
         if (!mayPass(fault)) this.#refused.add(backend);
+        // It was not tried: its breaker lets one call through at a time.
+        if (isShut(fault)) this.#tries.set(backend, (this.#tries.get(backend) ?? 1) - 1);
         if (backend !== first) this.#tellFailover(backend, first, 'failed', fault);
       }
     }
@@ -147,7 +149,7 @@ export class BackendRescue {
     // Before the stream is there: what it says must find it in use.
     const library = await libraryOf(sounds);
     signal.throwIfAborted();
-    const opened = await line.dialWithin(backend, withinMs, signal);
+    const opened = await line.dialWithin(backend, withinMs, signal, true);
     try {
       signal.throwIfAborted();
       const { gapMs, keptMs, droppedMs } = line.take(opened, library);
@@ -176,7 +178,7 @@ export class BackendRescue {
     const leftMs = this.#leftMs();
     if (leftMs <= 0) return null;
     const others = this.#others(current);
-    const waitMs = refusedForMs(current);
+    const waitMs = refusedForMs(current, others.length === 0);
     const usedUp = (this.#tries.get(current) ?? 0) >= (current.reconnectMax ?? attempts);
     const hopeless = usedUp || !mayPass(fault) || this.#refused.has(current) || waitMs >= leftMs;
     const longEnough = others.length > 0 && (waitMs > 0 || soughtMs >= failoverMs);
@@ -187,8 +189,14 @@ export class BackendRescue {
     const leftMs = this.#leftMs();
     const alone = this.#others(backend).length === 0;
     const patienceMs = alone ? leftMs : Math.min(leftMs, this.#reconnect.failoverMs - (again ? soughtMs : 0));
-    const pauseMs = again ? Math.min(patienceMs, Math.max(refusedForMs(backend), this.#backoff.nextMs())) : 0;
+    const pauseMs = again ? Math.min(patienceMs, this.#pauseMs(refusedForMs(backend, alone))) : 0;
     return { pauseMs, withinMs: Math.min(LIMITS.reconnectAttemptMs, Math.max(MINIMUM_MS, patienceMs - pauseMs)) };
+  }
+
+  /** Calls that wait for one door do not come to it all at once, nor less often the longer they wait. */
+  #pauseMs(shutMs: number): number {
+    if (shutMs === 0) return this.#backoff.nextMs();
+    return shutMs + this.#parts.clock.random() * LIMITS.reconnectBackoffBaseMs;
   }
 
   #leftMs(): number {
@@ -224,12 +232,19 @@ async function libraryOf(sounds: SessionSounds | null): Promise<DspLibrary | nul
 /** Least time that an attempt gets, ms. */
 const MINIMUM_MS = 250;
 
-/** How long its breaker keeps it closed, ms; Infinity: it would be refused, and does not say for how long; 0: it would be tried. */
-function refusedForMs(backend: Backend): number {
-  const refusal = backend.refusal?.() ?? null;
+/**
+ * How long its breaker keeps it closed, ms; Infinity: it would be refused, and does not say for how long; 0: it would be tried.
+ * `underWay`: for a call that has nobody else to go to.
+ */
+function refusedForMs(backend: Backend, underWay = false): number {
+  const refusal = backend.refusal?.(underWay) ?? null;
   if (refusal === null) return 0;
   const retryInMs = refusal.details['retryInMs'];
   return typeof retryInMs === 'number' ? Math.max(1, retryInMs) : Number.POSITIVE_INFINITY;
+}
+
+function isShut({ code }: TalkspurtError): boolean {
+  return code === 'ERR_TALKSPURT_BACKEND_BREAKER_OPEN';
 }
 
 /** Whether the same backend may do better the next time. */

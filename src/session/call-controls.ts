@@ -219,6 +219,8 @@ export class CallControls {
     media.callerPaused = this.#standing.has('pause') || this.held;
     // Whoever waits does not think of being recorded.
     media.callerMuted = this.#standing.has('mute-user') || this.masked || this.held;
+    // What was said before a pause is not said after it.
+    if (media.callerPaused) media.heldBack.forget();
     media.agentMuted = this.#standing.has('mute-agent');
     this.#parts.emit({ type: 'order', order, on });
   }

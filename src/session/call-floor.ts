@@ -52,6 +52,8 @@ export class CallFloor {
   readonly rescue: BackendRescue;
   readonly supervision: Supervision;
   #ticking: Ticking | null = null;
+  /** Ends what becomes of a call that was given up, should somebody give it another stream. */
+  #lastResort: AbortController | null = null;
   readonly #parts: CallFloorParts;
   readonly #comfort: Comfort;
 
@@ -193,6 +195,7 @@ export class CallFloor {
 
   #onTaken(): void {
     this.#comfort.end();
+    this.#lastResort?.abort(new DOMException('a stream is in use', 'AbortError'));
     this.rescue.settle();
     this.#parts.happen('restored');
   }
@@ -201,6 +204,7 @@ export class CallFloor {
     const { session, options, clock, signal } = this.#parts;
     const { media, controls, line } = this;
     this.#comfort.end();
+    this.#lastResort = new AbortController();
     const action = lastResortOf(options);
     this.#parts.emit({ type: 'backend.failed', backend: line.backendName, attempts, gapMs, action, error });
     const { sounds = null } = session;
@@ -210,7 +214,7 @@ export class CallFloor {
       controls,
       options,
       sounds,
-      signal,
+      signal: AbortSignal.any([signal, this.#lastResort.signal]),
       transfer: (destination) => this.#parts.transfer(destination),
       over: (hangup) => this.#parts.end(backendEnd(error), { hangup }),
       onFault: (fault) => this.#tell(fault),

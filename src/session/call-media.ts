@@ -144,7 +144,7 @@ export class CallMedia implements MediaPath, Tickable {
       this.holdSound = null;
     }
     this.silence = silenceOf(stream.inputFormat, this.ptimeMs);
-    this.heldBack = new HeldBack(this.silence.length, Math.ceil(LIMITS.heldBackMs / this.ptimeMs), this.ptimeMs);
+    this.heldBack = this.#makeHeldBack();
     this.ledger = new PlayedLedger(bytesPerMs(stream.outputFormat));
     this.stream = stream;
   }
@@ -158,8 +158,11 @@ export class CallMedia implements MediaPath, Tickable {
     const before = this.#output;
     const sameOutput = sameAudio(before, output);
     // A chain that need not change keeps what it has learnt of the line.
-    if (!sameOutput || !sameAudio(this.#input, input)) this.#configure(input, output);
+    const sameInput = sameAudio(this.#input, input);
+    if (!sameOutput || !sameInput) this.#configure(input, output);
     this.silence = silenceOf(input, this.ptimeMs);
+    // What is in it is of the format before, and so is its room.
+    if (!sameInput) this.heldBack = this.#makeHeldBack();
     this.stream = stream;
     if (sameOutput) return true;
     const { playout, ledger } = this;
@@ -256,6 +259,10 @@ export class CallMedia implements MediaPath, Tickable {
     const { leadInFrames = 0, stats } = this.transport;
     const leadInPops = Math.max(0, leadInFrames - stats.sentFrames);
     return new Playout({ format, ptimeMs: this.ptimeMs, prebufferMs, maximumMs, leadInPops });
+  }
+
+  #makeHeldBack(): HeldBack {
+    return new HeldBack(this.silence.length, Math.ceil(LIMITS.heldBackMs / this.ptimeMs), this.ptimeMs);
   }
 
   #makeAnnouncement(format: AudioFormat): Playout {

@@ -24,6 +24,13 @@ export interface PendingToolCall {
   readonly argumentsJson: string;
 }
 
+/** A function whose result was sent. */
+export interface AnsweredCall {
+  readonly call: PendingToolCall;
+  /** Personal. */
+  readonly outputJson: string;
+}
+
 interface Entry {
   readonly by: Speaker;
   text: string;
@@ -43,6 +50,8 @@ interface Entry {
 const USUAL_PACE = 0.015;
 /** A place for a transcript that has not come by then is not waited for, ms. */
 const TRANSCRIPT_MS = 15_000;
+/** Of the functions without a result, together: a new stream has to be told of them at once. */
+const TOOL_CHARACTERS = LIMITS.backendControlBytes / 4;
 /** Stands at the end of what was cut off. */
 const CUT = '…';
 
@@ -51,6 +60,10 @@ export class ConversationRecord {
   readonly #nowMs: () => number;
   readonly #entries: Entry[] = [];
   readonly #tools = new Map<string, PendingToolCall>();
+  /** Answered, and no response has begun since: whether the agent has made anything of it nobody knows. */
+  readonly #answered = new Map<string, AnsweredCall>();
+  /** The phrase under way of an agent that does not say which phrase its words are of. */
+  #nameless: Entry | null = null;
   /** Of the phrases that are whole: characters and ms. */
   #characters = 0;
   #spokenMs = 0;
@@ -67,6 +80,7 @@ export class ConversationRecord {
 
   /** The caller's turn has ended: its transcript belongs here. */
   callerStopped(): void {
+    this.#nameless = null;
     const last = this.#entries.at(-1);
     if (last?.by === 'caller' && !last.final) return;
     this.#add('caller', '');
@@ -86,7 +100,11 @@ export class ConversationRecord {
     }
     const entry = this.#agentEntry(itemId);
     if (entry === null) return;
-    entry.text = (final ? text : entry.text + text).slice(0, LIMITS.historyTextCharacters);
+    // Sentence after sentence of one phrase, each of them whole.
+    const goesOn = final && entry.final && entry === this.#nameless;
+    const words = goesOn ? `${entry.text} ${text}` : final ? text : entry.text + text;
+    entry.text = words.slice(0, LIMITS.historyTextCharacters);
+    if (itemId === '') this.#nameless = entry;
     entry.final = final;
     this.#measure(entry);
     this.#bound();
@@ -112,26 +130,64 @@ export class ConversationRecord {
     const entry = this.#entries.findLast((each) => each.itemId === itemId);
     if (entry === undefined) return;
     entry.audioDone = true;
+    if (entry === this.#nameless) this.#nameless = null;
     this.#measure(entry);
   }
 
   /** The phrase was heard for `playedMs` and no longer. */
   cut(itemId: string, playedMs: number): void {
     const entry = this.#entries.findLast((each) => each.itemId === itemId);
+    if (entry !== undefined && entry === this.#nameless) this.#nameless = null;
     if (entry === undefined || !Number.isNaN(entry.cutMs)) return;
     if (entry.audioDone && playedMs >= entry.receivedMs - 1) return;
     entry.cutMs = playedMs;
   }
 
-  toolCall(call: PendingToolCall): void {
-    this.#tools.set(call.toolCallId, call);
-    if (this.#tools.size <= LIMITS.backendToolCalls) return;
-    const [oldest] = this.#tools.keys();
-    if (oldest !== undefined) this.#tools.delete(oldest);
+  /** What comes from now on is another stream's. */
+  streamEnded(): void {
+    this.#nameless = null;
   }
 
-  toolAnswered(toolCallId: string): void {
+  toolCall(call: PendingToolCall): void {
+    this.#tools.set(call.toolCallId, call);
+    let characters = 0;
+    for (const each of this.#tools.values()) characters += charactersOf(each);
+    for (const [toolCallId, each] of this.#tools) {
+      if (this.#tools.size <= LIMITS.backendToolCalls && characters <= TOOL_CHARACTERS) return;
+      characters -= charactersOf(each);
+      this.#tools.delete(toolCallId);
+    }
+  }
+
+  /** Its result was sent. */
+  toolAnswered(toolCallId: string, outputJson: string): void {
+    const call = this.#tools.get(toolCallId);
+    if (call === undefined) return;
     this.#tools.delete(toolCallId);
+    this.#answered.set(toolCallId, { call, outputJson });
+    if (this.#answered.size <= LIMITS.backendToolCalls) return;
+    const [oldest] = this.#answered.keys();
+    if (oldest !== undefined) this.#answered.delete(oldest);
+  }
+
+  /** Functions whose results were sent, and of which nobody knows yet whether the agent has made anything of them. */
+  get answeredCalls(): readonly AnsweredCall[] {
+    return [...this.#answered.values()];
+  }
+
+  /** The agent goes on: it has the results that were sent. */
+  responseStarted(): void {
+    this.#answered.clear();
+  }
+
+  /** The stream that was given them is gone: they count as never sent, and are what the next one is owed. */
+  takeBackAnswers(): [toolCallId: string, outputJson: string][] {
+    const answered = this.answeredCalls;
+    const open = this.pendingTools;
+    this.#answered.clear();
+    this.#tools.clear();
+    for (const call of [...answered.map((each) => each.call), ...open]) this.toolCall(call);
+    return answered.map(({ call, outputJson }) => [call.toolCallId, outputJson]);
   }
 
   /** Functions without a result, oldest first. */
@@ -175,6 +231,7 @@ export class ConversationRecord {
       if (waiting !== undefined && waiting.itemId === '' && !waiting.final) return this.#named(waiting, itemId);
       return this.#named(this.#add('agent', ''), itemId);
     }
+    if (this.#nameless !== null) return this.#nameless;
     const last = this.#lastOf('agent');
     if (last === undefined || last.final) return this.#add('agent', '');
     return last;
@@ -234,6 +291,10 @@ export class ConversationRecord {
       characters -= this.#entries.shift()?.text.length ?? 0;
     }
   }
+}
+
+function charactersOf({ toolCallId, name, argumentsJson }: PendingToolCall): number {
+  return toolCallId.length + name.length + argumentsJson.length;
 }
 
 /** The whole words among the first `characters` of `text`. */

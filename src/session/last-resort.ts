@@ -16,7 +16,7 @@ export interface LastResortParts {
   readonly controls: CallControls;
   readonly options: Pick<SessionOptions, 'reconnect' | 'hangupOnBackendFailure'>;
   readonly sounds: SessionSounds | null;
-  /** Aborts when the call is over. */
+  /** Aborts when the call is over, or has a stream again. */
   readonly signal: AbortSignal;
   /** Gives the caller to `destination`; the call is over then. @throws as `CallLeg.transfer` */
   transfer(destination: string): Promise<void>;
@@ -47,6 +47,7 @@ export async function takeLastResort(parts: LastResortParts): Promise<void> {
     if (signal.aborted) return;
     parts.onFault(asTalkspurtError(error));
   }
+  if (signal.aborted) return;
   // Who was not taken elsewhere is treated as without that wish.
   parts.over(action === 'transfer' ? hangupOnBackendFailure : action !== 'release');
 }

@@ -4,12 +4,19 @@ import type { ConversationRecord } from './conversation-record.ts';
 /** Instructions for its first answer; undefined: it answers what it was told. */
 export function resumption(record: ConversationRecord, greeting: string): string | undefined {
   if (!record.agentHasSpoken && greeting !== '') return greeting;
+  const results = record.answeredCalls.map(
+    ({ call, outputJson }) => `${call.name}(${call.argumentsJson}): ${outputJson}`,
+  );
+  if (results.length > 0) return [TOOLS_ANSWERED, ...results].join('\n');
   if (record.callerUnanswered) {
     return record.lastCallerText === '' ? ASK_AGAIN : undefined;
   }
   return GO_ON;
 }
 
+const TOOLS_ANSWERED =
+  'These functions were called a moment ago and have returned what stands behind them. Do not call them again. Answer the caller ' +
+  'with that, in the language of the conversation.';
 const ASK_AGAIN =
   'The connection was interrupted for a moment and the last words of the caller were lost. Say so briefly, in the language of the ' +
   'conversation, and ask the caller to repeat them. Do not repeat anything that you have said.';

@@ -60,8 +60,8 @@ class SpokenBackend implements Backend {
     this.#breaker = options.breaker ?? new TtsBreaker({ name: inner.name, clock: this.#clock, hasFallback });
   }
 
-  refusal(): TalkspurtError | null {
-    return this.#inner.refusal?.() ?? null;
+  refusal(underWay?: boolean): TalkspurtError | null {
+    return this.#inner.refusal?.(underWay) ?? null;
   }
 
   async open(call: BackendCall, sink: BackendSink, signal: AbortSignal): Promise<BackendStream> {

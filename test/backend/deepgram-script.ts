@@ -208,7 +208,11 @@ export interface Talk {
 /** Sets a session up by the book. */
 export async function converse(
   more: Partial<DeepgramConfig> = {},
-  { leg = PCMU_LEG, metadata = null }: { leg?: MediaFormat; metadata?: string | null } = {},
+  {
+    leg = PCMU_LEG,
+    metadata = null,
+    ...before
+  }: { leg?: MediaFormat; metadata?: string | null } & Pick<BackendCall, 'history' | 'toolCalls'> = {},
 ): Promise<Talk> {
   let met: DeepgramPeer | null = null;
   const server = await ScriptedDeepgram.listen({
@@ -221,7 +225,7 @@ export async function converse(
   const clock = new ManualClock();
   const sink = new RecordingSink();
   const backend = new DeepgramBackend({ apiKey: SECRET, url: server.url, ...more }, clock);
-  const stream = await backend.open(callOn(leg, metadata), sink, new AbortController().signal);
+  const stream = await backend.open({ ...callOn(leg, metadata), ...before }, sink, new AbortController().signal);
   clock.advance(0);
   return {
     peer: met!,

@@ -96,6 +96,71 @@ test('of 16-bit audio only whole samples are given on, however they come', async
   await talk.end();
 });
 
+test('half a sample at the end of an answer is not the beginning of the next one', async () => {
+  const talk = await converse({}, { leg: L16_LEG });
+  const said = randomBytes(640);
+  talk.peer.raw(randomBytes(321));
+  talk.peer.say(DONE);
+  talk.peer.raw(said);
+  talk.peer.say(DONE);
+  const { itemId } = await talk.sink.until('audio-done', 2);
+  assert.equal(talk.sink.audioOf(itemId), said);
+  await talk.end();
+});
+
+const HISTORY = [
+  { by: 'caller', text: 'Two seats.' },
+  { by: 'agent', text: 'For when?' },
+] as const;
+const TOLD = [
+  { type: 'History', role: 'user', content: 'Two seats.' },
+  { type: 'History', role: 'assistant', content: 'For when?' },
+];
+
+test('an agent that takes over knows what was said, and does not greet', async () => {
+  const own = { type: 'History', role: 'user', content: 'Before.' };
+  const talk = await converse({ agent: { greeting: 'Hi!', context: { messages: [own] } } }, { history: HISTORY });
+  const agent = talk.peer.heardOf('Settings')[0]?.agent as { greeting?: string; context?: { messages?: unknown } };
+  assert.is(agent.greeting, undefined);
+  assert.equal(agent.context?.messages, [own, ...TOLD]);
+  await talk.end();
+  const stored = await converse({ agent: 'b8dd8ab8-1b2c-4b40-a0bc-2d0b4c2b1a7e' }, { history: HISTORY });
+  const { prompt } = await stored.peer.until('UpdatePrompt');
+  assert.match(prompt, 'Caller: Two seats.\nYou: For when?');
+  await stored.end();
+  const first = await converse({ greeting: 'Hello!' });
+  const settings = first.peer.heardOf('Settings')[0]?.agent as { greeting?: string; context?: unknown };
+  assert.equal([settings.greeting, settings.context], ['Hello!', undefined]);
+  await first.end();
+});
+
+test('a function that is asked for twice is called once, also when it has been answered', async () => {
+  const talk = await converse();
+  const { peer, sink, stream } = talk;
+  peer.say(callRequest('t1'), callRequest('t1'));
+  await sink.until('tool');
+  stream.sendToolResult('t1', '1');
+  await peer.until('FunctionCallResponse');
+  peer.say(callRequest('t1'), callRequest('t2'));
+  await sink.until('tool', 2);
+  assert.equal(
+    sink.of('tool').map(({ toolCallId }) => toolCallId),
+    ['t1', 't2'],
+  );
+  await talk.end();
+});
+
+test('the result of a function that an agent before it called is told in words, once', async () => {
+  const talk = await converse({}, { toolCalls: [{ toolCallId: 't1', name: 'book', argumentsJson: '{}' }] });
+  talk.stream.sendToolResult('t1', '"row 5"');
+  talk.stream.sendToolResult('t1', '"row 5"');
+  const { content } = await talk.peer.until('InjectUserMessage');
+  assert.match(content, 'function book');
+  assert.match(content, '"row 5"');
+  assert.is(talk.stream.stats.droppedResults, 1);
+  await talk.end();
+});
+
 test('the caller cuts in, and Deepgram has noticed: stragglers are thrown away', async () => {
   const talk = await converse();
   const { peer, sink } = talk;

@@ -124,7 +124,27 @@ test('a turn that ended with nothing kept is told when there is somebody to tell
   relay.commitTurn();
   const target = stream();
   relay.attach(target, '', null);
+  relay.commitPassed();
+  relay.commitPassed();
   assert.equal(target.commits, [0]);
+});
+
+test('how a stream is to be talked to is that of the one in use', () => {
+  const silences: number[] = [];
+  const target = Object.assign(stream(), {
+    interrupts: true,
+    sendAudio: (_frame: Uint8Array, silentMs = 0) => silences.push(silentMs) > 0,
+  });
+  const relay = new BackendRelay(stream(), OPTIONS);
+  assert.is(relay.interrupts, false);
+  relay.detach();
+  relay.sendAudio(frame(1), 5_000);
+  relay.attach(target, '', null);
+  assert.is(relay.interrupts, true);
+  relay.sendAudio(frame(2), 5_020);
+  relay.sendAudio(frame(3), 5_040);
+  // What was kept, and what came with it, goes at once.
+  assert.equal(silences, [0, 0, 5_040]);
 });
 
 test('audio in a format that cannot be converted is lost, and counted', () => {

@@ -122,10 +122,58 @@ test('functions without a result, oldest first, bounded', () => {
   const record = fresh();
   for (let index = 0; index <= LIMITS.backendToolCalls; index += 1)
     record.toolCall({ toolCallId: `t${index}`, name: 'f', argumentsJson: '{}' });
-  record.toolAnswered('t3');
+  record.toolAnswered('t3', '{}');
   const ids = record.pendingTools.map(({ toolCallId }) => toolCallId);
   assert.equal(ids.slice(0, 3), ['t1', 't2', 't4']);
   assert.is(ids.length, LIMITS.backendToolCalls - 1);
+});
+
+test('a backend that calls functions with mountains of arguments fills no memory', () => {
+  const record = fresh();
+  const mountain = 'x'.repeat(LIMITS.backendControlBytes / 8);
+  for (let index = 0; index < 10; index += 1)
+    record.toolCall({ toolCallId: `t${index}`, name: 'f', argumentsJson: mountain });
+  assert.equal(
+    record.pendingTools.map(({ toolCallId }) => toolCallId),
+    ['t9'],
+  );
+  record.toolCall({ toolCallId: 'huge', name: 'f', argumentsJson: mountain.repeat(3) });
+  assert.is(record.pendingTools.length, 0);
+});
+
+test('sentences of one phrase whose name is not told are one phrase', () => {
+  const record = fresh();
+  record.transcript('agent', 'First.', true);
+  record.transcript('agent', 'Second.', true);
+  record.audio('A', 1_000);
+  record.transcript('agent', 'Third.', true);
+  record.audio('A', 1_000);
+  record.audioDone('A');
+  record.transcript('agent', 'Another.', true);
+  record.audio('B', 500);
+  record.audioDone('B');
+  assert.equal(texts(record), ['agent: First. Second. Third.', 'agent: Another.']);
+  record.transcript('agent', 'Lost', true);
+  record.audio('C', 2_000);
+  record.streamEnded();
+  record.transcript('agent', 'Of the next stream.', true);
+  record.audio('D', 2_000);
+  record.audioDone('D');
+  assert.is(record.history().at(-1)?.text, 'Of the next stream.');
+});
+
+test('results that nothing was made of are taken back, in order, with their calls', () => {
+  const record = fresh();
+  const call = (toolCallId: string) => ({ toolCallId, name: 'f', argumentsJson: '{}' });
+  for (const id of ['a', 'b', 'c']) record.toolCall(call(id));
+  record.toolAnswered('a', '1');
+  record.responseStarted();
+  record.toolAnswered('b', '2');
+  record.toolAnswered('unknown', '3');
+  assert.equal(record.answeredCalls, [{ call: call('b'), outputJson: '2' }]);
+  assert.equal(record.takeBackAnswers(), [['b', '2']]);
+  assert.equal(record.pendingTools, [call('b'), call('c')]);
+  assert.equal(record.takeBackAnswers(), []);
 });
 
 test.run();

@@ -152,8 +152,17 @@ class Watched {
     this.#tool += 1;
     stream?.sink.onToolCall(id, 'f', '{}');
     if (stream !== undefined) this.rig.session.sendToolResult(id, '1');
-    const results = this.rig.streams.flatMap(({ toolResults }) => toolResults.map(([toolCallId]) => toolCallId));
-    assert.is(new Set(results).size, results.length, 'a result twice');
+    // Again only to another stream, which was told of the call.
+    const asked = new Set<string>();
+    for (const { toolResults, toolCalls } of this.rig.streams) {
+      const results = toolResults.map(([toolCallId]) => toolCallId);
+      assert.is(new Set(results).size, results.length, 'a result twice');
+      for (const result of results) {
+        if (toolCalls.includes(result)) continue;
+        assert.not(asked.has(result), 'a result of a call that was not told');
+        asked.add(result);
+      }
+    }
   }
 
   #inUse(): ReturnType<() => FailoverRig['streams'][number]> | undefined {

@@ -5,26 +5,11 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import fc from 'fast-check';
-import { FakeClock, settle } from '../sim/fake-clock.ts';
+import { settle } from '../sim/fake-clock.ts';
+import { SeededClock } from '../sim/seeded-clock.ts';
 import { failure } from '../sim/scripted-backend.ts';
 import type { Opening, ScriptedBackend } from '../sim/scripted-backend.ts';
 import { FailoverRig } from './failover-rig.ts';
-
-/** Chance that is seeded. */
-class SeededClock extends FakeClock {
-  #state: number;
-
-  constructor(seed: number) {
-    super();
-    this.#state = seed | 1;
-  }
-
-  override random(): number {
-    // Numerical Recipes' linear congruential generator.
-    this.#state = (Math.imul(this.#state, 1_664_525) + 1_013_904_223) >>> 0;
-    return this.#state / 2 ** 32;
-  }
-}
 
 const REFUSED = failure('ERR_TALKSPURT_BACKEND_REFUSED');
 const BREAKER_OPEN = failure('ERR_TALKSPURT_BACKEND_BREAKER_OPEN', { retryInMs: 5_000 });

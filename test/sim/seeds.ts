@@ -1,0 +1,15 @@
+/** `npm run sim -- [--seeds N] [--from N]`: that many plans of faults, one after another; exit code 1 and the script of the first that fails. */
+import { parseArgs } from 'node:util';
+import { runSeeds } from './run-seeds.ts';
+
+const { values } = parseArgs({
+  options: { seeds: { type: 'string', default: '10000' }, from: { type: 'string', default: '0' } },
+});
+const [from, seeds] = [Number(values.from), Number(values.seeds)];
+const STEP = 500;
+for (let at = from; at < from + seeds && process.exitCode === undefined; at += STEP) {
+  const end = Math.min(at + STEP, from + seeds);
+  const report = await runSeeds(at, end);
+  process.stdout.write(report === null ? `seeds ${at} to ${end - 1}: all hold\n` : `${report}\n`);
+  if (report !== null) process.exitCode = 1;
+}

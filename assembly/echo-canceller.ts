@@ -378,7 +378,7 @@ export class EchoCanceller {
     }
     // Nobody else is predicted from what the agent said.
     if (this.activeBlocks >= PROMISING_BLOCKS && this.leftFast < this.heardFast * WORKS_SHARE) return 0.0;
-    return this.sure ? 0.0 : alike(this.search.score);
+    return this.sure ? 0.0 : alike(this.search.score, this.search.steady);
   }
 
   /** What sounded like speech was no caller: a sure echo that nothing is taken out of yet is still to be learned. */

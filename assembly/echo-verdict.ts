@@ -25,8 +25,11 @@ const LOUDNESS_DECAY: f32 = 0.2;
 /** From this score of the search on it is all echo; so much below it, nothing is said of it. Voices of two people reach 0.38 in 1 of 20 frames. */
 const ALIKE: f32 = 0.4;
 const ALIKE_RANGE: f32 = 0.08;
-/** From this coherence on it is all echo; so much below it, nothing is said of it: a voice is then as loud as the echo. */
-const EXPLAINED: f32 = 0.85;
+/** A lag that has stood for so many blocks is an echo's from this score on. */
+const STANDS_BLOCKS: i32 = 12;
+const STANDS: f32 = 0.3;
+/** From this coherence on it is all echo, as much as a long room leaves of it; so much below it, nothing is said of it: a voice is then 3 dB louder than the echo. */
+const EXPLAINED: f32 = 0.65;
 const EXPLAINED_RANGE: f32 = 0.1;
 /** A predicted echo that is less of the captured energy is not heard beside it. */
 const UNHEARD: f32 = 0.05;
@@ -95,8 +98,9 @@ export class EchoVerdict {
   }
 }
 
-/** How far it may be a caller, by the search's score. */
-export function alike(score: f32): f32 {
+/** How far it may be a caller, by the search's score, and for how many blocks its lag has stood. */
+export function alike(score: f32, steady: i32): f32 {
+  if (steady >= STANDS_BLOCKS && score > STANDS) return 0.0;
   return max<f32>(0.0, min<f32>(1.0, (ALIKE - score) / ALIKE_RANGE));
 }
 

@@ -116,9 +116,10 @@ export function runScene(scene: Scene, system: System, pool: DspPool): SceneOutc
         running = { kind, sound, onsetMs: call.nowMs, at: 0, endMs: Infinity, pauseMs: null, stopMs: null };
         waiting.shift();
       }
+      const { bargeIns } = call.turns;
       call.tick();
       const wire = decode(call.sent.at(-1) ?? new Uint8Array(0));
-      seams.take(wire, call.media);
+      seams.take(wire, call.media, call.turns.bargeIns > bargeIns);
       if (call.media.playout.speaking) saidMs += PTIME_MS;
       if (running !== null) {
         const silent =

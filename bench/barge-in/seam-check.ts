@@ -12,7 +12,7 @@ export class SeamCheck {
   #said = 0;
   #damaged = 0;
   #open = false;
-  #pauses = 0;
+  #takenBack = 0;
   #lent: Int16Array | null = null;
   #total = 0;
 
@@ -27,35 +27,37 @@ export class SeamCheck {
     this.#said = 0;
     this.#damaged = 0;
     this.#open = true;
-    this.#pauses = 0;
+    this.#takenBack = 0;
     this.#lent = null;
   }
 
-  /** The packet of this tick. */
-  take(wire: Int16Array, media: CallMedia): void {
+  /** The packet of this tick. `cutOff`: in this tick the agent was stopped for good, and the packet is its last. */
+  take(wire: Int16Array, media: Pick<CallMedia, 'playout' | 'fading'>, cutOff: boolean): void {
     if (!this.#open) return;
     const { playout } = media;
     if (
+      cutOff ||
       media.fading ||
       (!playout.busy && this.#said < this.#given.length && playout.lastBytes === 0 && this.#said > 0)
     ) {
-      // Cut off for good.
+      // Cut off for good: what was said until then counts, but neither the packet that is faded nor what nobody wants any more.
       this.#open = false;
+      if (this.#takenBack > 0) this.#total += this.#damaged;
       return;
     }
     if (playout.lastBytes > 0) this.#compare(wire, playout.lastBytes);
     else if (playout.paused && this.#lent === null) {
       this.#lent = wire.slice();
-      this.#pauses += 1;
     }
     if (playout.busy || this.#said === 0) return;
     this.#open = false;
-    if (this.#pauses > 0) this.#total += this.#damaged + Math.abs(this.#given.length - this.#said);
+    if (this.#takenBack > 0) this.#total += this.#damaged + Math.abs(this.#given.length - this.#said);
   }
 
   #compare(wire: Int16Array, samples: number): void {
     const lent = this.#lent;
     this.#lent = null;
+    if (lent !== null) this.#takenBack += 1;
     let [wrong, energy] = [0, 0];
     for (let n = 0; n < samples; n += 1) {
       const wanted = this.#given[this.#said + n] ?? 0;

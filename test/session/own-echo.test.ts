@@ -78,6 +78,10 @@ const ECHOES: readonly (readonly [string, Line])[] = [
   ['a room', { path: room(-10, 4), delayMs: 180 }],
   ['an overdriven loudspeaker in a room', { path: room(-10, 5), delayMs: 250, drive: 4 }],
   ['a faint hybrid', { path: hybrid(-24, 6), delayMs: 60 }],
+  [
+    'a loudspeaker driven so hard that half of its echo is not predicted',
+    { path: room(-10, 3), delayMs: 250, drive: 8 },
+  ],
 ];
 
 for (const [name, line] of ECHOES) {
@@ -97,6 +101,11 @@ for (const [name, line] of ECHOES) {
     assert.is(call.of('speech.stopped').filter(({ event }) => event.by === 'agent').length, 2);
   });
 }
+
+test('a long room leaves much of its echo, and the agent does not wait for that', () => {
+  for (const delayMs of [100, 250])
+    assert.is(converse({ path: room(-10, 3), delayMs }).of('barge-in.withdrawn').length, 0);
+});
 
 test('with the canceller off the same echo stops the agent: the test can fail', () => {
   const call = converse({ path: hybrid(-10, 1), delayMs: 100, echoCanceller: 'off' });

@@ -115,6 +115,7 @@ const SYSTEM: Dashboard = {
       queries: [
         { expr: `nodejs_eventloop_lag_p50_seconds{job=~"talkspurt.*", ${AT}}`, legend: 'p50 {{instance}}' },
         { expr: `nodejs_eventloop_lag_p99_seconds{job=~"talkspurt.*", ${AT}}`, legend: 'p99 {{instance}}' },
+        { expr: `talkspurt_event_loop_lag_seconds{${AT}}`, legend: 'ours, {{of}} {{instance}}' },
       ],
       thresholds: [0.02, 0.05],
     },
@@ -259,10 +260,13 @@ const CALLS: Dashboard = {
     },
     {
       title: 'Calls that were not taken',
-      description: 'By error code',
+      description: 'By error code and reason; and what turns calls away now',
       unit: 'ops',
       width: 8,
-      queries: one(rate('talkspurt_calls_refused_total', 'code'), '{{code}}'),
+      queries: [
+        { expr: rate('talkspurt_calls_refused_total', 'code, reason'), legend: '{{code}} {{reason}}' },
+        { expr: `talkspurt_overload{${AT}}`, legend: 'overload: {{reason}}' },
+      ],
     },
     {
       title: 'Errors that ended calls',
@@ -287,10 +291,10 @@ const CALLS: Dashboard = {
     },
     {
       title: 'Watchdogs',
-      description: 'Times that one found something that had stopped',
+      description: 'Times that one found something to take too long, and what it did',
       unit: 'ops',
       width: 8,
-      queries: one(rate('talkspurt_watchdogs_total', 'watchdog'), '{{watchdog}}'),
+      queries: one(rate('talkspurt_watchdog_total', 'dog, action'), '{{dog}}: {{action}}'),
     },
     {
       title: 'Digits, tones, functions, recordings',
@@ -370,6 +374,7 @@ const AUDIO: Dashboard = {
       width: 8,
       queries: [
         { expr: rate('talkspurt_media_overflows_total', 'place'), legend: 'times {{place}}' },
+        { expr: rate('talkspurt_media_overflow_storms_total', 'place, cause'), legend: 'storms {{place}} {{cause}}' },
         { expr: rate('talkspurt_media_overflow_bytes_total', 'place'), legend: 'bytes {{place}}' },
       ],
     },

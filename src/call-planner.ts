@@ -77,11 +77,20 @@ export class CallPlanner {
       this.#parts.targets?.check(target.url);
       return;
     }
-    const { backend, fallbacks = [] } = this.#profile(target.name);
+    const refusal = this.#refusalOf(this.#profile(target.name));
+    if (refusal !== null) throw refusal;
+  }
+
+  #refusalOf({ backend, fallbacks = [] }: GatewayProfile): TalkspurtError | null {
     const refusals = [backend, ...fallbacks.map((each) => each.backend)].map((each) => each.refusal?.() ?? null);
     // The first says best what is wrong: it is the one that was wanted.
-    const [refusal] = refusals;
-    if (refusal !== null && refusal !== undefined && !refusals.includes(null)) throw refusal;
+    return refusals.includes(null) ? null : (refusals[0] ?? null);
+  }
+
+  /** No profile has a backend that would be tried now; false where there is no profile. */
+  get allRefused(): boolean {
+    const profiles = [...this.#parts.profiles.values()];
+    return profiles.length > 0 && profiles.every((each) => this.#refusalOf(each) !== null);
   }
 
   /**

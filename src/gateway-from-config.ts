@@ -18,6 +18,7 @@ import { openGatewayAsterisk } from './gateway-asterisk.ts';
 import type { GatewayAsterisk } from './gateway-asterisk.ts';
 import { freeswitchAdapter } from './gateway-freeswitch.ts';
 import { GatewayFronts } from './gateway-fronts.ts';
+import { GatewayLoad } from './gateway-load.ts';
 import { openGatewayModules } from './gateway-modules.ts';
 import { heldResources } from './gateway-resources.ts';
 import { reloader } from './gateway-reload.ts';
@@ -25,6 +26,7 @@ import { openGatewayRecords } from './gateway-records.ts';
 import { openGatewaySip } from './gateway-sip.ts';
 import { gatewayStatus } from './gateway-status.ts';
 import type { BreakerChange } from './resilience/circuit-breaker.ts';
+import { admissionPolicy, gatewayOverload, sendOffOf, watchdogOptions } from './gateway-watch.ts';
 import { BreakerBoard } from './resilience/breaker-board.ts';
 import { LogSink } from './observe/log-sink.ts';
 import { MetricsSink } from './observe/metrics-sink.ts';
@@ -206,6 +208,16 @@ async function assemble(
     ...(sip === null ? [] : [sip.adapter]),
   ];
   const dspPool = await WasmDspPool.create({ size: config.limits.calls });
+  const load = new GatewayLoad({
+    clock,
+    events,
+    policy: admissionPolicy(config),
+    loopLag: config.watchdogs.loopLag,
+    residentBytes: () => process.memoryUsage.rss(),
+    calls: () => gateway?.callLoad ?? null,
+    rtpPorts: () => heldResources({ dspPool, g722, sip, modules, asterisks }).rtpPorts,
+  });
+  closers.push(() => load.close());
   const { directory, maxSeconds } = config.recordings;
   const { reload: read } = options;
   const opened: Gateway = new Gateway({
@@ -226,6 +238,10 @@ async function assemble(
     ...(directory === undefined ? {} : { recordings: { directory, maximumMs: maxSeconds * 1000 } }),
     targets: new HostList('targets.allow', config.targets.allow),
     drainMs: config.drainSeconds * 1000,
+    sendOff: sendOffOf(config),
+    overload: gatewayOverload(config, load.admission),
+    watchdogs: watchdogOptions(config),
+    load: () => load.snapshot(),
     ...(read === undefined ? {} : { reload: reloader({ read, gateway: () => opened, makers, log }) }),
     callLimit: config.limits.calls,
     breakers: () => [...breakers.view(), ...[...makers.voices.values()].flatMap(({ breaker }) => breaker.view())],
@@ -249,7 +265,7 @@ async function assemble(
   status =
     config.status === false
       ? null
-      : gatewayStatus(config.status, { clock, events, gateway: opened, metrics, breakers, notReady });
+      : gatewayStatus(config.status, { clock, events, gateway: opened, metrics, breakers, notReady, lag: load.lag });
   const statusPort = status === null ? null : await openStatus(status, closers);
   const opening = new GatewayFronts({ gateway: opened, clock, events, switches });
   fronts = opening;

@@ -5,6 +5,7 @@ import type { Clock } from './core/clock.ts';
 import type { EventSink } from './core/events.ts';
 import type { Gateway } from './gateway.ts';
 import { StatusServer } from './http/status-server.ts';
+import type { LoopLag } from './observe/loop-lag.ts';
 import type { MetricsSink } from './observe/metrics-sink.ts';
 import type { BreakerBoard } from './resilience/breaker-board.ts';
 import { VERSION } from './version.ts';
@@ -18,15 +19,17 @@ export interface GatewayStatusParts {
   readonly breakers: BreakerBoard;
   /** Why no call could or should be given to this process now; empty when one could. */
   readonly notReady: () => readonly string[];
+  readonly lag: LoopLag;
 }
 
 /** Not listening yet. */
 export function gatewayStatus(config: Exclude<Config['status'], false>, parts: GatewayStatusParts): StatusServer {
-  const { clock, events, gateway, metrics, breakers, notReady } = parts;
+  const { clock, events, gateway, metrics, breakers, notReady, lag } = parts;
   const { readToken: read, controlToken: control } = config;
   return new StatusServer({
     ...config,
     clock,
+    lag,
     tokens: { read, control },
     source: {
       version: VERSION,

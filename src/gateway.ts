@@ -3,69 +3,30 @@
  * handed to it; `gateway-from-config.ts` builds one from a configuration.
  */
 import type { Backend } from './backend/backend.ts';
-import type { StreamEventListener } from './backend/stream-backend.ts';
 import { carryOutOrder } from './call-orders.ts';
-import type { RecordingPlace, SoundSource } from './call-orders.ts';
 import { rememberVoice } from './call-memory.ts';
 import { CallPlanner, DEFAULT_START } from './call-planner.ts';
 import type { GatewayBackend, GatewayProfile } from './call-planner.ts';
 import { dispatch } from './commands/dispatch.ts';
 import type { CallSummary, CommandTarget, OrderCommand, StartOptions, StartTarget } from './commands/dispatch.ts';
-import type { Clock } from './core/clock.ts';
 import { TalkspurtError, asTalkspurtError, hasCode } from './core/errors.ts';
-import type { EndReason, EventSink, ProcessEvent } from './core/events.ts';
-import type { HostList } from './core/host-list.ts';
-import type { DspPool } from './dsp/dsp.ts';
+import type { EndReason, ProcessEvent } from './core/events.ts';
+import { admitCall } from './gateway-admission.ts';
 import { DrainWatch } from './gateway-drain.ts';
-import { letGo } from './gateway-refusal.ts';
+import type { CallLoad } from './gateway-load.ts';
+import type { GatewayOptions } from './gateway-options.ts';
+import { diverted, letGo } from './gateway-refusal.ts';
 import { notReadyReasons } from './gateway-readiness.ts';
 import { attachOn, linksOf, originateOn, resourcesOf } from './gateway-switches.ts';
 import { globalHealth, sessionHealth } from './observe/health.ts';
-import type { GatewaySnapshot, GlobalHealthJson, SessionHealthJson, SessionSnapshot } from './observe/health.ts';
-import type { Resources } from './observe/resources.ts';
+import type { GatewaySnapshot, GlobalHealthJson, SessionHealthJson } from './observe/health.ts';
 import { MediaScheduler } from './session/media-scheduler.ts';
 import { SessionTable } from './session/session-table.ts';
 import { Session } from './session/session.ts';
-import type {
-  CallLeg,
-  OriginateRequest,
-  RememberedOrders,
-  SwitchAdapter,
-  SwitchSink,
-} from './switch/switch-adapter.ts';
+import type { CallLeg, OriginateRequest, RememberedOrders, SwitchSink } from './switch/switch-adapter.ts';
 
 export type { GatewayBackend, GatewayProfile } from './call-planner.ts';
-
-/** What a gateway is made of; it owns the adapters, not the pool. */
-export interface GatewayOptions {
-  readonly clock: Clock;
-  readonly events: EventSink;
-  readonly dspPool: DspPool;
-  readonly adapters: readonly SwitchAdapter[];
-  readonly profiles: ReadonlyMap<string, GatewayProfile>;
-  /** What `switch` chooses from, by name. */
-  readonly backends?: ReadonlyMap<string, GatewayBackend>;
-  /** Hosts that `start` may name in a URL; absent: any. */
-  readonly targets?: HostList;
-  /** What `play` and `say` are made of; absent: neither is offered where the backend cannot. */
-  readonly sounds?: SoundSource;
-  /** Where `record` writes, and how long; absent: nothing is recorded. */
-  readonly recordings?: RecordingPlace;
-  /** How long `drain` waits for calls to end by themselves, ms, unless it says otherwise. Default 5 s. */
-  readonly drainMs?: number;
-  /** What `reload` does; resolves to what the operator is told. */
-  reload?(): Promise<string>;
-  /** Calls at once; more are refused with ERR_TALKSPURT_CALL_LIMIT. Default: the size of the DSP pool. */
-  readonly callLimit?: number;
-  breakers?(): NonNullable<GatewaySnapshot['breakers']>;
-  readonly version: string;
-  /** What is held besides legs. */
-  resources?(): Partial<Resources>;
-  /** Is told what streams to WebSockets say of themselves, in mod_audio_stream's words. */
-  readonly onStreamEvent?: StreamEventListener;
-  /** Is shown the counters of every call that has ended. */
-  onCallEnded?(snapshot: SessionSnapshot): void;
-}
+export type { GatewayOptions } from './gateway-options.ts';
 
 const DRAIN_MS = 5_000;
 
@@ -221,11 +182,23 @@ export class Gateway implements CommandTarget, SwitchSink {
 
   /** Why no call could be taken right now; empty when one could. */
   notReady(): string[] {
-    return notReadyReasons(this.#options.adapters, this.#draining, this.callCount >= this.#calls.limit);
+    return notReadyReasons(this.#options.adapters, {
+      draining: this.#draining,
+      full: this.callCount >= this.#calls.limit,
+      backendsClosed: this.#planner.allRefused,
+      overload: this.#options.overload?.reasons ?? [],
+    });
+  }
+
+  /** Media ticks of all calls so far, calls, and those of them whose audio overflows. */
+  get callLoad(): CallLoad {
+    const sessions = [...this.#calls.all()];
+    const stormingCalls = sessions.filter(({ storming }) => storming).length;
+    return { ...this.#scheduler.totals, calls: sessions.length, stormingCalls };
   }
 
   snapshot(): GatewaySnapshot {
-    const { clock, version, adapters } = this.#options;
+    const { clock, version, adapters, load } = this.#options;
     return {
       sessions: [...this.#calls.all()].map((session) => session.snapshot()),
       created: this.#created,
@@ -236,6 +209,7 @@ export class Gateway implements CommandTarget, SwitchSink {
       callLimit: this.#calls.limit,
       breakers: this.#options.breakers?.() ?? [],
       links: linksOf(adapters),
+      ...(load === undefined ? {} : { load: load() }),
       resources: resourcesOf(adapters, this.#options.resources?.()),
     };
   }
@@ -247,7 +221,7 @@ export class Gateway implements CommandTarget, SwitchSink {
     this.#beginDraining();
     // Whoever asks again with another time means that time.
     void this.#drain.waitInstead(withinMs).then(async (left) => {
-      if (left !== null) await this.#stopAll('drained');
+      if (left !== null) await this.sendOff();
     });
     return calls;
   }
@@ -256,6 +230,13 @@ export class Gateway implements CommandTarget, SwitchSink {
   async drained(withinMs: number): Promise<number> {
     this.#beginDraining();
     return await this.#drain.wait(Number.isFinite(withinMs) ? withinMs : DRAIN_MS);
+  }
+
+  /** Ends every call politely: told, and given up, as it is configured. Resolves when none is left. */
+  async sendOff(): Promise<void> {
+    const { sendOff } = this.#options;
+    if (sendOff !== undefined) await Promise.all([...this.#calls.all()].map((session) => session.sendOff(sendOff)));
+    await this.#stopAll('drained');
   }
 
   #beginDraining(): void {
@@ -298,12 +279,15 @@ export class Gateway implements CommandTarget, SwitchSink {
   /** A leg that the switch itself handed over. Never rejects. */
   async #adopt(leg: CallLeg, profile: string, adopted: boolean | RememberedOrders): Promise<void> {
     const target: StartTarget = { kind: 'profile', name: profile };
+    let asked = true;
     try {
-      this.admit(leg.id, target);
+      this.admit(leg.id, target, adopted !== false);
+      asked = false;
       await this.#begin(this.#register(leg, target, DEFAULT_START, typeof adopted === 'object' && adopted.masked));
     } catch (error) {
       // Hung up or stopped before it could talk: it was taken, and has said how it ended.
       if (!hasCode(error, 'ERR_TALKSPURT_CALL_GONE')) this.#refused(leg, error);
+      if (asked && (await diverted(leg, error, this.#options.overload?.divertTo ?? null))) return;
       // A session that failed has let the leg go, twice is harmless; one that was never made has not, whoever else has that id.
       if (this.#calls.get(leg.id)?.leg !== leg) await this.#letGo(leg, error, adopted !== false);
     }
@@ -342,24 +326,20 @@ export class Gateway implements CommandTarget, SwitchSink {
     }
   }
 
-  /** Whether a call could be started now. @throws what stands against it, as {@link startCall} */
-  admit(channelId: string, target: StartTarget): void {
-    if (this.#draining)
-      throw new TalkspurtError('ERR_TALKSPURT_DRAINING', 'no new call is taken: the gateway is stopping');
-    if (this.#attaching.has(channelId) || this.#calls.get(channelId) !== undefined) {
-      throw new TalkspurtError('ERR_TALKSPURT_ALREADY_RUNNING', 'this call already has a voice: stop it first');
-    }
-    if (this.callCount >= this.#calls.limit) {
-      throw new TalkspurtError(
-        'ERR_TALKSPURT_CALL_LIMIT',
-        `all ${this.#calls.limit} calls are in use: raise limits.calls, or try later`,
-      );
-    }
+  /** Whether a call could be started now; one that was `adopted` is up already. @throws what stands against it, as {@link startCall} */
+  admit(channelId: string, target: StartTarget, adopted = false): void {
+    admitCall({
+      draining: this.#draining,
+      running: this.#attaching.has(channelId) || this.#calls.get(channelId) !== undefined,
+      calls: this.callCount,
+      limit: this.#calls.limit,
+      overload: adopted ? null : (this.#options.overload?.refusal() ?? null),
+    });
     this.#planner.check(target);
   }
 
   #register(leg: CallLeg, target: StartTarget, start: StartOptions, masked = false): Session {
-    const { clock, events, dspPool, sounds = null } = this.#options;
+    const { clock, events, dspPool, sounds = null, watchdogs, load } = this.#options;
     const { clamped, ...plan } = this.#planner.plan(leg, target, start);
     const session = new Session({
       ...plan,
@@ -371,6 +351,8 @@ export class Gateway implements CommandTarget, SwitchSink {
       clock,
       events,
       masked,
+      ...(watchdogs && { watchdogs }),
+      ...(load && { hostLagMs: () => load().loopLagP99Ms }),
       metadata: start.metadata,
     });
     this.#calls.add(session);

@@ -32,7 +32,4 @@ export const HTTP_LIMITS = {
   httpPageCallsMaximum: 500,
   /** Moments of a call's timeline that are kept for those who look later; the oldest goes. */
   httpTimelineMoments: 200,
-  /** Period of the look at how late the event loop is, and how many of them the maximum is of. */
-  httpLoopSampleMs: 500,
-  httpLoopSamples: 120,
 } as const;

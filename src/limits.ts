@@ -1,3 +1,4 @@
+import { HOST_LIMITS } from './limits-host.ts';
 import { HTTP_LIMITS } from './limits-http.ts';
 import { MEDIA_SERVER_LIMITS } from './limits-media-servers.ts';
 import { RECORD_LIMITS } from './limits-records.ts';
@@ -12,6 +13,7 @@ export const LIMITS = {
   ...HTTP_LIMITS,
   ...RECORD_LIMITS,
   ...SPEECH_LIMITS,
+  ...HOST_LIMITS,
   /** Calls at once; one more is refused with ERR_TALKSPURT_CALL_LIMIT. Also the size of the DSP pool. */
   calls: 200,
   /** Frames a jitter buffer holds; the oldest is dropped and counted as `overflow`. */

@@ -39,6 +39,7 @@ export class BackendSocket {
   readonly #liveness: Timer;
   readonly #listener: BackendSocketListener;
   #state: SocketState = 'open';
+  #draining = false;
   #heard = true;
   #heardAtMs: number;
   /** Ends the wait of `close`. */
@@ -100,16 +101,27 @@ export class BackendSocket {
    * socket is not open. Hot path. `message` is copied before this returns (see `frame-mask.ts`).
    */
   sendDroppable(message: Buffer): boolean {
-    if (this.#state !== 'open' || this.#socket.bufferedAmount > LIMITS.backendBufferedBytes) return false;
+    if (!this.#takesMore) return false;
     this.#socket.send(message, TEXT);
     return true;
   }
 
   /** As {@link sendDroppable}, for a binary message. Hot path. */
   sendDroppableBinary(message: Buffer): boolean {
-    if (this.#state !== 'open' || this.#socket.bufferedAmount > LIMITS.backendBufferedBytes) return false;
+    if (!this.#takesMore) return false;
     this.#socket.send(message, BINARY);
     return true;
+  }
+
+  /** What may be lost is lost until (nearly) all that waits has gone: it would be stale when its turn comes. */
+  letDrain(): void {
+    this.#draining = true;
+  }
+
+  get #takesMore(): boolean {
+    const { bufferedAmount } = this.#socket;
+    if (this.#draining && bufferedAmount <= LIMITS.backendBufferedBytes / 8) this.#draining = false;
+    return this.#state === 'open' && !this.#draining && bufferedAmount <= LIMITS.backendBufferedBytes;
   }
 
   /**

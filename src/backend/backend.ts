@@ -103,6 +103,11 @@ export interface BackendStream {
    */
   sendAudio(frame: Uint8Array, silentMs?: number): boolean;
   readonly droppedFrames: number;
+  /**
+   * What waits to be sent has grown stale: nothing is added to it before it has gone, so that what comes then is fresh. Returns how
+   * much waits, ms. Absent: nothing ever waits.
+   */
+  letDrain?(): number;
   /** How often the connection was made anew. Absent: it never is. */
   readonly reconnects?: number;
   /** When the backend ends the stream at the latest, in the clock's monotonic ms; undefined where it has no such rule. */

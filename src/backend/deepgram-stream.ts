@@ -2,6 +2,7 @@
 import type { Clock, Timer } from '../core/clock.ts';
 import { TalkspurtError, asTalkspurtError } from '../core/errors.ts';
 import { bytesPerSample } from '../core/media.ts';
+import { bytesPerMs } from '../core/media.ts';
 import type { AudioFormat } from '../core/media.ts';
 import { LIMITS } from '../limits.ts';
 import type { BackendCall, BackendSink, BackendStream } from './backend.ts';
@@ -108,6 +109,12 @@ export class DeepgramStream implements BackendStream, BackendSocketListener {
       malformedMessages: this.#malformedMessages,
       droppedFrames: this.#droppedFrames,
     };
+  }
+
+  letDrain(): number {
+    const { socket } = this.#session;
+    socket.letDrain();
+    return Math.round(socket.bufferedBytes / bytesPerMs(this.inputFormat));
   }
 
   sendAudio(frame: Uint8Array): boolean {

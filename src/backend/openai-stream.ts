@@ -119,6 +119,13 @@ export class OpenAiStream implements BackendStream, BackendSocketListener {
     return false;
   }
 
+  letDrain(): number {
+    const { socket } = this.#session;
+    socket.letDrain();
+    // As base64 it is a third longer than it is.
+    return Math.round((socket.bufferedBytes * 0.75) / bytesPerMs(this.inputFormat));
+  }
+
   commitTurn(): void {
     if (!this.#over) this.#batch.flush();
     this.#conversation.commitTurn(this.#clock.nowMs());

@@ -1,6 +1,7 @@
 /** One call's stream: the caller's audio out, and what the server sends back in. */
 import type { Clock, Timer } from '../core/clock.ts';
 import { TalkspurtError, asTalkspurtError } from '../core/errors.ts';
+import { bytesPerMs } from '../core/media.ts';
 import type { AudioFormat } from '../core/media.ts';
 import type { DspLibrary } from '../dsp/library.ts';
 import { LIMITS } from '../limits.ts';
@@ -127,6 +128,12 @@ export class StreamConversation implements BackendStream {
       droppedBytes: this.#playback.droppedBytes,
       droppedTexts: this.#droppedTexts,
     };
+  }
+
+  letDrain(): number {
+    const { socket } = this.#link;
+    socket?.letDrain();
+    return Math.round((socket?.bufferedBytes ?? 0) / bytesPerMs(this.inputFormat));
   }
 
   sendPlayed(frame: Uint8Array | null): void {

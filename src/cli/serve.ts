@@ -40,7 +40,7 @@ export const serveCommand: CommandModule<object, ServeArguments> = {
   },
 };
 
-/** The first signal says goodbye and drains, a second one ends at once. */
+/** The first signal waits for calls to end, then ends them politely; a second one ends them at once. */
 async function untilStopped(runtime: Runtime, leaveSeconds: number, drainSeconds: number): Promise<void> {
   const signals = ['SIGTERM', 'SIGINT'] as const;
   const asked = (): Promise<void> =>
@@ -50,11 +50,14 @@ async function untilStopped(runtime: Runtime, leaveSeconds: number, drainSeconds
   await asked();
   const again = asked();
   runtime.leave();
-  const left = new Promise<'left'>((resolve) => {
-    new SystemClock().after(leaveSeconds * 1000, () => resolve('left'));
+  const left = new Promise<void>((resolve) => {
+    new SystemClock().after(leaveSeconds * 1000, resolve);
   });
-  if ((await Promise.race([left, again])) === 'left') {
-    await Promise.race([runtime.gateway.drained(drainSeconds * 1000), again]);
+  const { gateway } = runtime;
+  const soonEnough = async (work: Promise<unknown>): Promise<boolean> =>
+    await Promise.race([work.then(() => true), again.then(() => false)]);
+  if ((await soonEnough(left)) && (await soonEnough(gateway.drained(drainSeconds * 1000)))) {
+    await soonEnough(gateway.sendOff());
   }
   await runtime.close();
   process.exit();

@@ -11,6 +11,7 @@ export function referenceIssues(document: ConfigDocument): ConfigIssue[] {
   return [
     ...switchIssues(document),
     ...profileIssues(document),
+    ...destinationIssues(document),
     ...portIssues(document),
     ...doors(document).flatMap(({ path, allow }) => allowIssues(path, allow)),
     ...hostListIssues(['targets', 'allow'], document.targets.allow),
@@ -74,6 +75,18 @@ function hostIssues(path: (string | number)[], host: string): ConfigIssue[] {
   const name = /^(?=.{1,253}$)([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.?)+$/;
   if (isIP(host) !== 0 || name.test(host)) return [];
   return [{ path, text: 'is neither an address nor a host name: the port has a key of its own' }];
+}
+
+/** Where calls go has to be said. */
+function destinationIssues({ farewell, overload }: ConfigDocument): ConfigIssue[] {
+  const text = 'is empty: a call cannot be transferred there';
+  const issues: ConfigIssue[] = [];
+  if (farewell.action === 'transfer' && farewell.destination === '')
+    issues.push({ path: ['farewell', 'destination'], text });
+  if (overload.action === 'transfer' && overload.destination === '') {
+    issues.push({ path: ['overload', 'destination'], text });
+  }
+  return issues;
 }
 
 function profileIssues({ backends, profiles }: ConfigDocument): ConfigIssue[] {

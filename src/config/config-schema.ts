@@ -12,6 +12,7 @@ import { frontDoor, outboundSocket, recordings, sip, sounds, status, targets } f
 import { NAME_PATTERN, share } from './config-fields.ts';
 import { records } from './config-records.ts';
 import { breakers, reconnect } from './config-resilience.ts';
+import { farewell, overload, watchdogs } from './config-watchdogs.ts';
 import { freeswitch, modules } from './config-switches.ts';
 
 const session = DEFAULT_SESSION_OPTIONS;
@@ -257,7 +258,7 @@ export const configSchema = z.strictObject({
     .number()
     .min(0)
     .max(86_400)
-    .default(30)
+    .default(5)
     .describe('How long a stop or `drain` waits for calls to end by themselves, s'),
   leaveSeconds: z
     .number()
@@ -267,6 +268,9 @@ export const configSchema = z.strictObject({
     .describe(
       'How long a stop still takes calls after `/readyz` has turned 503, s: what a load balancer needs to see it',
     ),
+  farewell,
+  watchdogs,
+  overload,
   breakers,
   limits,
 });

@@ -97,6 +97,9 @@ export interface Config {
   readonly modules: ModulesConfig;
   readonly drainSeconds: number;
   readonly leaveSeconds: number;
+  readonly farewell: ConfigDocument['farewell'];
+  readonly watchdogs: ConfigDocument['watchdogs'];
+  readonly overload: ConfigDocument['overload'];
   readonly breakers: ConfigDocument['breakers'];
   readonly limits: ConfigDocument['limits'];
   /** What is allowed and still not good; for the log at start. */

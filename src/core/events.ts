@@ -46,6 +46,21 @@ export type AudioSuspicion =
   | 'too-slow'
   | 'too-fast';
 
+/** A bounded place that audio of a call waits in. */
+export type OverflowPlace = 'jitter' | 'playout' | 'backend';
+
+/** Why audio goes on not fitting. */
+export type OverflowCause = 'backend-slow-reader' | 'switch-burst' | 'agent-too-fast' | 'host-overloaded';
+
+/** Who watches over a call: `docs/watchdogs.md`. */
+export type CallDog = 'capture' | 'engine' | 'speech' | 'session' | 'stale' | 'playout';
+
+/** What a watchdog does besides telling. */
+export type DogAction = 'event' | 'reconnect' | 'announce' | 'end' | 'drop';
+
+/** Why new calls are turned away: `docs/watchdogs.md#admission`. */
+export type OverloadReason = 'late-ticks' | 'loop-lag' | 'queues' | 'ports' | 'memory';
+
 /** Something that happened to one call. Times are the clock's monotonic ms. */
 export type CallEvent =
   | { type: 'call.state'; state: CallState; previous: CallState }
@@ -69,7 +84,21 @@ export type CallEvent =
   /** A tone of the network, or of a machine that answered. */
   | { type: 'call.progress'; signal: ProgressSignal }
   | { type: 'media.underrun'; missingMs: number }
-  | { type: 'media.overflow'; place: 'jitter' | 'playout' | 'backend'; droppedBytes: number }
+  | { type: 'media.overflow'; place: OverflowPlace; droppedBytes: number }
+  /**
+   * More than a few overflows a second: what waits there was dropped, and the freshest is kept. `lastedMs`: for how long by now;
+   * `cause`: what it most probably is, once it lasts.
+   */
+  | {
+      type: 'media.overflow-storm';
+      place: OverflowPlace;
+      perSecond: number;
+      droppedMs: number;
+      lastedMs: number;
+      cause?: OverflowCause;
+    }
+  /** Something took longer than its watchdog waits. `limitMs`: what that is; `action`: what is done. */
+  | { type: 'watchdog'; dog: CallDog; valueMs: number; limitMs: number; action: DogAction }
   | { type: 'turn.state'; state: TurnState; previous: TurnState }
   | { type: 'speech.started'; by: Speaker; source: 'endpointer' | 'backend' }
   | { type: 'speech.stopped'; by: Speaker; source: 'endpointer' | 'backend'; durationMs: number }
@@ -184,6 +213,10 @@ export type ProcessEvent =
   | { type: 'peer.unknown'; peer: string; kind: string }
   /** The switch refused a request, with that HTTP status: 404 where what was asked for has just left. */
   | { type: 'request.refused'; link: string; status: number }
+  /** The event loop is late: of a hundred samples of the last seconds one is later than `limitMs`. */
+  | { type: 'host.watchdog'; dog: 'loop-lag'; severity: 'warn' | 'error'; valueMs: number; limitMs: number }
+  /** New calls are turned away from now on (`refusing`), for these reasons, or no more. `reasons`: words with a comma between. */
+  | { type: 'host.overload'; refusing: boolean; reasons: string }
   | { type: 'ready'; version: string }
   | { type: 'draining'; calls: number }
   | { type: 'stopped' };

@@ -11,7 +11,7 @@ import type { EventStreams } from './event-streams.ts';
 import { HttpRefusal, ok } from './http-answer.ts';
 import type { HttpAnswer } from './http-answer.ts';
 import type { HttpRequest, HttpRoute } from './http-route.ts';
-import type { LoopLag } from './loop-lag.ts';
+import type { LoopLag } from '../observe/loop-lag.ts';
 import type { StatusSource } from './status-source.ts';
 
 /** What the API is made of. */

@@ -7,7 +7,7 @@ import { EventStreams } from './event-streams.ts';
 import type { HttpRoute } from './http-route.ts';
 import { HttpServer } from './http-server.ts';
 import { pageRoutes } from './live-page.ts';
-import { LoopLag } from './loop-lag.ts';
+import { LoopLag } from '../observe/loop-lag.ts';
 import { isLoopback } from './request-origin.ts';
 import { statusRoutes } from './status-routes.ts';
 import type { StatusSource } from './status-source.ts';
@@ -30,6 +30,8 @@ export interface StatusServerOptions {
   readonly personalData: boolean;
   /** Whether there is a live page. */
   readonly page: boolean;
+  /** How late the event loop is, as the process itself measures it; it is not closed here. Absent: measured here. */
+  readonly lag?: LoopLag;
 }
 
 /** Answers until it is closed; is shown every event. */
@@ -38,6 +40,7 @@ export class StatusServer implements EventSink {
   readonly #streams: EventStreams;
   readonly #timelines: CallTimelines;
   readonly #lag: LoopLag;
+  readonly #ownLag: LoopLag | null;
   /** Every route, for the documentation and its test. */
   readonly routes: readonly HttpRoute[];
 
@@ -45,7 +48,8 @@ export class StatusServer implements EventSink {
     const { clock, source, personalData, tokens, host } = options;
     this.#streams = new EventStreams({ clock, personalData, sessions: () => source.sessions() });
     this.#timelines = new CallTimelines(clock);
-    this.#lag = new LoopLag(clock);
+    this.#lag = options.lag ?? new LoopLag(clock);
+    this.#ownLag = options.lag === undefined ? this.#lag : null;
     const callsOpen = tokens.read === '' && tokens.control === '' && isLoopback(host);
     this.routes = [
       ...statusRoutes(source, callsOpen),
@@ -70,14 +74,14 @@ export class StatusServer implements EventSink {
     try {
       return await this.#server.listen();
     } catch (error) {
-      this.#lag.close();
+      this.#ownLag?.close();
       throw error;
     }
   }
 
   /** Ends every stream and connection. Twice is harmless. */
   async close(): Promise<void> {
-    this.#lag.close();
+    this.#ownLag?.close();
     this.#streams.close();
     await this.#server.close();
   }

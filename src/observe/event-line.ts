@@ -2,7 +2,7 @@
  * How an event is logged: its component, operation, severity, outcome and fixed sentence, of every kind of event in one
  * table. The compiler refuses a kind that is not in it.
  */
-import type { TalkspurtEvent } from '../core/events.ts';
+import type { CallDog, TalkspurtEvent } from '../core/events.ts';
 
 /** Severity of a line. */
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error';
@@ -24,6 +24,16 @@ export interface EventLine {
   /** A fault that may come again and again: after the first few it is only counted. */
   readonly repeats: boolean;
 }
+
+/** What each watchdog of a call says. */
+const WATCHDOGS: Readonly<Record<CallDog, string>> = {
+  capture: 'no audio comes from the switch',
+  engine: 'an answer is due and the backend does nothing',
+  speech: 'a text is due and the voice does nothing',
+  session: 'the call has lasted as long as it may',
+  stale: 'nothing has happened on the call for too long',
+  playout: 'the agent is heard long after it spoke',
+};
 
 type Kind = TalkspurtEvent['type'];
 type EventOf<K extends Kind> = Extract<TalkspurtEvent, { type: K }>;
@@ -138,6 +148,23 @@ export const EVENT_LINES: { readonly [K in Kind]: Rule<K> } = {
     level: 'warn',
     outcome: 'degraded',
     message: 'audio was dropped: a bounded place is full',
+    repeats: true,
+  },
+  'media.overflow-storm': {
+    component: 'RING_BUF',
+    operation: 'overflow_storm',
+    level: { well: 'warn', ill: 'error', isIll: ({ cause }) => cause !== undefined },
+    outcome: 'degraded',
+    message: (event) =>
+      event.cause === undefined ? 'audio overflows: what waited was dropped' : 'audio goes on overflowing',
+    repeats: true,
+  },
+  watchdog: {
+    component: 'LIFECYCLE',
+    operation: 'watchdog',
+    level: 'warn',
+    outcome: 'degraded',
+    message: (event) => WATCHDOGS[event.dog],
     repeats: true,
   },
   'turn.state': { component: 'AI_ENGINE', operation: 'turn', level: 'debug', message: 'turn changed' },
@@ -315,6 +342,21 @@ export const EVENT_LINES: { readonly [K in Kind]: Rule<K> } = {
     outcome: 'refused',
     message: 'the switch refused a request',
     repeats: true,
+  },
+  'host.watchdog': {
+    component: 'LIFECYCLE',
+    operation: 'loop_lag',
+    level: { well: 'warn', ill: 'error', isIll: ({ severity }) => severity === 'error' },
+    outcome: 'degraded',
+    message: 'the event loop is late',
+    repeats: true,
+  },
+  'host.overload': {
+    component: 'LIFECYCLE',
+    operation: 'overload',
+    level: { well: 'info', ill: 'warn', isIll: ({ refusing }) => refusing },
+    outcome: (event) => (event.refusing ? 'degraded' : 'ok'),
+    message: (event) => (event.refusing ? 'overloaded: new calls are turned away' : 'new calls are taken again'),
   },
   ready: { component: 'LIFECYCLE', operation: 'ready', level: 'info', message: 'ready' },
   draining: { component: 'LIFECYCLE', operation: 'drain', level: 'info', message: 'draining: no new calls' },

@@ -2,7 +2,7 @@
  * How a call is, and how the process is: from what a session measures of itself to the JSON that operators read
  * (`health-schema.ts` says what each field is), and the judgement that goes with it.
  */
-import type { CallOrder, CallState, EndReason, TurnState } from '../core/events.ts';
+import type { CallOrder, CallState, EndReason, OverloadReason, TurnState } from '../core/events.ts';
 import type { AudioFormat, MediaFormat } from '../core/media.ts';
 import { LIMITS } from '../limits.ts';
 import { NO_RESOURCES, totalsOf } from './resources.ts';
@@ -111,7 +111,16 @@ export interface GatewaySnapshot {
   }[];
   /** What calls hold at present. Absent: nothing. */
   readonly resources?: Resources;
+  /** What the process has to bear. Absent: nobody looks. */
+  readonly load?: HostLoadSnapshot;
   readonly breakers?: readonly { readonly name: string; readonly state: 'closed' | 'open' | 'half-open' }[];
+}
+
+/** How late the event loop is, and why new calls are turned away; none: they are taken. */
+export interface HostLoadSnapshot {
+  readonly loopLagP99Ms: number;
+  readonly loopLagWorstMs: number;
+  readonly refusing: readonly OverloadReason[];
 }
 
 /** What makes a call DEGRADED or UNHEALTHY. A value has to be beyond its bound. */

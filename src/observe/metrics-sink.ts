@@ -1,6 +1,7 @@
 /** Events and snapshots to Prometheus metrics. docs/metrics.md names each; every label's set of values is bounded. */
 import { Registry, collectDefaultMetrics } from 'prom-client';
-import type { EventSink, TalkspurtEvent } from '../core/events.ts';
+import type { TalkspurtError } from '../core/errors.ts';
+import type { EventSink, OverloadReason, TalkspurtEvent } from '../core/events.ts';
 import { LIMITS } from '../limits.ts';
 import type { GatewaySnapshot, SessionSnapshot } from './health.ts';
 import { globalHealth } from './health.ts';
@@ -30,6 +31,7 @@ export interface MetricsPage {
 const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total'];
 const BREAKER_VALUES = { closed: 0, 'half-open': 1, open: 2 } as const;
 const OTHER = 'other';
+const OVERLOAD_REASONS: readonly OverloadReason[] = ['late-ticks', 'loop-lag', 'queues', 'ports', 'memory'];
 
 /** Counts events in a registry of its own. */
 export class MetricsSink implements EventSink {
@@ -100,8 +102,17 @@ export class MetricsSink implements EventSink {
     logLost.inc(Math.max(0, lost - this.#lostLogLines));
     this.#lostLogLines = lost;
     sampleWaiting(this.#metrics.tts, snapshot.sessions);
+    this.#sampleLoad(snapshot.load);
     sampleResources(this.#metrics.held, snapshot.resources ?? NO_RESOURCES);
     this.#counters.sample(snapshot.sessions);
+  }
+
+  #sampleLoad(load: GatewaySnapshot['load']): void {
+    if (load === undefined) return;
+    const { loopLag, refusing } = this.#metrics;
+    loopLag.set({ of: 'p99' }, load.loopLagP99Ms / 1000);
+    loopLag.set({ of: 'max' }, load.loopLagWorstMs / 1000);
+    for (const reason of OVERLOAD_REASONS) refusing.set({ reason }, load.refusing.includes(reason) ? 1 : 0);
   }
 
   #onProcessEvent(event: TalkspurtEvent & { callId?: undefined }): void {
@@ -129,7 +140,10 @@ export class MetricsSink implements EventSink {
         });
         break;
       case 'call.refused':
-        callsRefused.inc({ code: event.error.code });
+        callsRefused.inc({ code: event.error.code, reason: refusalReason(event.error) });
+        break;
+      case 'host.watchdog':
+        this.#metrics.watchdogs.inc({ dog: event.dog, action: event.severity });
         break;
       case 'peer.malformed':
         malformed.inc({ peer: this.#bounded('peer', event.peer), code: event.error.code });
@@ -162,7 +176,6 @@ export class MetricsSink implements EventSink {
       case 'call.ended':
         metrics.callsEnded.inc({ reason: event.reason, code: event.error?.code ?? '' });
         metrics.callDuration.observe(event.durationMs / 1000);
-        if (event.reason === 'expired') metrics.watchdogs.inc({ watchdog: 'session' });
         this.#answering.delete(event.callId);
         break;
       case 'media.opened':
@@ -174,7 +187,12 @@ export class MetricsSink implements EventSink {
         break;
       case 'media.stalled':
         metrics.stalls.inc();
-        metrics.watchdogs.inc({ watchdog: 'capture' });
+        break;
+      case 'watchdog':
+        metrics.watchdogs.inc({ dog: event.dog, action: event.action });
+        break;
+      case 'media.overflow-storm':
+        metrics.overflowStorms.inc({ place: event.place, cause: event.cause ?? '' });
         break;
       case 'media.suspect':
         metrics.suspects.inc({ side: event.side, suspicion: event.suspicion });
@@ -284,4 +302,10 @@ export class MetricsSink implements EventSink {
     values.add(value);
     return value;
   }
+}
+
+/** The word that goes with a refusal, where it has one: the first, as often there is one only. */
+function refusalReason({ details }: TalkspurtError): string {
+  const { reason } = details;
+  return OVERLOAD_REASONS.find((each) => each === reason) ?? '';
 }

@@ -27,6 +27,8 @@ export interface BackendFeedParts {
 export class BackendFeed implements BackendSink {
   readonly #parts: BackendFeedParts;
   #deaf = false;
+  #lively = false;
+  #activeMs = Number.NaN;
   #overflows = 0;
   #overflowItem = '';
   /** The backend's name of the phrase that came last, and ours. */
@@ -35,6 +37,16 @@ export class BackendFeed implements BackendSink {
 
   constructor(parts: BackendFeedParts) {
     this.#parts = parts;
+  }
+
+  /** Whether it has ever answered or heard somebody speak. */
+  get lively(): boolean {
+    return this.#lively;
+  }
+
+  /** When it was last heard of, ms of the clock; NaN: never. */
+  get activeMs(): number {
+    return this.#activeMs;
   }
 
   /** Messages whose audio did not fit. */
@@ -49,6 +61,7 @@ export class BackendFeed implements BackendSink {
 
   onAudio(audio: Uint8Array, itemId: string): void {
     if (this.#deaf) return;
+    this.#stir();
     const { turns, scheduler, clock } = this.#parts;
     const droppedBytes = turns.onAudio(audio, this.#phrase(itemId));
     // A burst of messages holds the timer back as a burst of packets does.
@@ -60,24 +73,29 @@ export class BackendFeed implements BackendSink {
   }
 
   onAudioDone(itemId: string): void {
+    this.#stir();
     if (!this.#deaf) this.#parts.turns.onAudioDone(this.#phrase(itemId));
   }
 
   onResponseStarted(responseId: string): void {
+    this.#stir();
     if (this.#deaf) return;
     this.#parts.record.responseStarted();
     this.#parts.turns.onResponseStarted(responseId);
   }
 
   onResponseDone(responseId: string): void {
+    this.#stir();
     if (!this.#deaf) this.#parts.turns.onResponseDone(responseId, this.#parts.clock.nowMs());
   }
 
   onSpeech(edge: 'started' | 'stopped'): void {
+    this.#stir();
     if (!this.#deaf) this.#parts.turns.onBackendSpeech(edge, this.#parts.clock.nowMs());
   }
 
   onTranscript(by: 'caller' | 'agent', text: string, final: boolean, itemId = ''): void {
+    this.#stir();
     // What was said while the caller was masked is written down nowhere.
     if (this.#deaf || this.#parts.controls.masked) return;
     this.#parts.record.transcript(by, text, final, itemId === '' ? '' : this.#phrase(itemId));
@@ -85,6 +103,7 @@ export class BackendFeed implements BackendSink {
   }
 
   onToolCall(toolCallId: string, name: string, argumentsJson: string): void {
+    this.#stir();
     if (this.#deaf) return;
     this.#parts.turns.onToolCall();
     this.#parts.record.toolCall({ toolCallId, name, argumentsJson });
@@ -92,6 +111,7 @@ export class BackendFeed implements BackendSink {
   }
 
   onMessage(text: string): void {
+    this.#stir(false);
     this.#emit({ type: 'backend.message', backend: this.#parts.backend, text });
   }
 
@@ -112,6 +132,12 @@ export class BackendFeed implements BackendSink {
     this.#emit({ type: 'backend.closed', backend: this.#parts.backend, ...(error === null ? {} : { error }) });
     if (this.#deaf) return;
     this.#parts.onClosed(error);
+  }
+
+  /** `answers`: it is one that does, not only one that says something. */
+  #stir(answers = true): void {
+    this.#lively ||= answers;
+    this.#activeMs = this.#parts.clock.nowMs();
   }
 
   #phrase(itemId: string): string {

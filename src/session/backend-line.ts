@@ -9,6 +9,7 @@ import { audioConverter } from './audio-converter.ts';
 import { BackendFeed } from './backend-feed.ts';
 import { BackendRelay, phrasePrefix } from './backend-relay.ts';
 import type { CallControls } from './call-controls.ts';
+import type { EngineSigns } from './call-watchdogs.ts';
 import type { CallMedia } from './call-media.ts';
 import type { ConversationRecord } from './conversation-record.ts';
 import { openWithin } from './open-within.ts';
@@ -106,6 +107,11 @@ export class BackendLine {
   }
 
   /** Caller frames that no backend took, of all backends of the call. */
+  /** What is known of the stream in use; null: there is none. */
+  get signs(): EngineSigns | null {
+    return this.#feed;
+  }
+
   get droppedFrames(): number {
     return this.#droppedBefore + (this.#stream?.droppedFrames ?? 0) + (this.#relay?.lostFrames ?? 0);
   }

@@ -125,6 +125,10 @@ export class BackendRelay implements BackendStream {
     return this.#keep(backlog, frame);
   }
 
+  letDrain(): number {
+    return this.#target?.letDrain?.() ?? 0;
+  }
+
   sendPlayed(frame: Uint8Array | null): void {
     if (this.#backlog === null || this.#backlog.size === 0) this.#target?.sendPlayed?.(frame);
   }

@@ -1,9 +1,8 @@
 /** What a call has between its media and its backend: turns, orders, the line and what seeks a lost backend. Made with the media. */
 import type { Backend, BackendStream } from '../backend/backend.ts';
 import type { Clock } from '../core/clock.ts';
-import { asTalkspurtError, hasCode } from '../core/errors.ts';
-import type { TalkspurtError } from '../core/errors.ts';
-import type { CallEvent, CallState } from '../core/events.ts';
+import { TalkspurtError, asTalkspurtError, hasCode } from '../core/errors.ts';
+import type { CallDog, CallEvent, CallState } from '../core/events.ts';
 import type { DspLibrary } from '../dsp/library.ts';
 import type { Dsp } from '../dsp/dsp.ts';
 import { LIMITS } from '../limits.ts';
@@ -16,11 +15,15 @@ import { Comfort } from './comfort.ts';
 import { ConversationRecord } from './conversation-record.ts';
 import { lastResortOf, takeLastResort } from './last-resort.ts';
 import type { Ticking } from './media-scheduler.ts';
+import { sendOff } from './send-off.ts';
+import type { SendOff, SendOffParts } from './send-off.ts';
 import type { SessionOptions } from './session-options.ts';
 import { backendEnd, makeCallMedia, reasonOf, tickFault } from './session-parts.ts';
 import type { SessionEnd, SessionParts, StopOptions } from './session-parts.ts';
 import { Supervision } from './supervision.ts';
+import { tellCaller } from './tell-caller.ts';
 import { TurnKeeper } from './turn-keeper.ts';
+import { DEFAULT_WATCHDOGS } from './watch-options.ts';
 
 /** What it is made with; it owns what it makes, and not the transport. */
 export interface CallFloorParts {
@@ -76,6 +79,12 @@ export class CallFloor {
       turns,
       createdMs,
       options,
+      watchdogs: session.watchdogs ?? DEFAULT_WATCHDOGS,
+      watch: {
+        engine: () => (session.mode === 'ws' ? null : this.line.signs),
+        act: (dog, action) => this.#onDog(dog, action),
+      },
+      ...(session.hostLagMs === undefined ? {} : { hostLagMs: session.hostLagMs }),
       talking: () => parts.state() === 'talking' || parts.state() === 'reconnecting',
       emit,
       over: (end, stop) => parts.end(end, stop),
@@ -219,6 +228,52 @@ export class CallFloor {
       over: (hangup) => this.#parts.end(backendEnd(error), { hangup }),
       onFault: (fault) => this.#tell(fault),
     });
+  }
+
+  #onDog(dog: CallDog, action: 'reconnect' | 'announce' | 'end'): void {
+    const message = `a watchdog found the ${dog} of the call to take too long`;
+    if (action === 'announce') {
+      void this.#tellOf(dog);
+      return;
+    }
+    // These are ended by whoever found them.
+    if (dog === 'session' || dog === 'stale') return;
+    if (action === 'reconnect') {
+      this.#onClosed(new TalkspurtError('ERR_TALKSPURT_BACKEND_TIMEOUT', message));
+      return;
+    }
+    const code = dog === 'capture' ? 'ERR_TALKSPURT_MEDIA_STALLED' : 'ERR_TALKSPURT_BACKEND_TIMEOUT';
+    const error = new TalkspurtError(code, message);
+    this.#parts.end({ reason: reasonOf(error), error }, { hangup: true });
+  }
+
+  /** The caller is told that something is wrong; a call that has lasted too long is over then. Never rejects. */
+  async #tellOf(dog: CallDog): Promise<void> {
+    const { session, clock, signal } = this.#parts;
+    const { media, controls } = this;
+    const { announcement } = session.watchdogs ?? DEFAULT_WATCHDOGS;
+    try {
+      await tellCaller({ clock, media, controls, sounds: session.sounds ?? null, signal }, { play: announcement });
+    } catch (error) {
+      if (signal.aborted) return;
+      this.#tell(asTalkspurtError(error));
+    }
+    if (dog === 'session') this.#parts.end({ reason: 'expired' }, { hangup: true });
+  }
+
+  /** Tells the caller goodbye, and gives the channel up. Never rejects. */
+  async sendOff(off: SendOff, stop: SendOffParts['stop']): Promise<void> {
+    const { session, clock, signal } = this.#parts;
+    const { media, controls } = this;
+    await sendOff(
+      {
+        ...{ clock, media, controls, sounds: session.sounds ?? null, signal, stop },
+        transfer: (destination) => this.#parts.transfer(destination),
+        pause: () => controls.pause(true),
+        onFault: (error) => this.#tell(error),
+      },
+      off,
+    );
   }
 
   #tellFailover(

@@ -1,13 +1,12 @@
 /** What becomes of a call whose backend does not come back: it is told something, sent elsewhere, hung up or let go. */
 import type { Clock } from '../core/clock.ts';
-import { delay } from '../core/clock.ts';
-import { TalkspurtError, asTalkspurtError } from '../core/errors.ts';
-import type { AudioFormat } from '../core/media.ts';
-import { LIMITS } from '../limits.ts';
+import type { TalkspurtError } from '../core/errors.ts';
+import { asTalkspurtError } from '../core/errors.ts';
 import type { CallControls } from './call-controls.ts';
 import type { CallMedia } from './call-media.ts';
 import type { LastResort, SessionOptions } from './session-options.ts';
 import type { SessionSounds } from './session-parts.ts';
+import { tellCaller } from './tell-caller.ts';
 
 /** Whose call it is. */
 export interface LastResortParts {
@@ -42,7 +41,7 @@ export async function takeLastResort(parts: LastResortParts): Promise<void> {
   const { hangupOnBackendFailure } = options;
   try {
     if (action === 'transfer') return await parts.transfer(options.reconnect.destination);
-    if (action === 'announce') await announce(parts);
+    if (action === 'announce') await tellCaller(parts, { play: options.reconnect.announcement });
   } catch (error) {
     if (signal.aborted) return;
     parts.onFault(asTalkspurtError(error));
@@ -50,42 +49,4 @@ export async function takeLastResort(parts: LastResortParts): Promise<void> {
   if (signal.aborted) return;
   // Who was not taken elsewhere is treated as without that wish.
   parts.over(action === 'transfer' ? hangupOnBackendFailure : action !== 'release');
-}
-
-const LOOK_MS = 100;
-/** Three short notes of a line that is out of order. */
-const TONE = { hz: 425, noteMs: 250, pauseMs: 250, notes: 3, levelDbov: -18 } as const;
-
-/** Resolves when it was heard, or has lasted too long. */
-async function announce(parts: LastResortParts): Promise<void> {
-  const { clock, media, controls, options, sounds, signal } = parts;
-  const { announcement } = options.reconnect;
-  const format = controls.soundFormat;
-  const audio = await (announcement === '' ? outOfOrder(sounds, format) : sounds?.sound(announcement, format));
-  if (audio === undefined) throw new TalkspurtError('ERR_TALKSPURT_SOUND', 'there is no source of sounds');
-  signal.throwIfAborted();
-  // On hold nobody would hear it.
-  controls.unhold();
-  controls.play(audio.audio, format);
-  const untilMs = clock.nowMs() + LIMITS.farewellMs;
-  while ((media.announcement.busy || media.playout.busy) && clock.nowMs() < untilMs) {
-    await delay(clock, LOOK_MS, signal);
-  }
-}
-
-async function outOfOrder(
-  sounds: SessionSounds | null,
-  format: AudioFormat,
-): Promise<{ readonly audio: Uint8Array } | undefined> {
-  const library = await sounds?.dspLibrary();
-  if (library === undefined) return undefined;
-  const { sampleRateHz } = format;
-  const samples = (ms: number): number => (ms * sampleRateHz) / 1000;
-  const { hz, noteMs, pauseMs, notes, levelDbov } = TONE;
-  const note = library.tone({ firstHz: hz, durationMs: noteMs, levelDbov, sampleRateHz });
-  const pcm = new Int16Array(samples((noteMs + pauseMs) * notes));
-  for (let index = 0; index < notes; index += 1) pcm.set(note, samples((noteMs + pauseMs) * index));
-  if (format.codec === 'pcmu') return { audio: library.encodeUlaw(pcm) };
-  if (format.codec === 'pcma') return { audio: library.encodeAlaw(pcm) };
-  return { audio: new Uint8Array(pcm.buffer) };
 }

@@ -63,6 +63,8 @@ export class MediaScheduler {
   readonly #slots: (Entry | null)[] = Array.from({ length: SLOTS }, () => null);
   /** Ticks so far by how late they began, in bins of {@link LATENESS_BIN_MS}. Live. */
   readonly lateness = new Uint32Array(LATENESS_BINS);
+  #ticks = 0;
+  #lateTicks = 0;
   readonly #run = (): void => this.#advance();
   #count = 0;
   #timer: Timer | null = null;
@@ -77,6 +79,11 @@ export class MediaScheduler {
 
   constructor(options: { clock: Clock }) {
     this.#clock = options.clock;
+  }
+
+  /** Ticks of all calls so far, and those of them that were late or left out. */
+  get totals(): { readonly ticks: number; readonly lateTicks: number } {
+    return { ticks: this.#ticks, lateTicks: this.#lateTicks };
   }
 
   /** Entries on the wheel; removed ones leave at their next slot. */
@@ -177,7 +184,11 @@ export class MediaScheduler {
     const { tickable } = entry;
     entry.ticks += 1;
     const lateMs = nowMs - (this.#originMs + entry.dueStep);
-    if (lateMs > tickable.ptimeMs / 2) entry.lateTicks += 1;
+    this.#ticks += 1;
+    if (lateMs > tickable.ptimeMs / 2) {
+      entry.lateTicks += 1;
+      this.#lateTicks += 1;
+    }
     this.lateness[Math.min(LATENESS_BINS - 1, Math.max(0, Math.floor(lateMs / LATENESS_BIN_MS)))]! += 1;
     let shiftMs = 0;
     try {
@@ -201,6 +212,8 @@ export class MediaScheduler {
     for (const entry of entries) {
       const missed = Math.max(0, Math.ceil((nowStep - entry.dueStep) / entry.tickable.ptimeMs));
       entry.lateTicks += missed;
+      this.#lateTicks += missed;
+      this.#ticks += missed;
       entry.dueStep += missed * entry.tickable.ptimeMs;
       this.#insert(entry);
     }

@@ -8,6 +8,7 @@ export class PendingAnswer {
   /** Something of the response that is under way has come. */
   #heard = false;
   #owed = false;
+  #due = false;
 
   /** The response that is under way, or null. */
   get responseId(): string | null {
@@ -19,12 +20,23 @@ export class PendingAnswer {
     return this.#responseId !== null || this.#requested;
   }
 
+  /** Something was asked of the backend, and nothing that could be heard has come of it; however long ago that was. */
+  get due(): boolean {
+    return this.#due;
+  }
+
   /** A function's result leads on. */
   get toolPending(): boolean {
     return this.#toolPending;
   }
 
+  /** The caller has finished, and the backend knows. */
+  owe(): void {
+    this.#due = true;
+  }
+
   request(): void {
+    this.#due = true;
     this.#requested = true;
   }
 
@@ -36,20 +48,24 @@ export class PendingAnswer {
   }
 
   audio(): void {
+    this.#due = false;
     this.#heard = true;
   }
 
   toolCalled(): void {
     this.#toolPending = true;
+    this.#due = false;
   }
 
   /** The one under way has ended; another may have been asked for. */
   end(): void {
+    this.#due = false;
     this.#responseId = null;
   }
 
   /** All of it was called off. */
   forget(): void {
+    this.#due = false;
     this.#responseId = null;
     this.#requested = false;
   }
@@ -58,12 +74,13 @@ export class PendingAnswer {
   lose(waiting: boolean, midPhrase: boolean): void {
     const underWay = this.#responseId !== null && (!this.#heard || midPhrase);
     // A function's result brings its answer by itself.
-    if (!this.#toolPending) this.#owed ||= waiting || this.#requested || underWay;
+    if (!this.#toolPending) this.#owed ||= waiting || this.#due || this.#requested || underWay;
     this.forget();
   }
 
   /** The caller has spoken since: that is what is answered. */
   outspoken(): void {
+    this.#due = false;
     this.#owed = false;
   }
 

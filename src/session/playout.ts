@@ -57,6 +57,7 @@ export class Playout {
   #ranDry = false;
   #moment: PlayoutMoment = 'idle';
   #overflowBytes = 0;
+  #overflows = 0;
   #underruns = 0;
   #lastBytes = 0;
   #leadInPops: number;
@@ -102,6 +103,11 @@ export class Playout {
     return this.#overflowBytes;
   }
 
+  /** How often something did not fit. */
+  get overflows(): number {
+    return this.#overflows;
+  }
+
   /** How often a phrase ran dry in its middle. */
   get underruns(): number {
     return this.#underruns;
@@ -131,7 +137,10 @@ export class Playout {
   push(audio: Uint8Array): number {
     const room = this.#maximumBytes - this.#size;
     const taken = Math.min(room - (room % 2), audio.length);
-    if (taken < audio.length) this.#overflowBytes += audio.length - taken;
+    if (taken < audio.length) {
+      this.#overflowBytes += audio.length - taken;
+      this.#overflows += 1;
+    }
     if (taken === 0) return 0;
     if (this.#size + taken > this.#ring.length) this.#grow(this.#size + taken);
     const at = (this.#head + this.#size) % this.#ring.length;
@@ -187,6 +196,7 @@ export class Playout {
     this.#leadInPops = before.#leadInPops;
     this.#underruns = before.#underruns;
     this.#overflowBytes += before.#overflowBytes;
+    this.#overflows += before.#overflows;
   }
 
   /** One frame (shorter at a phrase's end), borrowed until the next `pop`; null when there is nothing to say. Hot path. */

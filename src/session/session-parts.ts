@@ -13,6 +13,7 @@ import { CallMedia } from './call-media.ts';
 import type { CallMediaListener } from './call-media.ts';
 import type { MediaScheduler } from './media-scheduler.ts';
 import type { GivenOptions, SessionOptions } from './session-options.ts';
+import type { WatchdogOptions } from './watch-options.ts';
 import { TappedParty } from './tapped-party.ts';
 
 /** Everything a session uses; it owns the leg and, once opened, the transport, the stream and its place in the pool. */
@@ -30,6 +31,10 @@ export interface SessionParts {
   readonly clock: Clock;
   readonly events: EventSink;
   readonly options?: GivenOptions;
+  /** What watches over the call. Default: `DEFAULT_WATCHDOGS`. */
+  readonly watchdogs?: WatchdogOptions;
+  /** How late the process's event loop is, ms. Absent: nobody knows. */
+  readonly hostLagMs?: () => number;
   /** `ws`: a WebSocket of the operator's own takes the audio. Default `ai`. */
   readonly mode?: 'ai' | 'ws';
   /** Personal. What the start command said of the call; the backend is told. */
@@ -54,6 +59,8 @@ export interface SessionSounds {
   sound(source: string, format: AudioFormat): Promise<{ readonly audio: Uint8Array }>;
   /** What callers on hold hear. Absent: silence. @throws as {@link SessionSounds.sound} */
   hold?(format: AudioFormat): Promise<{ readonly audio: Uint8Array }>;
+  /** Our own voice. Absent: there is none. @throws ERR_TALKSPURT_SPEECH_SYNTHESIS */
+  speech?(text: string, format: AudioFormat, keep: boolean): Promise<{ readonly audio: Uint8Array }>;
   /** @throws ERR_TALKSPURT_INTERNAL */
   dspLibrary(): Promise<DspLibrary>;
 }

@@ -20,6 +20,7 @@ import type { CallHappening } from './call-state.ts';
 import { sessionOptions, settledOptions, type SessionOptions } from './session-options.ts';
 import { mediaEnd, namedParts, passJson, reasonOf } from './session-parts.ts';
 import type { NamedParts, SessionEnd, SessionParts, StopOptions } from './session-parts.ts';
+import type { SendOff } from './send-off.ts';
 import { snapshotOf } from './session-snapshot.ts';
 
 export type { GivenOptions, SessionOptions } from './session-options.ts';
@@ -182,6 +183,18 @@ export class Session {
     // Who waits would not hear what is left to be said.
     this.unhold();
     this.#floor?.supervision.stopWhenQuiet();
+  }
+
+  /** Tells the caller goodbye and gives the channel up; resolves when everything is given back. A call that does not talk is stopped. */
+  async sendOff(off: SendOff): Promise<void> {
+    if (this.#up && this.#floor !== null)
+      await this.#floor.sendOff(off, (reason, options) => this.stop(reason, options));
+    else await this.stop('drained', { hangup: off.action === 'hangup' });
+  }
+
+  /** Whether audio of the call overflows so much that what waits is dropped. */
+  get storming(): boolean {
+    return this.#floor?.supervision.storming ?? false;
   }
 
   snapshot(): SessionSnapshot {

@@ -4,8 +4,11 @@ import { TalkspurtError } from '../core/errors.ts';
 import type { CallEvent, EndReason } from '../core/events.ts';
 import { LIMITS } from '../limits.ts';
 import type { CallMedia } from './call-media.ts';
+import { CallWatchdogs } from './call-watchdogs.ts';
+import type { CallWatchdogParts } from './call-watchdogs.ts';
 import { OverflowWatch } from './overflow-watch.ts';
 import type { SessionOptions } from './session-options.ts';
+import type { WatchdogOptions } from './watch-options.ts';
 import type { TurnKeeper } from './turn-keeper.ts';
 
 /** What is watched, and who is told. */
@@ -16,7 +19,12 @@ export interface SupervisionParts {
   /** When the call began, in the clock's ms. */
   readonly createdMs: number;
   readonly options: Pick<SessionOptions, 'maxDurationMs' | 'staleMs' | 'underrunReportMs'>;
-  talking(): boolean;
+  readonly watchdogs: WatchdogOptions;
+  /** What `CallWatchdogs` is given besides. */
+  readonly watch: Pick<CallWatchdogParts, 'engine' | 'speechWaitMs' | 'act'>;
+  /** How late the process's event loop is, ms. Absent: nobody knows. */
+  readonly hostLagMs?: () => number;
+  readonly talking: () => boolean;
   emit(event: CallEvent): void;
   over(end: { reason: EndReason; error?: TalkspurtError }, stop?: { hangup: boolean }): void;
 }
@@ -41,6 +49,7 @@ export class Supervision {
   readonly #parts: SupervisionParts;
   readonly #timer: Timer;
   readonly #overflow: OverflowWatch;
+  readonly #dogs: CallWatchdogs;
   readonly #sinceMs: number;
   /** When somebody was last heard, spoken to or seen to do something. */
   #aliveMs: number;
@@ -56,8 +65,14 @@ export class Supervision {
     this.#parts = parts;
     this.#sinceMs = parts.clock.nowMs();
     this.#aliveMs = this.#sinceMs;
-    this.#overflow = new OverflowWatch(parts.media, (event) => parts.emit(event));
+    this.#overflow = new OverflowWatch({ ...parts, lookMs: SUPERVISE_MS });
+    this.#dogs = new CallWatchdogs({ ...parts, ...parts.watch, options: parts.watchdogs });
     this.#timer = parts.clock.every(SUPERVISE_MS, () => this.#look());
+  }
+
+  /** Whether audio of the call overflows so much that what waits is dropped. */
+  get storming(): boolean {
+    return this.#overflow.storming;
   }
 
   stop(): void {
@@ -76,15 +91,17 @@ export class Supervision {
   }
 
   #look(): void {
-    const { clock, media, turns, createdMs, options } = this.#parts;
+    const { clock, media, turns, createdMs, options, watchdogs, talking } = this.#parts;
     const { maxDurationMs, underrunReportMs } = options;
     const nowMs = clock.nowMs();
     if (maxDurationMs > 0 && nowMs - createdMs > maxDurationMs) {
-      this.#parts.over({ reason: 'expired' }, { hangup: true });
+      this.#dogs.expired('session', nowMs - createdMs, maxDurationMs);
+      // Who cannot be told, because nobody is on the line, is not.
+      if (watchdogs.session.action === 'end' || !talking()) this.#parts.over({ reason: 'expired' }, { hangup: true });
       return;
     }
     // A caller whom no backend hears yet keeps nothing alive: a backend may never come.
-    if (!this.#parts.talking()) {
+    if (!talking()) {
       this.#endStale(nowMs);
       return;
     }
@@ -105,6 +122,7 @@ export class Supervision {
       this.#underrunReportedMs = nowMs;
     }
     const silentMs = nowMs - this.#lastHeardMs();
+    this.#dogs.look(nowMs, silentMs);
     if (silentMs > LIMITS.mediaStalledMs && !this.#stallReported) this.#parts.emit({ type: 'media.stalled', silentMs });
     // Twice in a row: after the process stood still the packets that waited must be heard first.
     if (this.#stallReported && silentMs > LIMITS.mediaLostMs) {
@@ -118,6 +136,7 @@ export class Supervision {
   #endStale(nowMs: number): boolean {
     const { staleMs } = this.#parts.options;
     const stale = staleMs > 0 && nowMs - this.#aliveMs > staleMs;
+    if (stale) this.#dogs.expired('stale', nowMs - this.#aliveMs, staleMs);
     if (stale) this.#parts.over({ reason: 'expired' }, { hangup: true });
     return stale;
   }

@@ -32,7 +32,7 @@ export class TurnKeeper {
   #callerSinceMs = 0;
   /** When the agent was made to wait; NaN while it is not. */
   #pausedMs = Number.NaN;
-  readonly #answer = new PendingAnswer();
+  readonly answer = new PendingAnswer();
   /** When the backend itself broke the answer off that is fading; NaN where our endpointer decided that. */
   #interruptedMs = Number.NaN;
   /** What is fading is dropped by order, not by the caller. */
@@ -89,6 +89,7 @@ export class TurnKeeper {
     else this.#emit({ type: 'speech.stopped', by: 'caller', source: 'backend', durationMs: 0 }, nowMs);
     if (edge === 'started' && this.#media.stream?.interrupts === true) this.#interrupted(nowMs);
     if (!this.#backendOwnsTurns) return;
+    if (edge === 'stopped') this.answer.owe();
     if (edge === 'started' && (this.#state === 'listening' || this.#state === 'thinking'))
       this.#happen('caller-started', nowMs);
     else if (edge === 'stopped') this.#happen('caller-stopped', nowMs);
@@ -144,7 +145,7 @@ export class TurnKeeper {
     media.dsp.rampGain(1, 0);
     media.stream?.cancelResponse(position?.itemId ?? null, position?.playedMs ?? 0);
     if (position !== null) media.stream?.onItemPlayed?.(position.itemId, position.playedMs, false);
-    this.#answer.forget();
+    this.answer.forget();
     if (agentHeard) this.#agentStopped(nowMs);
     const onsetMs = Number.isNaN(this.#interruptedMs) ? media.endpointer.onsetMs : this.#interruptedMs;
     this.#interruptedMs = Number.NaN;
@@ -167,7 +168,7 @@ export class TurnKeeper {
     const { playout, ledger } = this.#media;
     const taken = playout.push(audio);
     if (taken > 0) {
-      this.#answer.audio();
+      this.answer.audio();
       ledger.received(itemId, taken);
       this.#record?.audio(itemId, taken / playout.bytesPerMs);
     }
@@ -182,12 +183,12 @@ export class TurnKeeper {
   }
 
   onResponseStarted(responseId: string): void {
-    this.#answer.begin(responseId);
+    this.answer.begin(responseId);
   }
 
   /** An answer was asked for that is not the caller's turn's own: a greeting, a text, an announcement. */
   onRequested(): void {
-    this.#answer.request();
+    this.answer.request();
   }
 
   /**
@@ -212,7 +213,7 @@ export class TurnKeeper {
    * still coming.
    */
   onLost(midPhrase: boolean): void {
-    this.#answer.lose(this.#state === 'thinking', midPhrase);
+    this.answer.lose(this.#state === 'thinking', midPhrase);
     this.#media.playout.complete();
   }
 
@@ -221,7 +222,7 @@ export class TurnKeeper {
    * come by itself.
    */
   onSwitched(nowMs: number, kept: boolean): boolean {
-    const owed = this.#answer.takeOwed();
+    const owed = this.answer.takeOwed();
     if (kept) return owed;
     const agentHeard = this.#state === 'agent-speaking' || this.#state === 'yielding';
     this.#media.fading = this.#breaking = false;
@@ -233,17 +234,17 @@ export class TurnKeeper {
   }
 
   onToolCall(): void {
-    this.#answer.toolCalled();
+    this.answer.toolCalled();
   }
 
   onResponseDone(responseId: string, nowMs: number): void {
     // The end of one that was called off says nothing of the turn that came after it.
-    if (responseId !== this.#answer.responseId) return;
-    this.#answer.end();
+    if (responseId !== this.answer.responseId) return;
+    this.answer.end();
     this.#media.playout.complete();
     const silent = this.#media.playout.waitingBytes === 0 && !this.#media.playout.speaking;
     // A tool call is answered by the application, and only then is there something to hear.
-    if (silent && !this.#answer.toolPending) this.#happen('answer-failed', nowMs);
+    if (silent && !this.answer.toolPending) this.#happen('answer-failed', nowMs);
   }
 
   /** The backend is there. What the caller said before nobody heard: no answer to it will come. */
@@ -268,10 +269,10 @@ export class TurnKeeper {
     this.#state = transition.next;
     if (event === 'caller-started') {
       this.#endpointMs = Number.NaN;
-      this.#answer.outspoken();
+      this.answer.outspoken();
     }
-    if (event === 'caller-stopped') this.#record?.callerStopped();
     if (event === 'caller-stopped') {
+      this.#record?.callerStopped();
       this.#endpointMs = nowMs;
       this.#thinkingSinceMs = nowMs;
     }
@@ -297,7 +298,7 @@ export class TurnKeeper {
       case 'commit-turn':
         if (this.#backendOwnsTurns) break;
         media.stream?.commitTurn();
-        if (media.stream !== null) this.#answer.request();
+        if (media.stream !== null) this.answer.request();
         break;
       case 'report-latency':
         return this.#reportLatency(nowMs);
@@ -356,11 +357,11 @@ export class TurnKeeper {
   /** Calls off what has not been heard: under way, asked for, or waiting. Returns whether there was any. */
   #callOff(): boolean {
     const media = this.#media;
-    if (!this.#answer.expected && media.playout.waitingBytes === 0) return false;
+    if (!this.answer.expected && media.playout.waitingBytes === 0) return false;
     this.#forgetUnheard();
     media.playout.clear();
     media.stream?.cancelResponse(null, 0);
-    this.#answer.forget();
+    this.answer.forget();
     return true;
   }
 

@@ -8,6 +8,7 @@ export type RefusalReason =
   | 'no-profile'
   | 'unknown-profile'
   | 'busy'
+  | 'overloaded'
   | 'draining'
   | 'already-running'
   | 'not-allowed'
@@ -20,6 +21,7 @@ export type RefusalReason =
 const REASONS: Readonly<Partial<Record<ErrorCode, RefusalReason>>> = {
   ERR_TALKSPURT_UNKNOWN_PROFILE: 'unknown-profile',
   ERR_TALKSPURT_CALL_LIMIT: 'busy',
+  ERR_TALKSPURT_OVERLOADED: 'overloaded',
   ERR_TALKSPURT_DSP_POOL_EMPTY: 'busy',
   ERR_TALKSPURT_DRAINING: 'draining',
   ERR_TALKSPURT_ALREADY_RUNNING: 'already-running',

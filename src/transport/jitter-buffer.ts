@@ -254,6 +254,13 @@ export class JitterBuffer {
     return null;
   }
 
+  /** Gives all but the newest `frames` up, gaps included. Returns how many. */
+  keepNewest(frames: number): number {
+    let leftOut = 0;
+    for (; this.depthFrames > frames; leftOut += 1) this.#leaveOut();
+    return leftOut;
+  }
+
   /** Gives the oldest frame up. For a listener that cannot play faster. */
   leaveOut(): void {
     if (this.depthFrames > 0) this.#leaveOut();

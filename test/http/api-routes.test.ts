@@ -134,7 +134,7 @@ test('the process: health, breakers, what it costs, and what a token may do', as
       { name: 'ai:connection', state: 'open', retry_in_ms: 1235, last_reason: 'ERR_TALKSPURT_BACKEND_AUTH' },
     ]);
     // The loop stood still for a while.
-    clock.stall(LIMITS.httpLoopSampleMs + 250);
+    clock.stall(LIMITS.loopSampleMs + 250);
     const { system = {} } = await read('system');
     assert.equal(
       [system['calls'], system['call_limit'], system['ticks'], system['late_ticks'], system['late_tick_pct']],
@@ -142,7 +142,7 @@ test('the process: health, breakers, what it costs, and what a token may do', as
     );
     assert.equal([system['loop_lag_ms'], system['loop_lag_worst_ms']], [250, 250]);
     assert.ok(Number(system['rss_bytes']) > 1_000_000);
-    clock.advance(LIMITS.httpLoopSampleMs);
+    clock.advance(LIMITS.loopSampleMs);
     const later = await read('system');
     assert.equal([later['system']?.['loop_lag_ms'], later['system']?.['loop_lag_worst_ms']], [0, 250]);
     const access = (await (await ask('/api/access', { scope: 'control' })).json()) as object;

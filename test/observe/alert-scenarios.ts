@@ -51,6 +51,11 @@ export const ALERT_SCENARIOS: readonly AlertScenario[] = [
     quiet: { [T('media_late_ticks_total')]: growing(20), [T('media_ticks_total')]: growing(3_000) },
   },
   {
+    alert: 'TalkspurtOverloaded',
+    fires: { [T('overload', 'reason="loop-lag"')]: flat(1) },
+    quiet: { [T('overload', 'reason="loop-lag"')]: flat(0) },
+  },
+  {
     alert: 'TalkspurtMemoryHigh',
     fires: { [P('process_resident_memory_bytes')]: flat(7e8), [T('call_limit')]: flat(100) },
     quiet: { [P('process_resident_memory_bytes')]: flat(7e8), [T('call_limit')]: flat(200) },
@@ -172,6 +177,11 @@ export const ALERT_SCENARIOS: readonly AlertScenario[] = [
     alert: 'TalkspurtOverflows',
     fires: { [T('media_overflows_total', 'place="backend"')]: growing(30) },
     quiet: { [T('media_overflows_total', 'place="backend"')]: growing(6) },
+  },
+  {
+    alert: 'TalkspurtOverflowStorms',
+    fires: { [T('media_overflow_storms_total', 'place="backend",cause="backend-slow-reader"')]: growing(1) },
+    quiet: { [T('media_overflow_storms_total', 'place="backend",cause=""')]: growing(1) },
   },
   {
     alert: 'TalkspurtMediaStalls',

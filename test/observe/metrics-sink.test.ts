@@ -100,7 +100,9 @@ test('a thousand calls later the page has not a line more than after ten', async
 });
 
 test('every metric of ours has a value after one of each event and one call', async () => {
-  const sink = new MetricsSink({ processMetrics: false, snapshot: () => gateway([session({ rttMs: 20 })]) });
+  const load = { loopLagP99Ms: 20, loopLagWorstMs: 30, refusing: ['loop-lag'] as const };
+  const snapshot = () => ({ ...gateway([session({ rttMs: 20 })]), load });
+  const sink = new MetricsSink({ processMetrics: false, snapshot });
   for (const event of everyEvent()) sink.emit(event);
   const { body } = await sink.page();
   // What is held is the gateway's to say; the page of the whole process is looked at by an integration test.

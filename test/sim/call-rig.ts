@@ -4,6 +4,7 @@ import type { AudioFormat, MediaFormat } from '../../src/core/media.ts';
 import { MediaScheduler } from '../../src/session/media-scheduler.ts';
 import { Session } from '../../src/session/session.ts';
 import type { GivenOptions, SessionEnd } from '../../src/session/session.ts';
+import type { WatchdogOptions } from '../../src/session/watch-options.ts';
 import { FakeClock, settle } from './fake-clock.ts';
 import { FakeBackend, FakeDspPool, FakeLeg, FakeStream, RecordingEvents } from './fake-peers.ts';
 
@@ -33,6 +34,7 @@ export class CallRig {
       masked?: boolean;
       /** What the session is given in place of the fake backend. */
       wrap?: (backend: FakeBackend, clock: FakeClock, events: RecordingEvents) => Backend;
+      watchdogs?: WatchdogOptions;
     } = {},
   ) {
     this.leg = new FakeLeg(given.leg);
@@ -50,6 +52,7 @@ export class CallRig {
       events: this.events,
       ...(given.options === undefined ? {} : { options: given.options }),
       masked: given.masked ?? false,
+      ...(given.watchdogs === undefined ? {} : { watchdogs: given.watchdogs }),
     });
     void this.session.ended.then((end) => (this.end = end));
   }

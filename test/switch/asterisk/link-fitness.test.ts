@@ -46,6 +46,9 @@ async function codeOf(attempt: Promise<unknown>): Promise<string> {
   );
 }
 
+/** Nothing else stands against a call. */
+const WELL = { draining: false, full: false, backendsClosed: false, overload: [] };
+
 test('one that can: asked once for each link, told once', async () => {
   const { world, path, asked } = worldOf([...BASE, 'res_rtp_asterisk']);
   assert.equal(world.adapter.fitness, { version: null, media: null, problem: null });
@@ -74,10 +77,7 @@ test('one that cannot: calls go back to the dialplan with a reason, nothing is b
   assert.is(events.of('link.capabilities')[0]!.media, 'none');
   assert.match(adapter.fitness.problem!, 'res_rtp_asterisk');
   assert.is(adapter.fitness.media, null);
-  assert.match(
-    notReadyReasons([adapter], false, false).join(),
-    'switch pbx cannot carry calls: media.kind of switch pbx',
-  );
+  assert.match(notReadyReasons([adapter], WELL).join(), 'switch pbx cannot carry calls: media.kind of switch pbx');
 
   ari.enter('c1', ['profile=agent']);
   await settle();
@@ -98,7 +98,7 @@ test('one that cannot: calls go back to the dialplan with a reason, nothing is b
   asked.modules.push('res_rtp_asterisk');
   await world.call('c3');
   assert.equal([adapter.fitness.problem, adapter.fitness.media], [null, 'rtp']);
-  assert.equal(notReadyReasons([adapter], false, false), []);
+  assert.equal(notReadyReasons([adapter], WELL), []);
   assert.is(events.of('link.capabilities').at(-1)!.media, 'rtp');
 });
 

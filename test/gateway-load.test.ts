@@ -1,0 +1,105 @@
+/** What a process has to bear: the event loop's watchdog, and what turns new calls away. Time is a test's. */
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { GatewayLoad } from '../src/gateway-load.ts';
+import type { CallLoad } from '../src/gateway-load.ts';
+import { LIMITS } from '../src/limits.ts';
+import { DEFAULT_ADMISSION } from '../src/resilience/admission.ts';
+import { FakeClock } from './sim/fake-clock.ts';
+import { RecordingEvents } from './sim/fake-peers.ts';
+
+function host(policy = DEFAULT_ADMISSION) {
+  const clock = new FakeClock();
+  const events = new RecordingEvents();
+  const now = { ticks: 0, lateTicks: 0, calls: 0, stormingCalls: 0, free: 10, resident: 1e8 };
+  const load = new GatewayLoad({
+    clock,
+    events,
+    policy,
+    loopLag: { warnMs: 100, errorMs: 500 },
+    residentBytes: () => now.resident,
+    calls: (): CallLoad => now,
+    rtpPorts: () => [
+      { pool: 'a', inUse: 0, resting: 0, free: 0 },
+      { pool: 'b', inUse: 0, resting: 0, free: now.free },
+    ],
+  });
+  /** Seconds in which `late` of the 500 ticks of each are late. */
+  const seconds = (count: number, late = 0): void => {
+    for (let second = 0; second < count; second += 1) {
+      now.ticks += 500;
+      now.lateTicks += late;
+      clock.advance(LIMITS.hostLookMs);
+    }
+  };
+  return { clock, events, now, load, seconds };
+}
+
+/** The loop stands still for `ms`, again and again, for eleven seconds. */
+function lagging(clock: FakeClock, ms: number): void {
+  for (let passed = 0; passed < 11_000; passed += ms + LIMITS.loopSampleMs) clock.stall(ms + LIMITS.loopSampleMs);
+  clock.advance(LIMITS.hostLookMs);
+}
+
+test('lag: a warning, an error when it grows, and neither again before it was well', () => {
+  const { clock, events, load } = host();
+  const said = (): string[] => events.of('host.watchdog').map(({ severity, limitMs }) => `${severity} ${limitMs}`);
+  lagging(clock, 50);
+  assert.equal(said(), []);
+  lagging(clock, 150);
+  lagging(clock, 150);
+  assert.equal(said(), ['warn 100']);
+  lagging(clock, 600);
+  lagging(clock, 150);
+  lagging(clock, 600);
+  assert.equal(said(), ['warn 100', 'error 500']);
+  clock.advance(12_000);
+  lagging(clock, 150);
+  assert.equal(said(), ['warn 100', 'error 500', 'warn 100']);
+  load.close();
+  assert.is(clock.pending, 0);
+});
+
+test('late ticks: their share of ten seconds; too few ticks say nothing', () => {
+  const { events, load, seconds, now, clock } = host();
+  now.ticks = 200;
+  now.lateTicks = 200;
+  clock.advance(LIMITS.hostLookMs);
+  assert.equal(load.admission.reasons, []);
+  seconds(20, 20);
+  assert.equal(load.admission.reasons, [], '4 %');
+  seconds(10, 40);
+  assert.equal(load.admission.reasons, ['late-ticks']);
+  assert.equal(load.snapshot().refusing, ['late-ticks']);
+  seconds(30);
+  assert.equal(load.admission.reasons, []);
+  assert.equal(
+    events.of('host.overload').map(({ refusing, reasons }) => [refusing, reasons]),
+    [
+      [true, 'late-ticks'],
+      [false, ''],
+    ],
+  );
+  load.close();
+});
+
+test('queues, ports and memory', () => {
+  const { load, now, clock } = host({ ...DEFAULT_ADMISSION, freePorts: 2, memoryMb: 500 });
+  now.calls = 4;
+  now.stormingCalls = 1;
+  clock.advance(1_000);
+  assert.equal(load.admission.reasons, [], 'one call says nothing of the host');
+  now.stormingCalls = 2;
+  clock.advance(1_000);
+  assert.equal(load.admission.reasons, ['queues']);
+  now.free = 2;
+  now.resident = 501e6;
+  clock.advance(1_000);
+  assert.equal(load.admission.reasons, ['queues', 'ports', 'memory']);
+  Object.assign(now, { stormingCalls: 0, free: 9, resident: 1e8 });
+  clock.advance(12_000);
+  assert.equal(load.admission.reasons, []);
+  load.close();
+});
+
+test.run();

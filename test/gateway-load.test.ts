@@ -8,7 +8,7 @@ import { DEFAULT_ADMISSION } from '../src/resilience/admission.ts';
 import { FakeClock } from './sim/fake-clock.ts';
 import { RecordingEvents } from './sim/fake-peers.ts';
 
-function host(policy = DEFAULT_ADMISSION) {
+function host(policy = { ...DEFAULT_ADMISSION, lateTicksPct: 5, loopLagMs: 250 }) {
   const clock = new FakeClock();
   const events = new RecordingEvents();
   const now = { ticks: 0, lateTicks: 0, calls: 0, stormingCalls: 0, free: 10, resident: 1e8 };

@@ -12,7 +12,7 @@ export const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 export const GROUPS = {
   dsp: ['dsp.ts'],
   'signal-chain': ['echo-canceller.ts', 'jitter-buffer.ts', 'lie-detector.ts'],
-  parts: ['backend-codec.ts', 'esl-parser.ts', 'media-loop.ts'],
+  parts: ['backend-codec.ts', 'esl-parser.ts', 'failover.ts', 'log-volume.ts', 'media-loop.ts'],
   vad: ['vad/compare.ts'],
   'barge-in': ['barge-in.ts'],
   calls: ['calls-per-core.ts', 'response-path.ts'],
@@ -23,7 +23,7 @@ export const GROUPS = {
 } as const;
 
 /** What takes its course differs from run to run. */
-const WITHOUT_HASH: ReadonlySet<string> = new Set(['soak.ts']);
+const WITHOUT_HASH: ReadonlySet<string> = new Set(['soak.ts', 'failover.ts', 'log-volume.ts']);
 
 /** Runs `bench/run.ts`, resolves to what it said. */
 export function bench(...args: string[]): Promise<{ status: number | null; output: string }> {

@@ -7,7 +7,13 @@ import type { AdmissionPolicy, Load } from '../../src/resilience/admission.ts';
 import { FakeClock } from '../sim/fake-clock.ts';
 
 const WELL: Load = { lateTicksPct: 0, loopLagMs: 0, crowdedPct: 0, freePorts: 100, memoryMb: 100 };
-const POLICY: AdmissionPolicy = { ...DEFAULT_ADMISSION, lateTicksPct: 5, loopLagMs: 250, freePorts: 4, memoryMb: 1_000 };
+const POLICY: AdmissionPolicy = {
+  ...DEFAULT_ADMISSION,
+  lateTicksPct: 5,
+  loopLagMs: 250,
+  freePorts: 4,
+  memoryMb: 1_000,
+};
 
 function door(policy = POLICY) {
   const clock = new FakeClock();

@@ -62,22 +62,8 @@ process.exitCode = total.failed > 0 ? 1 : 0;
 
 async function lane() {
   for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
-    let result = await runFile(name);
-    // A real switch on a busy machine stalls now and then: once more, and said aloud with what came out the first time.
-    if (values.integration && failed(result)) {
-      const first = result.output.trimEnd().split('\n');
-      const lines = [`!!! ${String(name)} failed, and is run once more`, ...first].map((line) => `     ${line}`);
-      process.stdout.write(`${lines.join('\n')}\n`);
-      result = await runFile(name);
-    }
-    report(name, result);
+    report(name, await runFile(name));
   }
-}
-
-/** Not a single test that did not hold, and a good end. */
-function failed({ code, signal, output, lateness, orphans }) {
-  const count = (label) => Number(output.match(new RegExp(`^ {2}${label}: +(\\d+)`, 'm'))?.[1] ?? 0);
-  return code !== 0 || signal !== null || lateness !== null || orphans || count('Passed') !== count('Total');
 }
 
 function runFile(name) {

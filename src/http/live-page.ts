@@ -7,6 +7,8 @@ import type { HttpRoute } from './http-route.ts';
 const FILES = {
   'index.html': 'text/html; charset=utf-8',
   'live.css': 'text/css; charset=utf-8',
+  'call-detail.css': 'text/css; charset=utf-8',
+  'narrow.css': 'text/css; charset=utf-8',
   'live.js': 'text/javascript; charset=utf-8',
   'api.js': 'text/javascript; charset=utf-8',
   'dom.js': 'text/javascript; charset=utf-8',

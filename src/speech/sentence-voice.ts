@@ -24,7 +24,7 @@ export interface SentenceVoiceOptions {
   readonly breaker: TtsBreaker;
   readonly cache: SpeechCache;
   /** For a fallback of another format, and the error tone. */
-  readonly library: () => Promise<DspLibrary>;
+  readonly dspLibrary: () => Promise<DspLibrary>;
   readonly firstAudioMs?: number;
   readonly stallMs?: number;
 }
@@ -119,7 +119,7 @@ export class SentenceVoice {
 
   /** Two short low notes, for when nobody can speak. */
   async errorTone(): Promise<Uint8Array> {
-    const library = await this.#options.library();
+    const library = await this.#options.dspLibrary();
     const { sampleRateHz, codec } = this.format;
     const note = library.tone({ firstHz: 480, secondHz: 620, levelDbov: -24, durationMs: 200, sampleRateHz });
     const pcm = new Int16Array(note.length * 2 + sampleRateHz / 10);
@@ -141,11 +141,11 @@ export class SentenceVoice {
 
   /** The engine's audio in our format; ends with an error when it makes no progress, even if it heeds no signal. */
   async *#watched(engine: TtsEngine, words: string, signal: AbortSignal): AsyncGenerator<Uint8Array, void> {
-    const { library, clock, firstAudioMs = LIMITS.ttsFirstAudioMs, stallMs = LIMITS.ttsStallMs } = this.#options;
+    const { dspLibrary, clock, firstAudioMs = LIMITS.ttsFirstAudioMs, stallMs = LIMITS.ttsStallMs } = this.#options;
     const audio = new SentenceAudio(
       engine.format,
       this.format,
-      sameAudio(engine.format, this.format) ? null : await library(),
+      sameAudio(engine.format, this.format) ? null : await dspLibrary(),
     );
     const watch = new ProgressWatch(clock, signal);
     const pieces = engine.speak(words, watch.signal)[Symbol.asyncIterator]();

@@ -28,7 +28,7 @@ export interface SpokenBackendOptions {
   /** Default: one of its own, of the backend's name. */
   readonly breaker?: TtsBreaker;
   readonly events?: EventSink | null;
-  readonly library?: () => Promise<DspLibrary>;
+  readonly loadDspLibrary?: () => Promise<DspLibrary>;
   readonly splitter?: SentenceSplitterOptions;
   readonly firstAudioMs?: number;
   readonly stallMs?: number;
@@ -95,14 +95,14 @@ class SpokenBackend implements Backend {
       fallback: fallback?.(first.format) ?? null,
       breaker: this.#breaker,
       cache: this.#cache,
-      library: () => this.#loaded(),
+      dspLibrary: () => this.#loaded(),
       ...(firstAudioMs === undefined ? {} : { firstAudioMs }),
       ...(stallMs === undefined ? {} : { stallMs }),
     });
   }
 
   async #loaded(): Promise<DspLibrary> {
-    const load = this.#options.library ?? loadDsp;
+    const load = this.#options.loadDspLibrary ?? loadDsp;
     // A failure is not kept: the binary may be there the next time.
     this.#library ??= load().catch((error: unknown) => {
       this.#library = null;

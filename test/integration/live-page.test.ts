@@ -105,34 +105,42 @@ if (required(BROWSER, 'chromium')) {
 
   test('levels, turns, breakers and events arrive as they happen', () =>
     serving({}, (served) =>
-      withPage(async (page, complaints) => {
-        await open(page, served, READ);
-        const row = page.locator('tr[data-call="one"]');
-        const caller = row.getByRole('meter', { name: 'caller level' });
-        await row.locator('.meter.caller[aria-valuenow="-32"]').waitFor();
-        served.source.calls = [session({ callId: 'one', turn: 'agent-speaking', captureLevelDbov: -11.4 })];
-        await row.locator('.meter.caller[aria-valuenow="-11"]').waitFor();
-        assert.ok(Number(await caller.locator('.bar').evaluate((bar) => bar.getBoundingClientRect().width)) > 100);
-        await row.getByText('agent speaking').waitFor();
-        await page.locator('#breakers').getByText('ai:connection').waitFor();
-        await page.locator('#breakers').getByText('ERR_TALKSPURT_BACKEND_AUTH').waitFor();
-        // The other call is gone with the next look.
-        await page.locator('#calls tbody tr').nth(1).waitFor({ state: 'detached' });
-        await row.getByRole('button').click();
-        const at = { callId: 'one', atMs: performance.now() };
-        served.server.emit({ type: 'turn.state', state: 'agent-speaking', previous: 'thinking', ...at });
-        served.server.emit({ type: 'barge-in', stopMs: 60, verdictMs: 200, playedMs: 900, droppedMs: 100, ...at });
-        await page.locator('.events').getByText('barge-in').waitFor();
-        await page.locator('.timeline rect.agent').first().waitFor({ state: 'attached' });
-        assert.is(await page.getByRole('heading', { name: 'Orders' }).count(), 0, 'a token that reads sees no orders');
-        served.source.calls = [];
-        await page.getByText('The call has ended.').waitFor();
-        await page.getByText('No call is up.').waitFor();
-        assert.equal(
-          complaints.filter((text) => !text.includes('404')),
-          [],
-        );
-      }),
+      withPage(
+        async (page, complaints) => {
+          await open(page, served, READ);
+          const row = page.locator('tr[data-call="one"]');
+          const caller = row.getByRole('meter', { name: 'caller level' });
+          await row.locator('.meter.caller[aria-valuenow="-32"]').waitFor();
+          served.source.calls = [session({ callId: 'one', turn: 'agent-speaking', captureLevelDbov: -11.4 })];
+          await row.locator('.meter.caller[aria-valuenow="-11"]').waitFor();
+          assert.ok(Number(await caller.locator('.bar').evaluate((bar) => bar.getBoundingClientRect().width)) > 100);
+          await row.getByText('agent speaking').waitFor();
+          await page.locator('#breakers').getByText('ai:connection').waitFor();
+          await page.locator('#breakers').getByText('ERR_TALKSPURT_BACKEND_AUTH').waitFor();
+          // The other call is gone with the next look.
+          await page.locator('#calls tbody tr').nth(1).waitFor({ state: 'detached' });
+          await row.getByRole('button').click();
+          const at = { callId: 'one', atMs: performance.now() };
+          served.server.emit({ type: 'turn.state', state: 'agent-speaking', previous: 'thinking', ...at });
+          served.server.emit({ type: 'barge-in', stopMs: 60, verdictMs: 200, playedMs: 900, droppedMs: 100, ...at });
+          await page.locator('.events').getByText('barge-in').waitFor();
+          await page.locator('.timeline rect.agent').first().waitFor({ state: 'attached' });
+          assert.is(
+            await page.getByRole('heading', { name: 'Orders' }).count(),
+            0,
+            'a token that reads sees no orders',
+          );
+          served.source.calls = [];
+          await page.getByText('The call has ended.').waitFor();
+          await page.getByText('No call is up.').waitFor();
+          assert.equal(
+            complaints.filter((text) => !text.includes('404')),
+            [],
+          );
+          // A bar that glides to its length would be measured on its way.
+        },
+        { reducedMotion: 'reduce' },
+      ),
     ));
 
   test('orders reach the process, and its refusals the operator', () =>

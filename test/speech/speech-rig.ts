@@ -125,7 +125,7 @@ export function voiceRig(given: { fallback?: FakeEngine; first?: FakeEngine; cac
     onChange: (change) => changes.push(change),
   });
   const cache = new SpeechCache(cacheBytes);
-  const voice = new SentenceVoice({ clock, first, fallback, breaker, cache, library: loadDsp });
+  const voice = new SentenceVoice({ clock, first, fallback, breaker, cache, dspLibrary: loadDsp });
   return { clock, first, fallback, breaker, cache, voice, changes };
 }
 

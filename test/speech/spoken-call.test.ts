@@ -26,7 +26,7 @@ async function spokenCall(given: { fallback?: FakeEngine } = {}) {
         clock,
         events,
         splitter: { earlyCharacters: 0 },
-        library: () => Promise.resolve(library),
+        loadDspLibrary: () => Promise.resolve(library),
       }),
   });
   Object.assign(rig.stream, { noteHeard: (id: string | null, heard: string) => notes.push([id, heard]) } satisfies Pick<

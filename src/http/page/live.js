@@ -18,11 +18,9 @@ let stop = new AbortController();
 /** @param {number} ms @param {AbortSignal} signal */
 const wait = (ms, signal) =>
   new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms, undefined);
-    signal.addEventListener('abort', () => {
-      clearTimeout(timer);
-      resolve(undefined);
-    });
+    const over = AbortSignal.any([signal, AbortSignal.timeout(ms)]);
+    if (over.aborted) resolve(undefined);
+    else over.addEventListener('abort', () => resolve(undefined), { once: true });
   });
 
 /** @param {'on' | 'off' | 'lost'} state @param {string} text */

@@ -335,8 +335,8 @@ export const BARS: readonly (readonly [of: string, bars: readonly ProjectBar[]])
       },
       {
         of: 'an echo on the demo’s line: the agent does not interrupt itself',
-        test: 'test/integration/demo.test.ts',
-        title: 'with an echo on the line the agent never takes itself for the caller',
+        test: 'test/integration/demo-variants.test.ts',
+        title: 'with a loud echo on the line the agent never takes itself for the caller',
       },
     ],
   ],

@@ -2,44 +2,24 @@
  * The demo as people run it: with its own voices, and with a recorded human as the caller. What the caller heard is then
  * listened to by PocketSphinx, which shares no code with anything here.
  */
-import { execFile, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { runDemo } from './demo-run.ts';
+import type { DemoReport } from './demo-run.ts';
 import { required } from './required.ts';
-
-interface Report {
-  readonly ok: boolean;
-  readonly checks: readonly { readonly name: string; readonly ok: boolean; readonly measured: string }[];
-  readonly bargeIns: readonly unknown[];
-  readonly transcript: readonly { readonly by: string; readonly text: string }[];
-}
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'talkspurt-demo-'));
 test.after(() => rmSync(folder, { recursive: true, force: true }));
 
-/** A demo lasts half a minute, nearly all of it waiting: those of one test run side by side. */
-async function demo(out: string, ...args: string[]): Promise<Report> {
-  const { stdout } = await promisify(execFile)(
-    process.execPath,
-    ['build/lib/cli.js', 'demo', '--json', '--out', out, ...args],
-    // Without keys: nothing of this leaves the machine.
-    { cwd: root, timeout: 120_000, env: { ...process.env, DEEPGRAM_API_KEY: '', DEEPGRAM_API_KEY_FILE: '' } },
-  );
-  const report = JSON.parse(stdout) as Report;
-  assert.ok(report.ok);
-  for (const check of report.checks) assert.ok(check.ok, `${check.name}: ${check.measured}`);
-  return report;
-}
-
 test('a whole call with a barge-in, recorded and drawn', async () => {
   const out = join(folder, 'own');
-  const report = await demo(out);
+  const report = await runDemo(out);
   assert.ok(report.checks.length > 0 && report.bargeIns.length > 0);
   assert.equal(JSON.parse(readFileSync(join(out, 'call.json'), 'utf8')), JSON.parse(JSON.stringify(report)));
   assert.match(readFileSync(join(out, 'timeline.svg'), 'utf8'), /^<svg |^<\?xml /);
@@ -48,28 +28,11 @@ test('a whole call with a barge-in, recorded and drawn', async () => {
   assert.ok(statSync(join(out, 'call.wav')).size > 10 * 2 * 2 * wav.rateHz, 'more than ten seconds');
 });
 
-test('with an echo on the line the agent never takes itself for the caller', async () => {
-  const reports = await Promise.all(['6', '10', '20'].map((db) => demo(join(folder, `echo-${db}`), '--echo', db)));
-  for (const { checks } of reports) {
-    assert.ok(checks.some(({ name, ok }) => ok && name === 'the agent never cut itself off by its own echo'));
-  }
-});
-
-test("the same on the wire of Deepgram's Voice Agent, and with a backend that writes", async () => {
-  const [deepgram, spoken] = await Promise.all([
-    demo(join(folder, 'deepgram'), '--backend', 'deepgram'),
-    demo(join(folder, 'spoken'), '--speech', 'embedded'),
-  ]);
-  assert.ok(deepgram.bargeIns.length > 0);
-  assert.ok(deepgram.checks.some(({ name }) => name === "the agent's words are in the heard channel"));
-  assert.ok(spoken.checks.length > 0 && spoken.bargeIns.length > 0);
-});
-
 test('what the caller heard is what the agent said, to a recogniser that knows nothing of either', () => {
   const installed = spawnSync('pocketsphinx_continuous', ['-argfile', '/dev/null']).error === undefined;
   if (!required(installed, 'pocketsphinx (Debian: pocketsphinx pocketsphinx-en-us)')) return;
   const out = join(folder, 'own');
-  const { transcript } = JSON.parse(readFileSync(join(out, 'call.json'), 'utf8')) as Report;
+  const { transcript } = JSON.parse(readFileSync(join(out, 'call.json'), 'utf8')) as DemoReport;
   const said = wordsOf(
     transcript
       .filter(({ by }) => by === 'agent')
@@ -85,7 +48,7 @@ test('what the caller heard is what the agent said, to a recogniser that knows n
 test('a recorded human is heard and answered', async () => {
   const sounds = join(root, '.cache/asterisk/root/usr/share/asterisk/sounds/en_US_f_Allison');
   if (!required(existsSync(sounds), 'recorded prompts (test/integration/asterisk/get-asterisk.sh)')) return;
-  const report = await demo(join(folder, 'human'), '--wav', join(sounds, 'vm-intro.wav'));
+  const report = await runDemo(join(folder, 'human'), ['--wav', join(sounds, 'vm-intro.wav')]);
   assert.ok(report.bargeIns.length > 0);
 });
 

@@ -6,7 +6,8 @@
  * then looked for in pieces of 400 ms, each by the normalised cross-correlation of the waveforms, each free to stand a
  * little earlier or later than the last: a telephone that drops or repeats a frame shifts what follows. Where that happens several
  * times within a piece, pieces of 200 ms follow it better. The result is the mean over the pieces, weighted by their energy: the
- * better one of the two. G.711 and one band-limited resampling leave it near 1; of another phrase it is below 0.5.
+ * better one of the two. Silences that begin and end in the middle of a sound are taken out of the recording first: playout pauses
+ * while it is not known whether the caller cuts in, and goes on where it was. G.711 and one band-limited resampling leave the result near 1; of another phrase it is below 0.5.
  */
 
 /** Where a phrase was found. */
@@ -24,6 +25,10 @@ const PIECES_MS = [400, 200];
 /** How far a piece may stand from where the one before it ended, ms; behind one that was not found, further, up to so many times. */
 const SLIP_MS = 45;
 const LOST_SLIPS = 3;
+/** Samples this small for this long, with sound this loud right before and after, are a pause that no voice makes. */
+const SILENT_SAMPLE = 8;
+const PAUSE_MS = 40;
+const LOUD_DBOV = -45;
 
 /** Root mean square of samples [from, to), as a fraction of full scale. */
 export function rms(samples: Int16Array, from: number, to: number): number {
@@ -53,23 +58,60 @@ export function findPhrase(
   fromMs = 0,
   toMs = Number.POSITIVE_INFINITY,
 ): PhraseMatch | null {
-  const step = (sampleRateHz / 1000) * CONTOUR_MS;
-  const whole = contour(recording, step);
+  const perMs = sampleRateHz / 1000;
+  const step = perMs * CONTOUR_MS;
+  const spoken = withoutPauses(recording, sampleRateHz);
+  const whole = contour(spoken.samples, step);
   const wanted = contour(phrase, step);
   if (wanted.length < 5 || whole.length < wanted.length) return null;
-  const first = Math.max(0, Math.floor(fromMs / CONTOUR_MS));
-  const last = Math.min(whole.length - wanted.length, Math.ceil(toMs / CONTOUR_MS));
+  const first = Math.floor(spoken.indexOf(fromMs * perMs) / step);
+  const last = Math.min(whole.length - wanted.length, Math.ceil(spoken.indexOf(toMs * perMs) / step));
   const places: { at: number; score: number }[] = [];
   for (let at = first; at <= last; at++) places.push({ at, score: correlate(whole, at, wanted) });
   places.sort((a, b) => b.score - a.score);
-  let best: PhraseMatch | null = null;
+  let best: { at: number; correlation: number } | null = null;
   for (const { at } of places.slice(0, CANDIDATES)) {
     for (const pieceMs of PIECES_MS) {
-      const found = followPhrase(recording, phrase, sampleRateHz, at * step, pieceMs);
+      const found = followPhrase(spoken.samples, phrase, sampleRateHz, at * step, pieceMs);
       if (best === null || found.correlation > best.correlation) best = found;
     }
   }
-  return best;
+  return best === null ? null : { atMs: spoken.placeOf(best.at) / perMs, correlation: best.correlation };
+}
+
+/** `samples` without the pauses of the playout, with the way between an index in what is left and one in `samples`. */
+function withoutPauses(
+  samples: Int16Array,
+  sampleRateHz: number,
+): { samples: Int16Array; indexOf: (place: number) => number; placeOf: (index: number) => number } {
+  const perMs = sampleRateHz / 1000;
+  const isLoud = (fromMs: number): boolean => levelDbov(samples, sampleRateHz, fromMs, fromMs + CONTOUR_MS) > LOUD_DBOV;
+  const pauses: { from: number; to: number }[] = [];
+  for (let from = 0, at = 0; at < samples.length; at++) {
+    if (Math.abs(samples[at] ?? 0) <= SILENT_SAMPLE) continue;
+    const isPause = at - from >= perMs * PAUSE_MS && isLoud(from / perMs - CONTOUR_MS) && isLoud(at / perMs);
+    if (isPause) pauses.push({ from, to: at });
+    from = at + 1;
+  }
+  const kept: Int16Array[] = [];
+  let end = 0;
+  for (const { from, to } of pauses) {
+    kept.push(samples.subarray(end, from));
+    end = to;
+  }
+  kept.push(samples.subarray(end));
+  const out = new Int16Array(kept.reduce((length, part) => length + part.length, 0));
+  let length = 0;
+  for (const part of kept) {
+    out.set(part, length);
+    length += part.length;
+  }
+  return {
+    samples: out,
+    indexOf: (place) =>
+      pauses.reduce((index, { from, to }) => index - Math.max(0, Math.min(place, to) - from), Math.max(0, place)),
+    placeOf: (index) => pauses.reduce((place, { from, to }) => (from <= place ? place + to - from : place), index),
+  };
 }
 
 /** The phrase piece by piece from about `start`, samples. */
@@ -79,14 +121,14 @@ function followPhrase(
   sampleRateHz: number,
   start: number,
   pieceMs: number,
-): PhraseMatch {
+): { at: number; correlation: number } {
   const pieceSamples = (sampleRateHz / 1000) * pieceMs;
   const slip = (sampleRateHz / 1000) * SLIP_MS;
   let shift = 0;
   let reach = slip;
   let weighted = 0;
   let energy = 0;
-  let atMs = (start / sampleRateHz) * 1000;
+  let begin = start;
   for (let from = 0; from < phrase.length; from += pieceSamples) {
     const piece = phrase.subarray(from, from + pieceSamples);
     const weight = rms(piece, 0, piece.length) ** 2 * piece.length;
@@ -103,9 +145,9 @@ function followPhrase(
     // A quiet piece says nothing of where it stands.
     if (best > 0.5) shift = bestShift;
     reach = best > 0.5 ? slip : Math.min(reach + slip, LOST_SLIPS * slip);
-    if (from === 0) atMs = ((start + shift) / sampleRateHz) * 1000;
+    if (from === 0) begin = start + shift;
   }
-  return { atMs, correlation: energy === 0 ? 0 : weighted / energy };
+  return { at: begin, correlation: energy === 0 ? 0 : weighted / energy };
 }
 
 /**

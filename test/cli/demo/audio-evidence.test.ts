@@ -1,6 +1,8 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { findPhrase, levelDbov, quietAfter } from '../../../src/cli/demo/audio-evidence.ts';
+import { resampleSinc } from '../../../src/simulator/sinc-resample.ts';
+import { SpeechSynthesizer } from '../../../src/simulator/speech.ts';
 
 const RATE = 8000;
 
@@ -32,6 +34,57 @@ test('a phrase that was never said is not found', () => {
   recording.set(phrase(11, 3000), 3000);
   const match = findPhrase(recording, phrase(5, 900), RATE);
   assert.ok(match !== null && match.correlation < 0.3, String(match?.correlation));
+});
+
+/** `wanted` as a playout with pauses and a telephone with slips leave it: at each of `at` (ms) `gapMs` of silence, or less of it. */
+function played(wanted: Int16Array, at: readonly number[], gapMs: number): Int16Array {
+  const out: number[] = [];
+  let from = 0;
+  for (const ms of at) {
+    out.push(...wanted.subarray(from, (RATE / 1000) * ms), ...new Int16Array((RATE / 1000) * Math.max(0, gapMs)));
+    from = (RATE / 1000) * (ms + Math.max(0, -gapMs));
+  }
+  out.push(...wanted.subarray(from));
+  return Int16Array.from(out);
+}
+
+test('a phrase that pauses in the middle and goes on is whole', () => {
+  for (const gapMs of [60, 140, 600]) {
+    const wanted = phrase(5, 1300);
+    const recording = new Int16Array(RATE * 6);
+    recording.set(phrase(11, 1000), 3000);
+    recording.set(played(wanted, [240, 910], gapMs), 20_123);
+    const match = findPhrase(recording, wanted, RATE);
+    assert.ok(match !== null && match.correlation > 0.99, `${gapMs} ms: ${match?.correlation}`);
+    assert.is(Math.round((match.atMs / 1000) * RATE), 20_123);
+  }
+});
+
+test('frames that a telephone drops are forgiven, and half a phrase is none', () => {
+  const wanted = phrase(5, 2000);
+  const recording = new Int16Array(RATE * 6);
+  recording.set(played(wanted, [330, 1_150], -20), 20_123);
+  const match = findPhrase(recording, wanted, RATE);
+  assert.ok(match !== null && match.correlation > 0.9, String(match?.correlation));
+  recording.fill(0).set(played(wanted, [600], -1_000), 20_123);
+  recording.set(phrase(11, 2000), 3000);
+  const half = findPhrase(recording, wanted, RATE);
+  assert.ok(half !== null && half.correlation < 0.8, String(half?.correlation));
+});
+
+test('a real voice is told from another phrase of its own', async () => {
+  const speech = new SpeechSynthesizer();
+  const said = await Promise.all(
+    ['You are welcome.', 'Good morning to you.'].map(async (text) => {
+      const { samples, sampleRateHz } = await speech.synthesize(text, 'rms');
+      return resampleSinc(samples, sampleRateHz, RATE);
+    }),
+  );
+  for (const [index, wanted] of said.entries()) {
+    const others = Int16Array.from(said.flatMap((each, other) => (other === index ? [] : [...each])));
+    assert.ok((findPhrase(others, wanted, RATE)?.correlation ?? 0) < 0.5);
+    assert.ok((findPhrase(Int16Array.from(said.flatMap((each) => [...each])), wanted, RATE)?.correlation ?? 0) > 0.99);
+  }
 });
 
 test('only places inside the window count', () => {

@@ -1,35 +1,21 @@
 // Makes docs/images/browser-bench.png anew: the bench of the signal chain in Chromium, where that is installed. Usage: npm run picture
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { chromium } from 'playwright-core';
+import { hasChromium, launchChromium } from './chromium.ts';
 
-const executablePath = '/usr/bin/chromium';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const path = join(root, 'docs/images/browser-bench.png');
 
-if (existsSync(executablePath)) await draw();
+if (hasChromium) await draw();
 else process.stdout.write('skipped: docs/images/browser-bench.png: chromium is not installed here\n');
 
 async function draw() {
   const script = join(root, 'examples/browser/serve.mjs');
   const server = spawn(process.execPath, [script, '0'], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const browser = await chromium.launch({
-    executablePath,
-    args: [
-      '--headless',
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
-  });
+  const browser = await launchChromium();
   try {
     const [address] = await once(createInterface({ input: server.stdout }), 'line');
     const page = await browser.newPage({ viewport: { width: 1080, height: 1000 }, colorScheme: 'light' });

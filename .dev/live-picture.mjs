@@ -1,18 +1,17 @@
 // Makes docs/images/live.png anew: calls on the simulated switch, looked at through the live page in Chromium, where that is
 // installed. Usage: npm run picture
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { chromium } from 'playwright-core';
 import { loadConfig, startRuntime } from '../build/lib/index.js';
 import { SystemClock } from '../build/lib/core/clock.js';
 import { prepareScript } from '../build/lib/simulator/caller-script.js';
 import { SimulatedCaller } from '../build/lib/simulator/caller.js';
 import { SimulatedSwitch } from '../build/lib/simulator/simulated-switch.js';
 import { SpeechSynthesizer } from '../build/lib/simulator/speech.js';
+import { hasChromium, launchChromium } from './chromium.ts';
 
-const executablePath = '/usr/bin/chromium';
 const picture = join(dirname(dirname(fileURLToPath(import.meta.url))), 'docs/images/live.png');
 const token = 'control-token-of-the-picture';
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -25,7 +24,7 @@ const CALLS = [
   { from: '+441314960611', to: '5000', profile: 'ferry-office', lateMs: 15_000 },
 ];
 
-if (existsSync(executablePath)) await draw();
+if (hasChromium) await draw();
 else process.stdout.write('skipped: docs/images/live.png: chromium is not installed here\n');
 
 async function draw() {
@@ -37,19 +36,7 @@ async function draw() {
     quiet: true,
   });
   const base = `http://127.0.0.1:${runtime.statusPort}`;
-  const browser = await chromium.launch({
-    executablePath,
-    args: [
-      '--headless',
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
-  });
+  const browser = await launchChromium();
   try {
     const script = await prepareScript(
       [

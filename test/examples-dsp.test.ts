@@ -16,7 +16,7 @@ const STAGES: Readonly<Record<string, RegExp>> = {
   'concealer.mjs': /^made up: true$/,
   'dtmf.mjs': /^heard 1234#$/,
   'dynamics.mjs': /gain 15000 compressor turns down: true\s+gain control turns down: true ceiling 29204$/,
-  'echo-canceller.mjs': /^delay found: true, more than 10 dB taken out: true$/,
+  'echo-canceller.mjs': /^delay found: true, more than 20 dB taken out: true$/,
   'g711.mjs': /^codes 213 250 122 170 samples 8 1008 -1008 32256$/,
   'g722.mjs': /160 bytes, and 320 samples again$/,
   'jitter-buffer.mjs': /^in order: 0 1 2 3 – shorter: true$/,

@@ -10,5 +10,5 @@ for (let at = 0; at < said.length; at += 160) {
   canceller.process(echo.subarray(at, at + 160));
   canceller.reference(said.subarray(at, at + 160));
 }
-console.log(`delay found: ${canceller.delayMs > 0}, more than 10 dB taken out: ${canceller.erleDb > 10}`);
+console.log(`delay found: ${canceller.delayMs > 0}, more than 20 dB taken out: ${canceller.erleDb > 20}`);
 canceller.close();

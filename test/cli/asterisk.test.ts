@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import yargs from 'yargs';
 import { asteriskCommand } from '../../src/cli/asterisk.ts';
+import { runCommand } from './run-command.ts';
 
 const test = suite('asterisk command');
 const folder = mkdtempSync(join(tmpdir(), 'talkspurt-dialplan-'));
@@ -13,25 +13,7 @@ test.after(() => rmSync(folder, { recursive: true }));
 
 /** Runs it; resolves to what it writes to standard output. Rejects as the command line does. */
 async function run(...args: string[]): Promise<string> {
-  const { write } = process.stdout;
-  let output = '';
-  process.stdout.write = (text: string | Uint8Array): boolean => {
-    output += String(text);
-    return true;
-  };
-  try {
-    await yargs(['asterisk', ...args])
-      .command(asteriskCommand)
-      .strict()
-      .exitProcess(false)
-      .fail((message, error) => {
-        throw error ?? new Error(message);
-      })
-      .parseAsync();
-  } finally {
-    process.stdout.write = write;
-  }
-  return output;
+  return await runCommand(asteriskCommand, ['asterisk', ...args]);
 }
 
 async function refusal(...args: string[]): Promise<string> {

@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import yargs from 'yargs';
 import { checkCommand } from '../../src/cli/check.ts';
 import { EXIT } from '../../src/cli/exit-status.ts';
 import { SystemClock } from '../../src/core/clock.ts';
 import { DeepgramServer } from '../../src/simulator/deepgram-server.ts';
+import { runCommand } from './run-command.ts';
 
 const test = suite('check command');
 const folder = mkdtempSync(join(tmpdir(), 'talkspurt-check-'));
@@ -26,25 +26,7 @@ function check(caFile: string): Promise<string> {
 async function run(config: object, options: readonly string[] = []): Promise<string> {
   const path = join(folder, 'talkspurt.yaml');
   writeFileSync(path, JSON.stringify(config));
-  const { write } = process.stdout;
-  let output = '';
-  process.stdout.write = (text: string | Uint8Array): boolean => {
-    output += String(text);
-    return true;
-  };
-  try {
-    await yargs(['check', '--config', path, ...options])
-      .command(checkCommand)
-      .strict()
-      .exitProcess(false)
-      .fail((message, error) => {
-        throw error ?? new Error(message);
-      })
-      .parseAsync();
-  } finally {
-    process.stdout.write = write;
-  }
-  return output;
+  return await runCommand(checkCommand, ['check', '--config', path, ...options]);
 }
 
 test('online, an agent at Deepgram is asked whether it takes the key and the settings', async () => {

@@ -1,23 +1,9 @@
-/** Debian's Chromium, without a window and without a word to the outside. */
-import { existsSync } from 'node:fs';
-import { chromium } from 'playwright-core';
+/** Pages of Debian's Chromium, and what they complain of. */
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-
-const EXECUTABLE = '/usr/bin/chromium';
+import { hasChromium, launchChromium } from '../../.dev/chromium.ts';
 
 /** Whether it is installed. */
-export const BROWSER = existsSync(EXECUTABLE);
-
-const ARGUMENTS = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
+export const BROWSER = hasChromium;
 
 let browser: Promise<Browser> | null = null;
 
@@ -26,7 +12,7 @@ export async function withPage(
   run: (page: Page, complaints: string[]) => Promise<void>,
   options: BrowserContextOptions = {},
 ): Promise<void> {
-  browser ??= chromium.launch({ executablePath: EXECUTABLE, headless: true, args: ARGUMENTS });
+  browser ??= launchChromium();
   const context = await (await browser).newContext({ viewport: { width: 1280, height: 900 }, ...options });
   const complaints: string[] = [];
   try {

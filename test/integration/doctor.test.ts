@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import yargs from 'yargs';
 import { doctorCommand } from '../../src/cli/doctor.ts';
 import { doctorReportSchema } from '../../src/cli/doctor/finding.ts';
 import type { DoctorReport } from '../../src/cli/doctor/finding.ts';
 import { SystemClock, delay } from '../../src/core/clock.ts';
 import { SimulatedSwitch } from '../../src/simulator/simulated-switch.ts';
+import { runCommand } from '../cli/run-command.ts';
 
 const test = suite('doctor command');
 const folder = mkdtempSync(join(tmpdir(), 'talkspurt-doctor-'));
@@ -30,21 +30,7 @@ async function run(
     path,
     JSON.stringify({ sip: { port: 0 }, status: false, switches, backends: { ai: { kind: 'embedded' } }, profiles }),
   );
-  const { write } = process.stdout;
-  let output = '';
-  process.stdout.write = (text: string | Uint8Array): boolean => {
-    output += String(text);
-    return true;
-  };
-  try {
-    await yargs(['doctor', '-c', path, ...words])
-      .command(doctorCommand)
-      .strict()
-      .exitProcess(false)
-      .parseAsync();
-  } finally {
-    process.stdout.write = write;
-  }
+  const output = await runCommand(doctorCommand, ['doctor', '-c', path, ...words]);
   const status = Number(process.exitCode ?? 0);
   process.exitCode = 0;
   assert.not.match(output, SECRET, 'no secret is told');

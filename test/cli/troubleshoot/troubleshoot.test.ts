@@ -4,13 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import yargs from 'yargs';
 import { troubleshootCommand } from '../../../src/cli/troubleshoot.ts';
 import { callTimeline } from '../../../src/cli/troubleshoot/call-timeline.ts';
 import { diagnosisSchema } from '../../../src/cli/troubleshoot/diagnosis.ts';
 import { drawCall } from '../../../src/cli/troubleshoot/timeline-picture.ts';
 import { timelineLines } from '../../../src/cli/troubleshoot/timeline-text.ts';
 import { record } from './good-record.ts';
+import { runCommand } from '../run-command.ts';
 
 const test = suite('troubleshoot command');
 const folder = mkdtempSync(join(tmpdir(), 'talkspurt-troubleshoot-'));
@@ -18,25 +18,7 @@ test.after(() => rmSync(folder, { recursive: true }));
 
 /** What it prints; rejects as the command line does. */
 async function run(...words: string[]): Promise<string> {
-  const { write } = process.stdout;
-  let output = '';
-  process.stdout.write = (text: string | Uint8Array): boolean => {
-    output += String(text);
-    return true;
-  };
-  try {
-    await yargs(['troubleshoot', ...words])
-      .command(troubleshootCommand)
-      .strict()
-      .exitProcess(false)
-      .fail((message, error) => {
-        throw error ?? new Error(message);
-      })
-      .parseAsync();
-  } finally {
-    process.stdout.write = write;
-  }
-  return output;
+  return await runCommand(troubleshootCommand, ['troubleshoot', ...words]);
 }
 
 async function refusal(...words: string[]): Promise<string> {

@@ -1,6 +1,7 @@
 /** What a Deepgram Voice Agent backend is configured by, checked before anything is dialled. */
 import { TalkspurtError } from '../core/errors.ts';
 import { LIMITS } from '../limits.ts';
+import type { MessageMs } from './frame-batch.ts';
 
 /** A function that the agent may call; one without an endpoint is ours: the session surfaces the call as an event. */
 export interface DeepgramTool {
@@ -42,6 +43,8 @@ export interface DeepgramConfig {
   readonly mipOptOut?: boolean | undefined;
   /** Words that Deepgram files the session under. */
   readonly tags?: readonly string[] | undefined;
+  /** Caller audio in one message: by what is heard, or always so much, ms (20 … 100). Default `adaptive`. */
+  readonly messageMs?: MessageMs | undefined;
   /** From dialling to a session that may talk. Default `LIMITS.backendOpenMs`. */
   readonly openTimeoutMs?: number | undefined;
   /** Without any sign of an answer that is due. Default `LIMITS.backendResponseMs`. */

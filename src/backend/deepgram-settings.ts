@@ -2,6 +2,7 @@
 import type { AudioFormat } from '../core/media.ts';
 import type { BackendCall } from './backend.ts';
 import type { DeepgramConfig, DeepgramTool } from './deepgram-config.ts';
+import { HEARING_SLACK_MS } from './frame-batch.ts';
 
 /** Audio both ways, as Deepgram names it. */
 export interface DeepgramAudio {
@@ -85,9 +86,28 @@ export function deepgramSettings(
 /** Whether the agent's ears can be told to take a turn as finished (`ForceEndTurn`): Flux can. */
 export function endsTurnsOnOrder({ agent, listenModel }: DeepgramConfig): boolean {
   if (listenModel !== undefined) return isFlux(listenModel);
+  return listenProvider(agent)['version'] === 'v2';
+}
+
+/** Silence after which Flux ends every turn unless it is told otherwise, and the longest that it may be told, ms. */
+const TURN_TIMEOUT_MS = 5_000;
+const LONGEST_TURN_TIMEOUT_MS = 60_000;
+
+/**
+ * Silence after which Deepgram waits for the end of no turn any more, ms, by Flux's `eot_timeout_ms`; of a listener that has none it
+ * is not said, and taken to be no longer than Flux's own. What an agent that is configured there waits, nobody here knows.
+ */
+export function deepgramQuietMs({ agent }: Pick<DeepgramConfig, 'agent'>): number {
+  if (typeof agent === 'string') return LONGEST_TURN_TIMEOUT_MS + HEARING_SLACK_MS;
+  const timeoutMs = listenProvider(agent)['eot_timeout_ms'];
+  return (typeof timeoutMs === 'number' ? timeoutMs : TURN_TIMEOUT_MS) + HEARING_SLACK_MS;
+}
+
+/** `listen.provider` of the operator's own agent; empty where there is none. */
+function listenProvider(agent: DeepgramConfig['agent']): Readonly<Record<string, unknown>> {
   const listen = typeof agent === 'object' ? agent['listen'] : undefined;
   const provider = isObject(listen) ? listen['provider'] : undefined;
-  return isObject(provider) && provider['version'] === 'v2';
+  return isObject(provider) ? provider : {};
 }
 
 /** One agent of the configuration's own words; a part that it does not name is left to Deepgram. */

@@ -1,8 +1,8 @@
 /** One conversation with a Voice Agent: the socket on one side, the session's sink on the other. */
 import type { Clock, Timer } from '../core/clock.ts';
-import { TalkspurtError, asTalkspurtError } from '../core/errors.ts';
-import { bytesPerSample } from '../core/media.ts';
-import { bytesPerMs } from '../core/media.ts';
+import { asTalkspurtError } from '../core/errors.ts';
+import type { TalkspurtError } from '../core/errors.ts';
+import { bytesPerMs, bytesPerSample } from '../core/media.ts';
 import type { AudioFormat } from '../core/media.ts';
 import { LIMITS } from '../limits.ts';
 import type { BackendCall, BackendSink, BackendStream } from './backend.ts';
@@ -12,8 +12,10 @@ import type { DeepgramConfig } from './deepgram-config.ts';
 import { DeepgramConversation } from './deepgram-conversation.ts';
 import type { DeepgramClientMessage, DeepgramConversationStats } from './deepgram-conversation.ts';
 import { decodeDeepgramEvent } from './deepgram-event.ts';
-import type { DeepgramSession } from './deepgram-session-setup.ts';
-import { endsTurnsOnOrder } from './deepgram-settings.ts';
+import { deepgramQuietMs, endsTurnsOnOrder } from './deepgram-settings.ts';
+import { FrameBatch } from './frame-batch.ts';
+import { MalformedMessages } from './malformed-messages.ts';
+import type { BackendSession } from './session-opening.ts';
 
 /** How often a due answer is looked for. */
 const WATCH_MS = 1_000;
@@ -37,14 +39,16 @@ export class DeepgramStream implements BackendStream, BackendSocketListener {
   /** When Deepgram ends the session at the latest, in the clock's monotonic ms. */
   readonly expiresAtMs: number;
   readonly #backend: string;
-  readonly #session: DeepgramSession;
+  readonly #session: BackendSession;
   readonly #clock: Clock;
   readonly #sink: BackendSink;
   readonly #conversation: DeepgramConversation;
+  readonly #malformed: MalformedMessages;
   readonly #timers: readonly Timer[];
   readonly #sampleBytes: 1 | 2;
-  /** The caller's frame on its way out: the socket copies it before it returns. */
-  #frame: Buffer;
+  readonly #batch: FrameBatch;
+  /** The caller's audio on its way out: the socket copies it before it returns. */
+  #message: Buffer;
   /** The first half of a sample whose second half is still to come, -1 where there is none. */
   #half = -1;
   /** The answer that it is of. */
@@ -53,18 +57,17 @@ export class DeepgramStream implements BackendStream, BackendSocketListener {
   #audioSent = true;
   #expiryTold = false;
   #over = false;
-  #droppedFrames = 0;
+  /** Frames that came when it was over. */
+  #lateFrames = 0;
   #messages = 0;
   #unknownEvents = 0;
-  #malformedMessages = 0;
-  #malformedInARow = 0;
 
   /** `frameBytes`: of the caller's audio that is usually sent at once. */
   constructor(
     config: DeepgramConfig,
     format: AudioFormat,
     frameBytes: number,
-    session: DeepgramSession,
+    session: BackendSession,
     clock: Clock,
     sink: BackendSink,
   ) {
@@ -75,7 +78,13 @@ export class DeepgramStream implements BackendStream, BackendSocketListener {
     this.#clock = clock;
     this.#sink = sink;
     this.#sampleBytes = bytesPerSample(format.codec);
-    this.#frame = Buffer.alloc(frameBytes);
+    this.#message = Buffer.alloc(frameBytes);
+    this.#batch = new FrameBatch({
+      messageMs: config.messageMs ?? 'adaptive',
+      bytesPerMs: bytesPerMs(format),
+      quietMs: deepgramQuietMs(config),
+      send: (audio) => this.#sendMessage(audio),
+    });
     this.#conversation = new DeepgramConversation({
       backend: this.#backend,
       secrets: deepgramSecrets(config),
@@ -84,6 +93,11 @@ export class DeepgramStream implements BackendStream, BackendSocketListener {
       sink,
       send: (message) => this.#send(message),
       expiring: () => this.#noticeExpiry(),
+      end: (error) => this.#session.socket.fail(error),
+    });
+    this.#malformed = new MalformedMessages({
+      backend: this.#backend,
+      tell: (error) => this.#sink.onError(error),
       end: (error) => this.#session.socket.fail(error),
     });
     this.#timers = [
@@ -98,7 +112,7 @@ export class DeepgramStream implements BackendStream, BackendSocketListener {
   }
 
   get droppedFrames(): number {
-    return this.#droppedFrames;
+    return this.#batch.droppedFrames + this.#lateFrames;
   }
 
   get stats(): DeepgramStreamStats {
@@ -106,8 +120,8 @@ export class DeepgramStream implements BackendStream, BackendSocketListener {
       ...this.#conversation.stats,
       messages: this.#messages,
       unknownEvents: this.#unknownEvents,
-      malformedMessages: this.#malformedMessages,
-      droppedFrames: this.#droppedFrames,
+      malformedMessages: this.#malformed.count,
+      droppedFrames: this.droppedFrames,
     };
   }
 
@@ -117,22 +131,16 @@ export class DeepgramStream implements BackendStream, BackendSocketListener {
     return Math.round(socket.bufferedBytes / bytesPerMs(this.inputFormat));
   }
 
-  sendAudio(frame: Uint8Array): boolean {
+  sendAudio(frame: Uint8Array, silentMs = 0): boolean {
     // Zero bytes would end the session: that is how a recogniser is told that no more audio comes.
     if (frame.length === 0) return true;
-    if (!this.#over) {
-      if (frame.length !== this.#frame.length) this.#frame = Buffer.alloc(frame.length);
-      this.#frame.set(frame);
-      if (this.#session.socket.sendDroppableBinary(this.#frame)) {
-        this.#audioSent = true;
-        return true;
-      }
-    }
-    this.#droppedFrames += 1;
+    if (!this.#over) return this.#batch.push(frame, silentMs);
+    this.#lateFrames += 1;
     return false;
   }
 
   commitTurn(): void {
+    if (!this.#over) this.#batch.flush();
     this.#conversation.commitTurn(this.#clock.nowMs());
   }
 
@@ -173,6 +181,7 @@ export class DeepgramStream implements BackendStream, BackendSocketListener {
   }
 
   close(): Promise<void> {
+    if (!this.#over) this.#batch.flush();
     this.#finish();
     return this.#session.socket.close();
   }
@@ -190,20 +199,28 @@ export class DeepgramStream implements BackendStream, BackendSocketListener {
     this.#sink.onClosed(error);
   }
 
+  #sendMessage(audio: Uint8Array): boolean {
+    if (audio.length !== this.#message.length) this.#message = Buffer.alloc(audio.length);
+    this.#message.set(audio);
+    if (!this.#session.socket.sendDroppableBinary(this.#message)) return false;
+    this.#audioSent = true;
+    return true;
+  }
+
   #read(data: Buffer): void {
     const event = decodeDeepgramEvent(data);
     if (event.type === 'malformed') {
-      this.#malformed(event.of, event.field);
+      this.#malformed.add(event.of, event.field);
       return;
     }
-    this.#malformedInARow = 0;
+    this.#malformed.sound();
     if (event.type === 'unknown') this.#unknownEvents += 1;
     else this.#conversation.handle(event, this.#clock.nowMs());
   }
 
   /** Agent audio, in pieces of any length; of 16-bit audio half a sample waits for its other half. */
   #hear(data: Buffer): void {
-    this.#malformedInARow = 0;
+    this.#malformed.sound();
     const itemId = this.#conversation.admitAudio(data.length, this.#clock.nowMs());
     if (itemId === null) {
       this.#half = -1;
@@ -221,18 +238,6 @@ export class DeepgramStream implements BackendStream, BackendSocketListener {
     const whole = joined.length & ~1;
     this.#half = whole === joined.length ? -1 : joined[whole]!;
     return whole === joined.length ? joined : joined.subarray(0, whole);
-  }
-
-  #malformed(of: string, field: string): void {
-    this.#malformedMessages += 1;
-    this.#malformedInARow += 1;
-    const error = new TalkspurtError(
-      'ERR_TALKSPURT_BACKEND_PROTOCOL',
-      `backend '${this.#backend}' sent a malformed ${of} (${field})`,
-      { details: { event: of, field, count: this.#malformedMessages } },
-    );
-    if (this.#malformedInARow > LIMITS.backendMalformedMessages) this.#session.socket.fail(error);
-    else this.#sink.onError(error);
   }
 
   #keepAlive(): void {

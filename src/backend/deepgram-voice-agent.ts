@@ -28,7 +28,7 @@ export class DeepgramBackend implements Backend {
     const format = deepgramFormat(call.leg);
     const metadata = call.metadata ?? null;
     const settings = (): DeepgramSettings => deepgramSettings(this.#config, format, metadata, call.history);
-    const session = await openDeepgramSession(this.#config, settings, this.#clock, signal);
+    const session = await openDeepgramSession(this.#config, settings, this.#clock, signal, call);
     const frameBytes = bytesPerMs(format) * call.leg.ptimeMs;
     const stream = new DeepgramStream(this.#config, format, frameBytes, session, this.#clock, sink);
     stream.restore(call.toolCalls ?? []);

@@ -14,6 +14,9 @@ import { LIMITS } from '../limits.ts';
 /** Audio in one message: by what is heard, or always so much, ms (20 … 100). */
 export type MessageMs = 'adaptive' | number;
 
+/** Between the caller's last sound as we hear it and as a server does, ms: whoever reckons a `quietMs` adds it. */
+export const HEARING_SLACK_MS = 700;
+
 /** What a batch is made of. */
 export interface FrameBatchOptions {
   readonly messageMs: MessageMs;

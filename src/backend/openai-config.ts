@@ -1,6 +1,7 @@
 /** What an OpenAI Realtime backend is configured by, and where it is dialled. */
 import { TalkspurtError } from '../core/errors.ts';
 import { LIMITS } from '../limits.ts';
+import { HEARING_SLACK_MS } from './frame-batch.ts';
 import type { MessageMs } from './frame-batch.ts';
 
 /** Who decides that the caller has finished. Barge-in is ours in every case: see docs/backends.md. */
@@ -105,8 +106,6 @@ export function openAiConfigWith(config: OpenAiRealtimeConfig, overrides: OpenAi
 /** The server's own silence before a turn is over (ms), and for `semantic_vad` the longest that it waits for more. */
 const SERVER_SILENCE_MS = 500;
 const EAGERNESS_MS = { low: 8_000, medium: 4_000, high: 2_000, auto: 4_000 } as const;
-/** Between the caller's last sound as we hear it and as the server does, ms. */
-const HEARING_SLACK_MS = 700;
 
 /** Silence after which the server waits for the end of no turn any more, ms: it measures time in the audio that it gets. */
 export function quietMsOf({ turnDetection = { type: 'server_vad' } }: OpenAiRealtimeConfig): number {

@@ -4,7 +4,7 @@ import { bytesPerMs } from '../core/media.ts';
 import type { Backend, BackendCall, BackendSink } from './backend.ts';
 import { backendName, realtimeUrl } from './openai-config.ts';
 import type { OpenAiRealtimeConfig } from './openai-config.ts';
-import { openSession } from './openai-session-setup.ts';
+import { openOpenAiSession } from './openai-session-setup.ts';
 import { streamFormat } from './openai-session-update.ts';
 import { messageCore } from './message-core.ts';
 import { OpenAiStream } from './openai-stream.ts';
@@ -30,7 +30,7 @@ export class OpenAiRealtimeBackend implements Backend {
 
   async open(call: BackendCall, sink: BackendSink, signal: AbortSignal): Promise<OpenAiStream> {
     const format = streamFormat(call.leg);
-    const session = await openSession(this.#config, format, this.#clock, signal, call);
+    const session = await openOpenAiSession(this.#config, format, this.#clock, signal, call);
     const frameBytes = bytesPerMs(format) * call.leg.ptimeMs;
     const stream = new OpenAiStream(this.#config, format, frameBytes, session, this.#clock, sink);
     if (call.metadata) stream.addContext(call.metadata);

@@ -1,7 +1,8 @@
 /** One conversation with OpenAI Realtime: the socket on one side, the session's sink on the other. */
 import type { RealtimeClientEvent } from 'openai/resources/realtime/realtime';
 import type { Clock, Timer } from '../core/clock.ts';
-import { TalkspurtError, asTalkspurtError } from '../core/errors.ts';
+import { asTalkspurtError } from '../core/errors.ts';
+import type { TalkspurtError } from '../core/errors.ts';
 import { bytesPerMs } from '../core/media.ts';
 import type { AudioFormat } from '../core/media.ts';
 import { LIMITS } from '../limits.ts';
@@ -10,6 +11,7 @@ import { AudioAppendMessage } from './audio-append.ts';
 import type { BackendCall, BackendSink, BackendStream } from './backend.ts';
 import type { BackendSocketListener } from './backend-socket.ts';
 import { FrameBatch } from './frame-batch.ts';
+import { MalformedMessages } from './malformed-messages.ts';
 import { AudioDeltaScanner } from './openai-audio-delta.ts';
 import { backendName, quietMsOf, secretsOf } from './openai-config.ts';
 import type { OpenAiRealtimeConfig } from './openai-config.ts';
@@ -17,7 +19,7 @@ import { OpenAiConversation } from './openai-conversation.ts';
 import type { ConversationStats } from './openai-conversation.ts';
 import { decodeServerEvent } from './openai-event-decoder.ts';
 import type { ServerEvent } from './openai-event.ts';
-import type { OpenAiSession } from './openai-session-setup.ts';
+import type { BackendSession } from './session-opening.ts';
 
 /** How often a due response is looked for. */
 const WATCH_MS = 1_000;
@@ -40,7 +42,7 @@ export class OpenAiStream implements BackendStream, BackendSocketListener {
   /** When the API ends the session at the latest, in the clock's monotonic ms. */
   readonly expiresAtMs: number;
   readonly #backend: string;
-  readonly #session: OpenAiSession;
+  readonly #session: BackendSession;
   readonly #clock: Clock;
   readonly #sink: BackendSink;
   readonly #conversation: OpenAiConversation;
@@ -48,21 +50,20 @@ export class OpenAiStream implements BackendStream, BackendSocketListener {
   readonly #batch: FrameBatch;
   readonly #scanner = new AudioDeltaScanner();
   readonly #audio: AgentAudio;
+  readonly #malformed: MalformedMessages;
   readonly #timers: readonly Timer[];
   #over = false;
   /** Frames that came when it was over. */
   #lateFrames = 0;
   #messages = 0;
   #unknownEvents = 0;
-  #malformedMessages = 0;
-  #malformedInARow = 0;
 
   /** `frameBytes`: of the caller's audio that is usually sent at once. */
   constructor(
     config: OpenAiRealtimeConfig,
     format: AudioFormat,
     frameBytes: number,
-    session: OpenAiSession,
+    session: BackendSession,
     clock: Clock,
     sink: BackendSink,
   ) {
@@ -91,6 +92,11 @@ export class OpenAiStream implements BackendStream, BackendSocketListener {
       send: (event) => this.#send(event),
       end: (error) => this.#session.socket.fail(error),
     });
+    this.#malformed = new MalformedMessages({
+      backend: this.#backend,
+      tell: (error) => this.#sink.onError(error),
+      end: (error) => this.#session.socket.fail(error),
+    });
     this.#timers = [
       // Not at once: whoever waits for `open` must have the stream before the first event of it.
       clock.after(0, () => session.handOver(this)),
@@ -108,7 +114,7 @@ export class OpenAiStream implements BackendStream, BackendSocketListener {
       ...this.#conversation.stats,
       messages: this.#messages,
       unknownEvents: this.#unknownEvents,
-      malformedMessages: this.#malformedMessages,
+      malformedMessages: this.#malformed.count,
       droppedFrames: this.droppedFrames,
     };
   }
@@ -196,12 +202,12 @@ export class OpenAiStream implements BackendStream, BackendSocketListener {
   }
 
   #handle(event: ServerEvent): void {
-    if (event.type === 'malformed') this.#malformed(event.of, event.field);
+    if (event.type === 'malformed') this.#malformed.add(event.of, event.field);
     else if (event.type === 'response.output_audio.delta') {
       const text = Buffer.from(event.delta, 'utf8');
-      if (!this.#hear(event, text, 0, text.length)) this.#malformed(event.type, 'delta');
+      if (!this.#hear(event, text, 0, text.length)) this.#malformed.add(event.type, 'delta');
     } else {
-      this.#malformedInARow = 0;
+      this.#malformed.sound();
       if (event.type === 'unknown') this.#unknownEvents += 1;
       else this.#conversation.handle(event, this.#clock.nowMs());
     }
@@ -217,23 +223,11 @@ export class OpenAiStream implements BackendStream, BackendSocketListener {
     const { responseId, itemId, contentIndex } = delta;
     const audio = this.#audio.decode(itemId, text, from, to);
     if (audio === null) return false;
-    this.#malformedInARow = 0;
+    this.#malformed.sound();
     if (!this.#conversation.admitAudio(responseId, itemId, contentIndex, audio.length, this.#clock.nowMs()))
       return true;
     if (audio.length > 0) this.#sink.onAudio(audio, itemId);
     return true;
-  }
-
-  #malformed(of: string, field: string): void {
-    this.#malformedMessages += 1;
-    this.#malformedInARow += 1;
-    const error = new TalkspurtError(
-      'ERR_TALKSPURT_BACKEND_PROTOCOL',
-      `backend '${this.#backend}' sent a malformed ${of} (${field})`,
-      { details: { event: of, field, count: this.#malformedMessages } },
-    );
-    if (this.#malformedInARow > LIMITS.backendMalformedMessages) this.#session.socket.fail(error);
-    else this.#sink.onError(error);
   }
 
   #noticeExpiry(): void {

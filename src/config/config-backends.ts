@@ -42,6 +42,11 @@ const tool = z.strictObject({
   parameters: z.record(z.string(), z.unknown()).optional().describe('JSON Schema of its arguments'),
 });
 
+const messageMs = z
+  .union([z.literal('adaptive'), z.number().int().min(20).max(LIMITS.backendMessageMs)])
+  .default('adaptive')
+  .describe('Caller audio in one message; `adaptive`: a packet while somebody may be speaking, more in silence');
+
 /** OpenAI Realtime and what speaks its wire. */
 export const openai = z.strictObject({
   kind: z.literal('openai').describe('OpenAI Realtime, or a server that speaks it'),
@@ -62,10 +67,7 @@ export const openai = z.strictObject({
     .optional()
     .describe('Longest answer'),
   noiseReduction: z.enum(['near_field', 'far_field']).optional().describe('For a handset, or for a speakerphone'),
-  messageMs: z
-    .union([z.literal('adaptive'), z.number().int().min(20).max(LIMITS.backendMessageMs)])
-    .default('adaptive')
-    .describe('Caller audio in one message; `adaptive`: a packet while somebody may be speaking, more in silence'),
+  messageMs,
   tracing: z
     .boolean()
     .optional()
@@ -116,6 +118,7 @@ export const deepgram = z.strictObject({
   allowPlaintext: z.boolean().default(false).describe('Lets `ws://` leave this machine'),
   mipOptOut: z.boolean().optional().describe('Deepgram may not learn from the calls'),
   tags: z.array(z.string().min(1).max(128)).max(32).optional().describe('Words that Deepgram files the sessions under'),
+  messageMs,
   openTimeoutMs: timeoutMs.default(LIMITS.backendOpenMs).describe('From dialling to a session that may talk'),
   responseTimeoutMs: timeoutMs.default(LIMITS.backendResponseMs).describe('Without any sign of an answer that is due'),
   extraHeaders: z.record(z.string(), secret).optional().describe('Sent when dialling; treated as secrets'),

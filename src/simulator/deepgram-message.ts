@@ -1,9 +1,5 @@
 /** What the embedded Voice Agent says, and how it behaves towards its clients, well and badly. */
-import type { Clock } from '../core/clock.ts';
-import type { DspPool } from '../dsp/dsp.ts';
-import type { Dialogue } from './dialogue.ts';
-import type { Hearing } from './hearing.ts';
-import type { SpeechSource, Voice } from './speech.ts';
+import type { AgentBehaviour } from './agent-behaviour.ts';
 
 /** A text message of the server's. A test holds it against the vendor's own declarations. */
 export type DeepgramServerMessage =
@@ -45,24 +41,11 @@ export type DeepgramServerFault =
   | { readonly kind: 'malformed'; readonly text: string };
 
 /** What a session of the embedded Voice Agent is made of. */
-export interface DeepgramBehaviour {
-  readonly clock: Clock;
-  readonly dspPool: DspPool;
-  readonly speech: SpeechSource;
-  readonly hearing: Hearing | null;
-  readonly dialogue: Dialogue;
-  readonly voice: Voice;
-  readonly thinkMs: number;
-  readonly pieceMs: number;
-  readonly speedUp: number;
-  /** The service ends a session after two hours, and says so five minutes before. */
-  readonly sessionMs: number;
+export interface DeepgramBehaviour extends AgentBehaviour<DeepgramServerFault> {
   /** Longest silence of a client, ms. */
   readonly idleMs: number;
   /** Whether an answer that the caller cut short is closed by `AgentAudioDone`: the service does not say. */
   readonly closesInterrupted: boolean;
-  /** The fault of the moment, asked whenever it could show. */
-  fault(): DeepgramServerFault | null;
 }
 
 /** What the embedded Voice Agent has seen since it was made. */

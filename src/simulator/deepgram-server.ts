@@ -1,49 +1,24 @@
 /** The embedded Voice Agent: Deepgram's protocol on a loopback WebSocket, with a scripted agent behind it. */
-import { randomUUID, timingSafeEqual } from 'node:crypto';
-import type { IncomingMessage, Server } from 'node:http';
-import { createServer, STATUS_CODES } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { WebSocketServer } from 'ws';
 import type { WebSocket } from 'ws';
-import type { Clock } from '../core/clock.ts';
-import { TalkspurtError } from '../core/errors.ts';
-import { WasmDspPool } from '../dsp/dsp-pool.ts';
 import { LIMITS } from '../limits.ts';
+import { agentBehaviour, mostSessions } from './agent-behaviour.ts';
+import type { AgentOptions } from './agent-behaviour.ts';
 import { DeepgramServerSession } from './deepgram-session.ts';
 import type { DeepgramBehaviour, DeepgramServerFault, DeepgramServerStats } from './deepgram-message.ts';
-import { FERRY_OFFICE } from './dialogue.ts';
-import type { Dialogue } from './dialogue.ts';
-import type { Hearing } from './hearing.ts';
-import type { SpeechSource, Voice } from './speech.ts';
+import { UpgradeServer, isSameKey, refuseUpgrade } from './upgrade-server.ts';
 
-/** What the agent is made of, and how it behaves. */
-export interface DeepgramServerOptions {
-  readonly clock: Clock;
-  /** The agent's voices. Stays the caller's: it is not closed with the server. */
-  readonly speech: SpeechSource;
-  /** Understands the caller; null or absent: the dialogue goes by turns. */
-  readonly hearing?: Hearing | null;
-  readonly dialogue?: Dialogue;
-  /** Default `rms`. */
-  readonly voice?: Voice;
-  /** The key that clients must show; default: any, but there must be one. */
-  readonly key?: string;
-  /** Time to think, ms, default 250; size of a piece of audio, ms, default 100; times real time, default 4. */
-  readonly thinkMs?: number;
-  readonly pieceMs?: number;
-  readonly speedUp?: number;
-  /** Duration of a session, ms, default two hours; longest silence of a client, ms, default 10 s. */
-  readonly sessionMs?: number;
+/** What the agent is made of, and how it behaves: `pieceMs` is 100 and `sessionMs` two hours unless given. */
+export interface DeepgramServerOptions extends AgentOptions<DeepgramServerFault> {
+  /** Longest silence of a client, ms, default 10 s. */
   readonly idleMs?: number;
   /** Default false. */
   readonly closesInterrupted?: boolean;
-  /** Sessions at once; one more is refused with status 429. Default LIMITS.simulatedSessions. */
-  readonly sessions?: number;
-  readonly fault?: DeepgramServerFault | null;
 }
 
-const HOST = '127.0.0.1';
 const CONVERSE = '/v1/agent/converse';
 /** A closing frame's code for whoever broke the rules (RFC 6455 §7.4.1), and for a defect of the server's own. */
 const CLOSE_POLICY = 1008;
@@ -52,13 +27,7 @@ const CLOSE_BROKEN = 1011;
 /** Listens between {@link DeepgramServer.listen} and {@link DeepgramServer.close}; owns its sessions, not its voices. */
 export class DeepgramServer {
   readonly #options: DeepgramServerOptions;
-  readonly #http: Server;
-  readonly #sockets = new WebSocketServer({
-    noServer: true,
-    perMessageDeflate: false,
-    maxPayload: LIMITS.backendMessageBytes,
-    handleProtocols: (offered) => (offered.has('token') ? 'token' : offered.has('bearer') ? 'bearer' : false),
-  });
+  readonly #server: UpgradeServer;
   readonly #sessions = new Set<DeepgramServerSession>();
   readonly #counts = {
     ...{ sessionsOpened: 0, answers: 0, answersInterrupted: 0, turns: 0, keepAlives: 0, errors: 0 },
@@ -71,21 +40,28 @@ export class DeepgramServer {
   constructor(options: DeepgramServerOptions) {
     this.#options = options;
     this.#fault = options.fault ?? null;
-    this.#http = createServer((_request, response) => {
-      response.writeHead(404, { 'content-type': 'application/json' });
-      response.end(JSON.stringify(refusalBody(404)));
+    this.#server = new UpgradeServer({
+      title: 'the embedded Voice Agent',
+      sockets: {
+        perMessageDeflate: false,
+        handleProtocols: (offered) => (offered.has('token') ? 'token' : offered.has('bearer') ? 'bearer' : false),
+      },
+      onRequest: (_request, response) => {
+        response.writeHead(404, { 'content-type': 'application/json' });
+        response.end(JSON.stringify(refusalBody(404)));
+      },
+      onUpgrade: (request, socket, head) => this.#upgrade(request, socket, head),
     });
-    this.#http.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
   }
 
   /** What to give a client as the whole address, once {@link listen} has resolved. */
   get url(): string {
-    return `ws://${HOST}:${this.port}${CONVERSE}`;
+    return `ws://${this.#server.host}:${this.port}${CONVERSE}`;
   }
 
   /** 0 while it does not listen. */
   get port(): number {
-    return (this.#http.address() as AddressInfo | null)?.port ?? 0;
+    return this.#server.port;
   }
 
   get stats(): DeepgramServerStats {
@@ -99,35 +75,15 @@ export class DeepgramServer {
 
   /** @throws ERR_TALKSPURT_LISTEN; ERR_TALKSPURT_INTERNAL when the signal chain's binary is missing */
   async listen(): Promise<void> {
-    const { clock, speech, hearing, dialogue, voice, thinkMs, pieceMs, speedUp, sessionMs, idleMs, closesInterrupted } =
-      this.#options;
-    this.#behaviour = {
-      ...{ clock, speech, hearing: hearing ?? null, dialogue: dialogue ?? FERRY_OFFICE, voice: voice ?? 'rms' },
-      dspPool: await WasmDspPool.create({ size: this.#limit }),
-      thinkMs: thinkMs ?? 250,
-      pieceMs: pieceMs ?? 100,
-      speedUp: speedUp ?? 4,
-      sessionMs: sessionMs ?? 2 * 60 * 60_000,
-      idleMs: idleMs ?? 10_000,
-      closesInterrupted: closesInterrupted ?? false,
-      fault: () => this.#fault,
-    };
-    await new Promise<void>((resolve, reject) => {
-      const refuse = (cause: Error): void => {
-        const message = `the embedded Voice Agent cannot listen: ${cause.message}`;
-        reject(new TalkspurtError('ERR_TALKSPURT_LISTEN', message, { cause }));
-      };
-      this.#http.once('error', refuse);
-      this.#http.listen(0, HOST, () => {
-        this.#http.off('error', refuse);
-        resolve();
-      });
-    });
+    const { pieceMs = 100, sessionMs = 2 * 60 * 60_000, idleMs = 10_000, closesInterrupted = false } = this.#options;
+    const agent = await agentBehaviour({ ...this.#options, pieceMs, sessionMs }, () => this.#fault);
+    this.#behaviour = { ...agent, idleMs, closesInterrupted };
+    await this.#server.listen();
   }
 
   /** Cuts every client off without a word, as a crash would. */
   dropConnections(): void {
-    for (const socket of this.#sockets.clients) socket.terminate();
+    this.#server.dropConnections();
   }
 
   /** Ends every session and the listener. Twice is harmless. */
@@ -135,26 +91,13 @@ export class DeepgramServer {
     this.dropConnections();
     for (const session of this.#sessions) session.close();
     this.#sessions.clear();
-    this.#sockets.close();
-    if (!this.#http.listening) return;
-    await new Promise<void>((resolve) => {
-      this.#http.close(() => resolve());
-      this.#http.closeAllConnections();
-    });
-  }
-
-  get #limit(): number {
-    return this.#options.sessions ?? LIMITS.simulatedSessions;
+    await this.#server.close();
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    socket.on('error', () => socket.destroy());
     const status = this.#judgeUpgrade(request);
-    if (status !== 200) {
-      refuseUpgrade(socket, status);
-      return;
-    }
-    this.#sockets.handleUpgrade(request, socket, head, (webSocket) => this.#serve(webSocket));
+    if (status === 200) this.#server.accept(request, socket, head, (client) => this.#serve(client));
+    else refuseUpgrade(socket, status, refusalBody(status));
   }
 
   /** 200, or the status to refuse with. */
@@ -163,12 +106,11 @@ export class DeepgramServer {
     if (pathOf(request) !== CONVERSE) return 404;
     const shown = keyOf(request);
     const { key = shown } = this.#options;
-    if (shown === null || key === null || !isSame(shown, key)) return 401;
-    return this.#sessions.size >= this.#limit ? 429 : 200;
+    if (shown === null || key === null || !isSameKey(shown, key)) return 401;
+    return this.#sessions.size >= mostSessions(this.#options) ? 429 : 200;
   }
 
   #serve(socket: WebSocket): void {
-    socket.on('error', () => socket.terminate());
     const behaviour = this.#behaviour;
     if (behaviour === null || this.#fault?.kind === 'mute') return;
     this.#counts.sessionsOpened += 1;
@@ -226,18 +168,4 @@ function refusalBody(status: number): object {
   if (status === 402) return { err_code: 'ASR_PAYMENT_REQUIRED', err_msg: 'Project has no credit left.', request_id };
   if (status === 429) return { err_code: 'TOO_MANY_REQUESTS', err_msg: 'Too many requests.', request_id };
   return { err_code: 'REFUSED', err_msg: STATUS_CODES[status] ?? 'Refused.', request_id };
-}
-
-function refuseUpgrade(socket: Duplex, status: number): void {
-  const body = JSON.stringify(refusalBody(status));
-  socket.end(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Error'}\r\nContent-Type: application/json\r\n` +
-      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-  );
-}
-
-function isSame(a: string, b: string): boolean {
-  const left = Buffer.from(a);
-  const right = Buffer.from(b);
-  return left.length === right.length && timingSafeEqual(left, right);
 }

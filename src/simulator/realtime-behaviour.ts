@@ -1,9 +1,5 @@
 /** How the embedded backend behaves towards its clients, well and badly. */
-import type { Clock } from '../core/clock.ts';
-import type { DspPool } from '../dsp/dsp.ts';
-import type { Dialogue } from './dialogue.ts';
-import type { Hearing } from './hearing.ts';
-import type { SpeechSource, Voice } from './speech.ts';
+import type { AgentBehaviour } from './agent-behaviour.ts';
 
 /** What goes wrong on purpose. */
 export type RealtimeFault =
@@ -26,21 +22,7 @@ export type RealtimeFault =
 export type MalformedFrame = 'json' | 'base64' | 'binary' | 'no-type' | 'unknown-type' | 'wrong-types';
 
 /** What a session of the embedded backend is made of. */
-export interface RealtimeBehaviour {
-  readonly clock: Clock;
-  readonly dspPool: DspPool;
-  readonly speech: SpeechSource;
-  readonly hearing: Hearing | null;
-  readonly dialogue: Dialogue;
-  readonly voice: Voice;
-  readonly thinkMs: number;
-  readonly pieceMs: number;
-  readonly speedUp: number;
-  /** The service ends a session after 60 minutes. */
-  readonly sessionMs: number;
-  /** The fault of the moment, asked whenever it could show. */
-  fault(): RealtimeFault | null;
-}
+export type RealtimeBehaviour = AgentBehaviour<RealtimeFault>;
 
 /** What the embedded backend has seen since it was made. */
 export interface RealtimeStats {

@@ -1,8 +1,7 @@
 /** Who may open a session of the embedded backend: path, key and model of an upgrade request, and refusals in JSON. */
-import { timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { isSameKey, refuseUpgrade } from './upgrade-server.ts';
 
 /** A request that is refused with a status of HTTP. */
 export interface UpgradeRefusal {
@@ -25,7 +24,7 @@ export function judgeUpgrade(request: IncomingMessage, key: string | null): { mo
   if (shown === null) {
     return { status: 401, code: 'invalid_api_key', message: 'You did not provide an API key: send a bearer token.' };
   }
-  if (key !== null && !isSame(shown, key)) {
+  if (key !== null && !isSameKey(shown, key)) {
     return { status: 401, code: 'invalid_api_key', message: 'Incorrect API key provided.' };
   }
   const model = url.searchParams.get('model') ?? url.searchParams.get('deployment');
@@ -36,13 +35,9 @@ export function judgeUpgrade(request: IncomingMessage, key: string | null): { mo
 }
 
 /** Answers an upgrade request with an error, and closes. */
-export function refuseUpgrade(socket: Duplex, { status, code, message }: UpgradeRefusal): void {
+export function refuseRealtime(socket: Duplex, { status, code, message }: UpgradeRefusal): void {
   const type = status >= 500 ? 'server_error' : 'invalid_request_error';
-  const body = JSON.stringify({ error: { message, type, code, param: null } });
-  socket.end(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Error'}\r\nContent-Type: application/json\r\n` +
-      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-  );
+  refuseUpgrade(socket, status, { error: { message, type, code, param: null } });
 }
 
 /** The bearer token, wherever a client may put it: the header, Azure's header, or a browser's sub-protocol. */
@@ -51,10 +46,4 @@ function keyOf(request: IncomingMessage): string | null {
   const azure = request.headers['api-key'];
   const protocol = /openai-insecure-api-key\.([^\s,]+)/.exec(request.headers['sec-websocket-protocol'] ?? '')?.[1];
   return bearer ?? (typeof azure === 'string' && azure !== '' ? azure : null) ?? protocol ?? null;
-}
-
-function isSame(a: string, b: string): boolean {
-  const left = Buffer.from(a);
-  const right = Buffer.from(b);
-  return left.length === right.length && timingSafeEqual(left, right);
 }

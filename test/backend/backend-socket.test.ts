@@ -7,8 +7,8 @@ import type { BackendSocketListener } from '../../src/backend/backend-socket.ts'
 import type { TalkspurtError } from '../../src/core/errors.ts';
 import { LIMITS } from '../../src/limits.ts';
 import { ManualClock } from './manual-clock.ts';
-import { ScriptedServer } from './scripted-server.ts';
-import type { ScriptedPeer } from './scripted-server.ts';
+import { listen } from './realtime-script.ts';
+import type { RealtimePeer, RealtimeScript } from './realtime-script.ts';
 
 const SECRET = 'sk-very-secret-0123456789';
 
@@ -58,15 +58,15 @@ function visible(error: unknown): string {
 }
 
 interface Link {
-  server: ScriptedServer;
+  server: RealtimeScript;
   clock: ManualClock;
   listener: Listener;
   socket: BackendSocket;
-  peer: ScriptedPeer;
+  peer: RealtimePeer;
 }
 
 async function linked(): Promise<Link> {
-  const server = await ScriptedServer.listen();
+  const server = await listen();
   const clock = new ManualClock();
   const listener = new Listener();
   const connected = server.peer();
@@ -117,7 +117,7 @@ test('an HTTP refusal: its status decides, its error code is kept, and the key i
       error: { code: 'the_code', message: `Incorrect API key: ${SECRET}, sk-part****6789` },
     });
     const head = `HTTP/1.1 ${status} X\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: ${body.length}\r\n\r\n`;
-    const server = await ScriptedServer.listen({ onUpgrade: (socket) => void socket.end(head + body) });
+    const server = await listen({ onUpgrade: (socket) => void socket.end(head + body) });
     const clock = new ManualClock();
     const error = await rejection(dial(server.baseUrl, clock));
     assert.is(error.code, code, String(status));
@@ -138,7 +138,7 @@ test('an HTTP refusal with no body, a broken one, an endless one', async () => {
   ];
   for (const rest of bodies) {
     const endless = rest === '\r\n';
-    const server = await ScriptedServer.listen({
+    const server = await listen({
       onUpgrade: (socket) => {
         socket.write(`HTTP/1.1 429 X\r\n${rest}`);
         if (endless) socket.write(Buffer.alloc(LIMITS.backendRefusalBytes + 1, 0x20));
@@ -154,7 +154,7 @@ test('an HTTP refusal with no body, a broken one, an endless one', async () => {
 test('a refusal whose body never comes: the status is told when the time is up', async () => {
   let answered: () => void = () => undefined;
   const asked = new Promise<void>((resolve) => (answered = resolve));
-  const server = await ScriptedServer.listen({
+  const server = await listen({
     onUpgrade: (socket) => void socket.write('HTTP/1.1 401 X\r\nContent-Length: 100\r\n\r\n', answered),
   });
   const clock = new ManualClock();
@@ -169,7 +169,7 @@ test('a refusal whose body never comes: the status is told when the time is up',
 test('a server that accepts and says nothing: a deadline', async () => {
   let accepted: () => void = () => undefined;
   const connected = new Promise<void>((resolve) => (accepted = resolve));
-  const server = await ScriptedServer.listen({ onUpgrade: () => accepted() });
+  const server = await listen({ onUpgrade: () => accepted() });
   const clock = new ManualClock();
   const failed = rejection(dial(server.baseUrl, clock));
   await connected;
@@ -187,7 +187,7 @@ test('aborted: before, while dialling, and as the handshake ends', async () => {
   const clock = new ManualClock();
   let accepted: () => void = () => undefined;
   const connected = new Promise<void>((resolve) => (accepted = resolve));
-  const server = await ScriptedServer.listen({ onUpgrade: () => accepted() });
+  const server = await listen({ onUpgrade: () => accepted() });
   assert.is(await rejection(dial(server.baseUrl, clock, new Listener(), AbortSignal.abort(reason))), reason);
   assert.is(server.connections, 0);
   const stop = new AbortController();
@@ -365,7 +365,7 @@ test('a message built again and again in one buffer arrives as it was each time,
 });
 
 test('a listener with a bug ends its own connection only', async () => {
-  const server = await ScriptedServer.listen();
+  const server = await listen();
   const clock = new ManualClock();
   const connected = server.peer();
   const closed = new Promise<TalkspurtError | null>((resolve) => {

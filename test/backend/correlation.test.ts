@@ -7,10 +7,10 @@ import { StreamBackend } from '../../src/backend/stream-backend.ts';
 import { Session } from '../../src/session/session.ts';
 import { CallRig } from '../sim/call-rig.ts';
 import { FakeBackend, FakeDspPool, FakeLeg } from '../sim/fake-peers.ts';
+import * as deepgram from './deepgram-script.ts';
 import { ManualClock } from './manual-clock.ts';
-import { callOn, sessionCreated, sessionUpdated } from './realtime-script.ts';
+import { callOn, listen, sessionCreated, sessionUpdated } from './realtime-script.ts';
 import { RecordingSink } from './recording-sink.ts';
-import { ScriptedServer } from './scripted-server.ts';
 import { CALL, StreamPeers, StreamSink } from './stream-rig.ts';
 
 const NAME = 'order-4711';
@@ -47,7 +47,7 @@ test('a WebSocket server gets it with the upgrade; a header of the operator goes
 
 test('OpenAI gets it with the upgrade, and in the trace where one is asked for', async () => {
   for (const tracing of [undefined, true]) {
-    const server = await ScriptedServer.listen({ onPeer: (peer) => peer.say(sessionCreated()) });
+    const server = await listen({ onPeer: (peer) => peer.say(sessionCreated()) });
     const config: OpenAiRealtimeConfig = { model: 'm', apiKey: 'sk-test', baseUrl: server.baseUrl, tracing };
     const backend = new OpenAiRealtimeBackend(config, new ManualClock());
     const connected = server.peer();
@@ -70,6 +70,27 @@ test('OpenAI gets it with the upgrade, and in the trace where one is asked for',
     await server.drained();
     await server.close();
   }
+});
+
+test('Deepgram gets it with the upgrade; a header of the operator goes before', async () => {
+  for (const [extraHeaders, traceparent] of [
+    [{}, /^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/],
+    [{ traceparent: 'own' }, /^own$/],
+  ] as const) {
+    const talk = await deepgram.converse({ extraHeaders }, { correlationId: NAME });
+    const { headers } = talk.peer;
+    assert.is(headers['x-correlation-id'], NAME);
+    assert.match(String(headers['traceparent']), traceparent);
+    assert.is(headers['authorization'], `Token ${deepgram.SECRET}`);
+    await talk.end();
+  }
+  // A call without a name has no header either: an empty one would be taken for a name.
+  const nameless = await deepgram.converse();
+  assert.equal(
+    [nameless.peer.headers['x-correlation-id'], nameless.peer.headers['traceparent']],
+    [undefined, undefined],
+  );
+  await nameless.end();
 });
 
 test.run();

@@ -8,7 +8,7 @@ import type { TalkspurtError } from '../../src/core/errors.ts';
 import { LIMITS } from '../../src/limits.ts';
 import { BreakerBoard } from '../../src/resilience/breaker-board.ts';
 import { GuardedBackend } from '../../src/resilience/guarded-backend.ts';
-import { APPLIED, PCMU_LEG, SECRET, ScriptedDeepgram, WELCOME, callOn, converse } from './deepgram-script.ts';
+import { APPLIED, PCMU_LEG, SECRET, WELCOME, callOn, converse, listen, urlOf } from './deepgram-script.ts';
 import type { DeepgramPeer } from './deepgram-script.ts';
 import { ManualClock } from './manual-clock.ts';
 import { RecordingSink } from './recording-sink.ts';
@@ -20,15 +20,15 @@ interface Attempt {
 
 /** Opens where `onPeer` answers, and returns what it failed of; nothing may be left. */
 async function failing(
-  given: Parameters<typeof ScriptedDeepgram.listen>[0],
+  given: NonNullable<Parameters<typeof listen>[0]>,
   more: Partial<DeepgramConfig> = {},
   meanwhile: (clock: ManualClock, abort: AbortController) => void = () => undefined,
 ): Promise<Attempt> {
-  const server = await ScriptedDeepgram.listen(given);
+  const server = await listen(given);
   const clock = new ManualClock();
   const abort = new AbortController();
   const sink = new RecordingSink();
-  const backend = new DeepgramBackend({ apiKey: SECRET, url: server.url, ...more }, clock);
+  const backend = new DeepgramBackend({ apiKey: SECRET, url: urlOf(server), ...more }, clock);
   const opening = backend.open(callOn(PCMU_LEG), sink, abort.signal).then(
     async (stream) => {
       await stream.close();
@@ -72,8 +72,8 @@ test('an upgrade that is refused, by its status and the words of the vendor', as
 });
 
 test('nobody there, and a key that is missing', async () => {
-  const server = await ScriptedDeepgram.listen({});
-  const { url } = server;
+  const server = await listen({});
+  const url = urlOf(server);
   await server.close();
   const backend = new DeepgramBackend({ apiKey: SECRET, url }, new ManualClock());
   const open = (): Promise<unknown> =>
@@ -183,7 +183,7 @@ test('a caller who hangs up meanwhile', async () => {
 let stop = new AbortController();
 
 test('what comes with SettingsApplied waits for whoever takes it', async () => {
-  const server = await ScriptedDeepgram.listen({
+  const server = await listen({
     onPeer: afterSettings((peer) => {
       peer.say(APPLIED, { type: 'ConversationText', role: 'assistant', content: 'Hello.' });
       peer.raw(Buffer.alloc(160, 3));
@@ -193,7 +193,7 @@ test('what comes with SettingsApplied waits for whoever takes it', async () => {
   });
   const clock = new ManualClock();
   const sink = new RecordingSink();
-  const backend = new DeepgramBackend({ apiKey: SECRET, url: server.url }, clock);
+  const backend = new DeepgramBackend({ apiKey: SECRET, url: urlOf(server) }, clock);
   const stream = await backend.open(callOn(PCMU_LEG), sink, new AbortController().signal);
   assert.is(sink.all.length, 0);
   clock.advance(0);
@@ -232,10 +232,10 @@ test('a connection that is lost in the middle, and a peer that talks nonsense', 
 
 test('breakers: a key that is refused opens the one of the provider at once', async () => {
   for (const status of [401, 402, 403]) {
-    const server = await ScriptedDeepgram.listen({ onUpgrade: refusing(status, '{}') });
+    const server = await listen({ onUpgrade: refusing(status, '{}') });
     const clock = new ManualClock();
     const backend = new GuardedBackend({
-      backend: new DeepgramBackend({ apiKey: SECRET, url: server.url }, clock),
+      backend: new DeepgramBackend({ apiKey: SECRET, url: urlOf(server) }, clock),
       board: new BreakerBoard({ clock }),
     });
     assert.is(backend.refusal(), null);
@@ -250,10 +250,10 @@ test('breakers: a key that is refused opens the one of the provider at once', as
 });
 
 test('breakers: too many requests count, and Retry-After is heeded', async () => {
-  const server = await ScriptedDeepgram.listen({ onUpgrade: refusing(429, '{}', 'Retry-After: 7\r\n') });
+  const server = await listen({ onUpgrade: refusing(429, '{}', 'Retry-After: 7\r\n') });
   const clock = new ManualClock();
   const backend = new GuardedBackend({
-    backend: new DeepgramBackend({ apiKey: SECRET, url: server.url }, clock),
+    backend: new DeepgramBackend({ apiKey: SECRET, url: urlOf(server) }, clock),
     board: new BreakerBoard({ clock }),
   });
   await backend.open(callOn(PCMU_LEG), new RecordingSink(), new AbortController().signal).catch(() => undefined);
@@ -263,14 +263,14 @@ test('breakers: too many requests count, and Retry-After is heeded', async () =>
 
 test('the online check takes the way of a call, greets nobody and leaves', async () => {
   let peer: DeepgramPeer | null = null;
-  const server = await ScriptedDeepgram.listen({
+  const server = await listen({
     onPeer: (met) => {
       peer = met;
       afterSettings((each) => each.say(APPLIED))(met);
     },
   });
   const clock = new ManualClock();
-  const config = { apiKey: SECRET, url: server.url, voice: 'aura-2-thalia-en', greeting: 'Hello!' };
+  const config = { apiKey: SECRET, url: urlOf(server), voice: 'aura-2-thalia-en', greeting: 'Hello!' };
   assert.is((await probeDeepgram(config, { clock })).latencyMs, 0);
   const [settings] = peer!.heardOf('Settings');
   assert.equal(settings?.agent.speak, { provider: { type: 'deepgram', version: 'v1', model: 'aura-2-thalia-en' } });
@@ -278,8 +278,8 @@ test('the online check takes the way of a call, greets nobody and leaves', async
   await server.drained();
   assert.is(clock.pending, 0);
   await server.close();
-  const refused = await ScriptedDeepgram.listen({ onUpgrade: refusing(401, '{}') });
-  const error = await probeDeepgram({ apiKey: SECRET, url: refused.url, agent: { greeting: 'x' } }, { clock }).catch(
+  const refused = await listen({ onUpgrade: refusing(401, '{}') });
+  const error = await probeDeepgram({ apiKey: SECRET, url: urlOf(refused), agent: { greeting: 'x' } }, { clock }).catch(
     (reason: unknown) => reason as TalkspurtError,
   );
   assert.is((error as TalkspurtError).code, 'ERR_TALKSPURT_BACKEND_AUTH');

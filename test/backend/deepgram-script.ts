@@ -1,20 +1,13 @@
-/**
- * A Voice Agent that says what a test tells it to and records what it hears. It knows nothing of our client: what it says is
- * typed by the vendor's own declarations, so that a wrong field name fails the type check.
- */
-import { createServer } from 'node:http';
-import type { IncomingHttpHeaders, IncomingMessage, Server } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
+/** A Voice Agent that says what a test tells it to, typed by the vendor's own declarations. */
 import type { Deepgram } from '@deepgram/sdk';
-import { WebSocketServer } from 'ws';
-import type { WebSocket } from 'ws';
 import { DeepgramBackend } from '../../src/backend/deepgram-voice-agent.ts';
 import type { DeepgramConfig, DeepgramStream } from '../../src/backend/deepgram-voice-agent.ts';
 import type { BackendCall } from '../../src/backend/backend.ts';
 import type { MediaFormat } from '../../src/core/media.ts';
 import { ManualClock } from './manual-clock.ts';
 import { RecordingSink } from './recording-sink.ts';
+import { ScriptedServer } from './scripted-server.ts';
+import type { ScriptedPeer, ScriptedServerOptions } from './scripted-server.ts';
 
 export const SECRET = 'dg-very-secret-0123456789';
 
@@ -41,7 +34,7 @@ export type Said =
   | Deepgram.agent.AgentV1History;
 
 /** What it declares that a client may say. */
-export type Heard =
+type Heard =
   | Deepgram.agent.AgentV1Settings
   | Deepgram.agent.AgentV1UpdatePrompt
   | Deepgram.agent.AgentV1UpdateSpeak
@@ -51,122 +44,17 @@ export type Heard =
   | Deepgram.agent.AgentV1ForceEndTurn
   | Deepgram.agent.AgentV1KeepAlive;
 
-/** One client's connection. */
-export class DeepgramPeer {
-  readonly socket: WebSocket;
-  readonly headers: IncomingHttpHeaders;
-  readonly url: string;
-  readonly heard: Heard[] = [];
-  readonly audio: Buffer[] = [];
-  closeCode: number | null = null;
-  readonly #waiters: { matches: () => boolean; resolve: () => void }[] = [];
+export type DeepgramPeer = ScriptedPeer<Said, Heard>;
+export type DeepgramScript = ScriptedServer<Said, Heard>;
 
-  constructor(socket: WebSocket, request: IncomingMessage) {
-    this.socket = socket;
-    this.headers = request.headers;
-    this.url = request.url ?? '';
-    socket.on('error', () => undefined);
-    socket.on('message', (data: Buffer, isBinary: boolean) => {
-      if (isBinary) this.audio.push(data);
-      else this.heard.push(JSON.parse(data.toString('utf8')) as Heard);
-      this.#wake();
-    });
-    socket.on('close', (code) => {
-      this.closeCode = code;
-      this.#wake();
-    });
-  }
-
-  say(...messages: Said[]): void {
-    for (const message of messages) this.socket.send(JSON.stringify(message));
-  }
-
-  /** Agent audio, or whatever else goes over the wire. */
-  raw(data: string | Uint8Array): void {
-    this.socket.send(data);
-  }
-
-  heardOf<Type extends Heard['type']>(type: Type): Extract<Heard, { type: Type }>[] {
-    return this.heard.filter((message): message is Extract<Heard, { type: Type }> => message.type === type);
-  }
-
-  async until<Type extends Heard['type']>(type: Type, count = 1): Promise<Extract<Heard, { type: Type }>> {
-    await this.wait(() => this.heardOf(type).length >= count);
-    return this.heardOf(type).at(count - 1)!;
-  }
-
-  /** A ping overtakes nothing: its pong says that the client has taken all before it, and we all that it sent. */
-  settled(): Promise<void> {
-    return new Promise((resolve) => {
-      this.socket.once('pong', () => resolve());
-      this.socket.ping();
-    });
-  }
-
-  wait(matches: () => boolean): Promise<void> {
-    if (matches()) return Promise.resolve();
-    return new Promise((resolve) => this.#waiters.push({ matches, resolve }));
-  }
-
-  #wake(): void {
-    for (const waiter of this.#waiters.filter(({ matches }) => matches())) {
-      this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
-      waiter.resolve();
-    }
-  }
+/** A server that speaks as the Voice Agent does. */
+export function listen(options: ScriptedServerOptions<Said, Heard> = {}): Promise<DeepgramScript> {
+  return ScriptedServer.listen({ ...options, hasBinary: true });
 }
 
-export class ScriptedDeepgram {
-  readonly #http: Server;
-  readonly #sockets = new Set<Socket>();
-
-  /** `onPeer`: runs in the event of a connection. `onUpgrade`: takes the upgrade away from WebSocket. */
-  static async listen(options: {
-    onPeer?: (peer: DeepgramPeer) => void;
-    onUpgrade?: (socket: Duplex, request: IncomingMessage) => void;
-  }): Promise<ScriptedDeepgram> {
-    const server = new ScriptedDeepgram(options);
-    await new Promise<void>((resolve) => server.#http.listen(0, '127.0.0.1', resolve));
-    return server;
-  }
-
-  private constructor({ onPeer, onUpgrade }: Parameters<typeof ScriptedDeepgram.listen>[0]) {
-    const sockets = new WebSocketServer({ noServer: true, perMessageDeflate: false });
-    this.#http = createServer((_request, response) => response.writeHead(404).end());
-    this.#http.on('connection', (socket) => {
-      this.#sockets.add(socket);
-      socket.on('close', () => this.#sockets.delete(socket));
-    });
-    this.#http.on('upgrade', (request, socket, head) => {
-      socket.on('error', () => undefined);
-      if (onUpgrade !== undefined) {
-        socket.resume();
-        socket.on('end', () => socket.end());
-        onUpgrade(socket, request);
-        return;
-      }
-      sockets.handleUpgrade(request, socket, head, (webSocket) => onPeer?.(new DeepgramPeer(webSocket, request)));
-    });
-  }
-
-  get url(): string {
-    return `ws://127.0.0.1:${(this.#http.address() as AddressInfo).port}/v1/agent/converse`;
-  }
-
-  /** Connections that are open now. */
-  get connections(): number {
-    return this.#sockets.size;
-  }
-
-  /** Resolves when no client is connected any more. */
-  async drained(): Promise<void> {
-    for (const socket of this.#sockets) await new Promise<void>((resolve) => socket.once('close', () => resolve()));
-  }
-
-  async close(): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy();
-    await new Promise<void>((resolve) => this.#http.close(() => resolve()));
-  }
+/** Where the agent is. */
+export function urlOf(server: DeepgramScript): string {
+  return `${server.baseUrl}/agent/converse`;
 }
 
 export const PCMU_LEG: MediaFormat = { codec: 'pcmu', sampleRateHz: 8000, ptimeMs: 20 };
@@ -200,7 +88,7 @@ export interface Talk {
   readonly sink: RecordingSink;
   readonly stream: DeepgramStream;
   readonly clock: ManualClock;
-  readonly server: ScriptedDeepgram;
+  readonly server: DeepgramScript;
   /** Closes both sides; nothing may be left. */
   end(): Promise<void>;
 }
@@ -212,10 +100,13 @@ export async function converse(
     leg = PCMU_LEG,
     metadata = null,
     ...before
-  }: { leg?: MediaFormat; metadata?: string | null } & Pick<BackendCall, 'history' | 'toolCalls'> = {},
+  }: { leg?: MediaFormat; metadata?: string | null } & Pick<
+    BackendCall,
+    'history' | 'toolCalls' | 'correlationId'
+  > = {},
 ): Promise<Talk> {
   let met: DeepgramPeer | null = null;
-  const server = await ScriptedDeepgram.listen({
+  const server = await listen({
     onPeer: (peer) => {
       met = peer;
       peer.say(WELCOME);
@@ -224,7 +115,7 @@ export async function converse(
   });
   const clock = new ManualClock();
   const sink = new RecordingSink();
-  const backend = new DeepgramBackend({ apiKey: SECRET, url: server.url, ...more }, clock);
+  const backend = new DeepgramBackend({ apiKey: SECRET, url: urlOf(server), ...more }, clock);
   const stream = await backend.open({ ...callOn(leg, metadata), ...before }, sink, new AbortController().signal);
   clock.advance(0);
   return {

@@ -10,7 +10,12 @@ import {
 } from '../../src/backend/deepgram-config.ts';
 import type { DeepgramConfig } from '../../src/backend/deepgram-config.ts';
 import type { DeepgramClientMessage } from '../../src/backend/deepgram-conversation.ts';
-import { deepgramFormat, deepgramSettings, endsTurnsOnOrder } from '../../src/backend/deepgram-settings.ts';
+import {
+  deepgramFormat,
+  deepgramQuietMs,
+  deepgramSettings,
+  endsTurnsOnOrder,
+} from '../../src/backend/deepgram-settings.ts';
 import type { DeepgramSettings } from '../../src/backend/deepgram-settings.ts';
 import type { TalkspurtError } from '../../src/core/errors.ts';
 import { LIMITS } from '../../src/limits.ts';
@@ -149,6 +154,22 @@ test('who can be told that a turn is over', () => {
   assert.is(endsTurnsOnOrder(config({ listenModel: 'flux-general-multi' })), true);
   assert.is(endsTurnsOnOrder(config({ agent: { listen: { provider: { version: 'v2' } } } })), true);
   assert.is(endsTurnsOnOrder(config({ agent: { listen: 'nonsense' } })), false);
+});
+
+test('a silence is long once it has ended every turn, as far as that is known', () => {
+  // The vendor's figures: 5 s unless it is told otherwise, at most 60 s; and 700 ms in which it may hear later than we do.
+  const flux = (eot_timeout_ms: unknown): DeepgramConfig['agent'] => ({ listen: { provider: { eot_timeout_ms } } });
+  for (const [given, quietMs] of [
+    [undefined, 5_700],
+    [flux(undefined), 5_700],
+    [flux(1_500), 2_200],
+    [flux(30_000), 30_700],
+    [flux('soon'), 5_700],
+    [{ listen: 'nonsense' }, 5_700],
+    ['b8dd8ab8-1b2c-4b40-a0bc-2d0b4c2b1a7e', 60_700],
+  ] as const) {
+    assert.is(deepgramQuietMs({ agent: given }), quietMs, JSON.stringify(given));
+  }
 });
 
 test('what contradicts itself is refused, and says which keys', () => {

@@ -77,6 +77,48 @@ test('caller audio of many lengths arrives as it was sent, from one buffer', asy
   await talk.end();
 });
 
+/** Lengths of the caller's audio, in frames of 20 ms, and names of messages, in the order in which they come. */
+function order({ peer }: Talk): (number | string)[] {
+  const come: (number | string)[] = [];
+  peer.socket.on('message', (data: Buffer, isBinary: boolean) => {
+    come.push(isBinary ? data.length / 160 : (JSON.parse(data.toString('utf8')) as { type: string }).type);
+  });
+  return come;
+}
+
+test('long silence travels in longer messages, nothing overtakes it, and all of it is sent before the end', async () => {
+  const talk = await converse({ listenModel: 'flux-general-en' });
+  const come = order(talk);
+  const frames = Array.from({ length: 16 }, () => randomBytes(160));
+  // Speech, nine frames of silence, of which the first is not long enough yet, speech, two of silence, the end of the turn, three more.
+  const silentMs = [0, 5_699, ...Array.from({ length: 8 }, () => 5_700), 0, ...Array.from({ length: 5 }, () => 6_000)];
+  for (const [n, frame] of frames.entries()) {
+    if (n === 13) talk.stream.commitTurn();
+    assert.is(talk.stream.sendAudio(frame, silentMs[n]), true);
+    // An empty message would tell Deepgram that no more audio comes, whatever is held.
+    assert.is(talk.stream.sendAudio(new Uint8Array(0), 6_000), true);
+  }
+  await talk.end();
+  assert.equal(come, [1, 1, 5, 4, 2, 'ForceEndTurn', 3]);
+  assert.equal(Buffer.concat(talk.peer.audio), Buffer.concat(frames));
+  assert.is(talk.stream.droppedFrames, 0);
+  assert.is(talk.stream.sendAudio(frames[0]!, 6_000), false);
+  assert.is(talk.stream.stats.droppedFrames, 1);
+});
+
+test('messages of a size that was asked for', async () => {
+  const talk = await converse({ messageMs: 40 }, { leg: L16_LEG });
+  const frames = Array.from({ length: 6 }, () => randomBytes(640));
+  for (const frame of frames) talk.stream.sendAudio(frame, 0);
+  await talk.peer.wait(() => talk.peer.audio.length === 3);
+  assert.equal(
+    talk.peer.audio.map(({ length }) => length),
+    [1280, 1280, 1280],
+  );
+  assert.equal(Buffer.concat(talk.peer.audio), Buffer.concat(frames));
+  await talk.end();
+});
+
 test('of 16-bit audio only whole samples are given on, however they come', async () => {
   const talk = await converse({}, { leg: L16_LEG });
   const said = randomBytes(1000);

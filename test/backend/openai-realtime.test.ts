@@ -16,14 +16,14 @@ import {
   audioDone,
   callOn,
   converse,
+  listen,
   responseCreated,
   responseDone,
   sessionCreated,
   sessionUpdated,
 } from './realtime-script.ts';
+import type { RealtimePeer, RealtimeScript } from './realtime-script.ts';
 import { RecordingSink } from './recording-sink.ts';
-import { ScriptedServer } from './scripted-server.ts';
-import type { ScriptedPeer } from './scripted-server.ts';
 
 const SECRET = 'sk-test-0123456789';
 
@@ -307,7 +307,7 @@ test('after close nothing is delivered', async () => {
 });
 
 test('nothing is delivered before open has resolved, though the server says it with session.updated', async () => {
-  const server = await ScriptedServer.listen({ onPeer: (peer) => peer.say(sessionCreated()) });
+  const server = await listen({ onPeer: (peer) => peer.say(sessionCreated()) });
   const clock = new ManualClock();
   const sink = new RecordingSink();
   const connected = server.peer();
@@ -358,7 +358,7 @@ test('a sink with a bug ends its own call only', async () => {
 });
 
 test('a sink with a bug in what was held for it ends its own call only', async () => {
-  const server = await ScriptedServer.listen({ onPeer: (peer) => peer.say(sessionCreated()) });
+  const server = await listen({ onPeer: (peer) => peer.say(sessionCreated()) });
   const clock = new ManualClock();
   const sink = new RecordingSink();
   sink.onResponseStarted = () => {
@@ -380,7 +380,7 @@ test('a sink with a bug in what was held for it ends its own call only', async (
 });
 
 function backendAt(
-  server: ScriptedServer,
+  server: RealtimeScript,
   clock: ManualClock,
   more: Partial<OpenAiRealtimeConfig> = {},
 ): OpenAiRealtimeBackend {
@@ -389,12 +389,12 @@ function backendAt(
 
 /** Opens against `script`, which must not let it come up; returns the error after proving that nothing is left. */
 async function refusal(
-  script: (peer: ScriptedPeer, clock: ManualClock, stop: AbortController) => void,
+  script: (peer: RealtimePeer, clock: ManualClock, stop: AbortController) => void,
   more: Partial<OpenAiRealtimeConfig> = {},
 ): Promise<TalkspurtError> {
   const clock = new ManualClock();
   const stop = new AbortController();
-  const server = await ScriptedServer.listen({ onPeer: (peer) => script(peer, clock, stop) });
+  const server = await listen({ onPeer: (peer) => script(peer, clock, stop) });
   const sink = new RecordingSink();
   let failed: unknown = null;
   try {
@@ -469,7 +469,7 @@ test('set-up: aborted at each step', async () => {
 });
 
 test('set-up: a peer that is no Realtime server', async () => {
-  const cases: [string, (peer: ScriptedPeer) => void, string][] = [
+  const cases: [string, (peer: RealtimePeer) => void, string][] = [
     ['nonsense', (peer) => peer.raw('hello'), 'ERR_TALKSPURT_BACKEND_PROTOCOL'],
     ['no session', (peer) => peer.raw('{"type":"session.created"}'), 'ERR_TALKSPURT_BACKEND_PROTOCOL'],
     ['goodbye', (peer) => peer.socket.close(1000), 'ERR_TALKSPURT_BACKEND_PROTOCOL'],
@@ -501,7 +501,7 @@ test('set-up: no key', async () => {
 });
 
 test('an old server: no formats in its answer, beta names in its events', async () => {
-  const server = await ScriptedServer.listen({
+  const server = await listen({
     onPeer: (peer) => peer.raw('{"type":"session.created","session":{"id":"s"}}'),
   });
   const clock = new ManualClock();

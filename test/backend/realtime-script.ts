@@ -1,5 +1,6 @@
 /** The events of a Realtime server, as short as a script needs them. Every one is typed by the vendor's declarations. */
 import type {
+  RealtimeClientEvent,
   RealtimeServerEvent,
   RealtimeSessionCreateRequest,
   SessionUpdateEvent,
@@ -12,7 +13,18 @@ import type { MediaFormat } from '../../src/core/media.ts';
 import { ManualClock } from './manual-clock.ts';
 import { RecordingSink } from './recording-sink.ts';
 import { ScriptedServer } from './scripted-server.ts';
-import type { ScriptedPeer } from './scripted-server.ts';
+import type { ScriptedPeer, ScriptedServerOptions } from './scripted-server.ts';
+
+/** A client event as it came. */
+type Heard = RealtimeClientEvent & { readonly event_id?: string };
+
+export type RealtimePeer = ScriptedPeer<RealtimeServerEvent, Heard>;
+export type RealtimeScript = ScriptedServer<RealtimeServerEvent, Heard>;
+
+/** A server that speaks as the API does. */
+export function listen(options: ScriptedServerOptions<RealtimeServerEvent, Heard> = {}): Promise<RealtimeScript> {
+  return ScriptedServer.listen(options);
+}
 
 const PCMU_LEG: MediaFormat = { codec: 'pcmu', sampleRateHz: 8000, ptimeMs: 20 };
 export const PCMA_LEG: MediaFormat = { codec: 'pcma', sampleRateHz: 8000, ptimeMs: 20 };
@@ -90,8 +102,8 @@ export function apiError(
 }
 
 export interface Conversation {
-  readonly server: ScriptedServer;
-  readonly peer: ScriptedPeer;
+  readonly server: RealtimeScript;
+  readonly peer: RealtimePeer;
   readonly clock: ManualClock;
   readonly sink: RecordingSink;
   readonly stream: OpenAiStream;
@@ -106,7 +118,7 @@ export async function converse(
   config: Partial<OpenAiRealtimeConfig> = {},
   options: { leg?: MediaFormat; session?: RealtimeSessionCreateRequest } = {},
 ): Promise<Conversation> {
-  const server = await ScriptedServer.listen({ onPeer: (peer) => peer.say(sessionCreated(options.session)) });
+  const server = await listen({ onPeer: (peer) => peer.say(sessionCreated(options.session)) });
   const clock = new ManualClock();
   const sink = new RecordingSink();
   const backend = new OpenAiRealtimeBackend(

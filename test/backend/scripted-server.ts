@@ -1,43 +1,49 @@
 /**
- * A WebSocket server that says what a test tells it to and records what it hears. It knows nothing of our client: what it
- * says is typed by the vendor's own declarations, so that a wrong field name fails the type check.
+ * A WebSocket server that says what a test tells it to and records what it hears. It knows nothing of our client, and of no vendor:
+ * a script types what is said and heard by the vendor's own declarations, so that a wrong field name fails the type check.
  */
 import { createServer } from 'node:http';
 import type { IncomingHttpHeaders, IncomingMessage, Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { RealtimeClientEvent, RealtimeServerEvent } from 'openai/resources/realtime/realtime';
 import { WebSocketServer } from 'ws';
 import type { WebSocket } from 'ws';
 
-/** A client event as it came. */
-export type Heard = RealtimeClientEvent & { readonly event_id?: string };
+/** Messages of any dialect have a name. */
+interface Named {
+  readonly type: string;
+}
+
+/** What is said and what is heard where a test sends and takes texts of its own. */
+type Anything = Named & Readonly<Record<string, unknown>>;
 
 interface Waiter {
   readonly matches: () => unknown;
   readonly resolve: () => void;
 }
 
-/** One client's connection. */
-export class ScriptedPeer {
+/** One client's connection, on which `Said` is said and `Heard` is heard. */
+export class ScriptedPeer<Said extends Named = Anything, Heard extends Named = Anything> {
   readonly socket: WebSocket;
   readonly headers: IncomingHttpHeaders;
   readonly url: string;
   readonly heard: Heard[] = [];
   /** Raw texts, in the order of arrival. */
   readonly texts: string[] = [];
+  /** Binary messages, of a dialect that has them. */
+  readonly audio: Buffer[] = [];
   closeCode: number | null = null;
   readonly #waiters: Waiter[] = [];
 
-  constructor(socket: WebSocket, request: IncomingMessage) {
+  /** `hasBinary`: whether the dialect has binary messages of the client; where it has none, one is a text that is no JSON. */
+  constructor(socket: WebSocket, request: IncomingMessage, hasBinary: boolean) {
     this.socket = socket;
     this.headers = request.headers;
     this.url = request.url ?? '';
     socket.on('error', () => undefined);
-    socket.on('message', (data: Buffer) => {
-      const text = data.toString('utf8');
-      this.texts.push(text);
-      this.heard.push(JSON.parse(text) as Heard);
+    socket.on('message', (data: Buffer, isBinary: boolean) => {
+      if (isBinary && hasBinary) this.audio.push(data);
+      else this.#hear(data.toString('utf8'));
       this.#wake();
     });
     socket.on('close', (code) => {
@@ -46,20 +52,20 @@ export class ScriptedPeer {
     });
   }
 
-  /** Says one event. */
-  say(event: RealtimeServerEvent): void {
-    this.socket.send(JSON.stringify(event));
+  say(...messages: Said[]): void {
+    for (const message of messages) this.socket.send(JSON.stringify(message));
   }
 
-  raw(data: string | Buffer): void {
+  /** Agent audio, or whatever else goes over the wire. */
+  raw(data: string | Uint8Array): void {
     this.socket.send(data);
   }
 
   heardOf<Type extends Heard['type']>(type: Type): Extract<Heard, { type: Type }>[] {
-    return this.heard.filter((event): event is Extract<Heard, { type: Type }> => event.type === type);
+    return this.heard.filter((message): message is Extract<Heard, { type: Type }> => message.type === type);
   }
 
-  /** Resolves when `count` events of `type` were heard, with the last of them. */
+  /** Resolves when `count` messages of `type` were heard, with the last of them. */
   async until<Type extends Heard['type']>(type: Type, count = 1): Promise<Extract<Heard, { type: Type }>> {
     await this.wait(() => this.heardOf(type).length >= count);
     return this.heardOf(type).at(count - 1)!;
@@ -78,6 +84,11 @@ export class ScriptedPeer {
     return new Promise((resolve) => this.#waiters.push({ matches, resolve }));
   }
 
+  #hear(text: string): void {
+    this.texts.push(text);
+    this.heard.push(JSON.parse(text) as Heard);
+  }
+
   #wake(): void {
     for (const waiter of this.#waiters.filter(({ matches }) => matches())) {
       this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
@@ -86,26 +97,32 @@ export class ScriptedPeer {
   }
 }
 
-export class ScriptedServer {
-  readonly #http: Server;
-  readonly #peers: ScriptedPeer[] = [];
-  readonly #sockets = new Set<Socket>();
-  readonly #waiters: ((peer: ScriptedPeer) => void)[] = [];
+/** How a {@link ScriptedServer} answers. */
+export interface ScriptedServerOptions<Said extends Named = Anything, Heard extends Named = Anything> {
+  /** Takes the upgrade away from WebSocket. */
+  onUpgrade?: (socket: Duplex, request: IncomingMessage) => void;
+  /** Runs in the event of a connection. */
+  onPeer?: (peer: ScriptedPeer<Said, Heard>) => void;
+  onRequest?: Parameters<typeof createServer>[1];
+  /** Whether clients have binary messages; default false. */
+  hasBinary?: boolean;
+}
 
-  /** `onUpgrade`: takes the upgrade away from WebSocket. `onPeer`: runs in the event of a connection. */
-  static async listen(
-    options: {
-      onUpgrade?: (socket: Duplex, request: IncomingMessage) => void;
-      onPeer?: (peer: ScriptedPeer) => void;
-      onRequest?: Parameters<typeof createServer>[1];
-    } = {},
-  ): Promise<ScriptedServer> {
+export class ScriptedServer<Said extends Named = Anything, Heard extends Named = Anything> {
+  readonly #http: Server;
+  readonly #peers: ScriptedPeer<Said, Heard>[] = [];
+  readonly #sockets = new Set<Socket>();
+  readonly #waiters: ((peer: ScriptedPeer<Said, Heard>) => void)[] = [];
+
+  static async listen<Said extends Named = Anything, Heard extends Named = Anything>(
+    options: ScriptedServerOptions<Said, Heard> = {},
+  ): Promise<ScriptedServer<Said, Heard>> {
     const server = new ScriptedServer(options);
     await new Promise<void>((resolve) => server.#http.listen(0, '127.0.0.1', resolve));
     return server;
   }
 
-  private constructor(options: Parameters<typeof ScriptedServer.listen>[0] & {}) {
+  private constructor(options: ScriptedServerOptions<Said, Heard>) {
     const sockets = new WebSocketServer({ noServer: true, perMessageDeflate: false });
     this.#http = createServer(options.onRequest ?? ((_request, response) => response.writeHead(404).end()));
     this.#http.on('connection', (socket) => {
@@ -122,7 +139,7 @@ export class ScriptedServer {
         return;
       }
       sockets.handleUpgrade(request, socket, head, (webSocket) => {
-        const peer = new ScriptedPeer(webSocket, request);
+        const peer = new ScriptedPeer<Said, Heard>(webSocket, request, options.hasBinary ?? false);
         this.#peers.push(peer);
         options.onPeer?.(peer);
         this.#waiters.shift()?.(peer);
@@ -151,7 +168,7 @@ export class ScriptedServer {
   }
 
   /** The next connection. */
-  peer(): Promise<ScriptedPeer> {
+  peer(): Promise<ScriptedPeer<Said, Heard>> {
     return new Promise((resolve) => this.#waiters.push(resolve));
   }
 

@@ -10,32 +10,12 @@ import type { DeepgramServerOptions } from '../../src/simulator/deepgram-server.
 import type { DeepgramServerMessage } from '../../src/simulator/deepgram-message.ts';
 import type { Dialogue } from '../../src/simulator/dialogue.ts';
 import { SpeechSynthesizer } from '../../src/simulator/speech.ts';
+import type { Said as Declared } from '../backend/deepgram-script.ts';
 import { PCM_24K, PCMU, callerSays } from './realtime-peer.ts';
 
 type Agent = Deepgram.agent.AgentV1Settings.Agent;
 type Socket = Awaited<ReturnType<DeepgramClient['agent']['v1']['createConnection']>>;
 type SdkMessage = Exclude<Parameters<NonNullable<Parameters<Socket['on']>[1]>>[0], never>;
-
-/** What the vendor declares that its server says. */
-type Declared =
-  | Deepgram.agent.AgentV1Welcome
-  | Deepgram.agent.AgentV1SettingsApplied
-  | Deepgram.agent.AgentV1ConversationText
-  | Deepgram.agent.AgentV1UserStartedSpeaking
-  | Deepgram.agent.AgentV1AgentThinking
-  | Deepgram.agent.AgentV1FunctionCallRequest
-  | Deepgram.agent.AgentV1FunctionCallCancelled
-  | Deepgram.agent.AgentV1AgentStartedSpeaking
-  | Deepgram.agent.AgentV1AgentAudioDone
-  | Deepgram.agent.AgentV1LatencyReport
-  | Deepgram.agent.AgentV1InjectionRefused
-  | Deepgram.agent.AgentV1PromptUpdated
-  | Deepgram.agent.AgentV1SpeakUpdated
-  | Deepgram.agent.AgentV1ThinkUpdated
-  | Deepgram.agent.AgentV1ListenUpdated
-  | Deepgram.agent.AgentV1Error
-  | Deepgram.agent.AgentV1Warning
-  | Deepgram.agent.AgentV1History;
 
 /** Does not compile when the embedded server could say what the vendor does not declare. */
 const asDeclared = (message: DeepgramServerMessage): Declared => message;

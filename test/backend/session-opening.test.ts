@@ -1,0 +1,156 @@
+/** Opening a session by the steps of a dialect that no vendor has: what the vendors' own tests cannot show. */
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { openSession } from '../../src/backend/session-opening.ts';
+import type { BackendSession, OpeningVerdict, SessionOpening } from '../../src/backend/session-opening.ts';
+import { TalkspurtError } from '../../src/core/errors.ts';
+import { LIMITS } from '../../src/limits.ts';
+import { ManualClock } from './manual-clock.ts';
+import { ScriptedServer } from './scripted-server.ts';
+import type { ScriptedPeer } from './scripted-server.ts';
+
+interface Opened {
+  readonly server: ScriptedServer;
+  readonly peer: ScriptedPeer;
+  readonly clock: ManualClock;
+  /** States in which a message was judged, each with its text. */
+  readonly judged: readonly [state: string, text: string][];
+  readonly opening: Promise<BackendSession>;
+  end(): Promise<void>;
+}
+
+/** Opens with a dialect of two steps, `asking` and `agreeing`; `verdicts` by the text of a message, chatter where there is none. */
+async function opened(
+  verdicts: Readonly<Record<string, OpeningVerdict>>,
+  more: Partial<SessionOpening> = {},
+): Promise<Opened> {
+  const server = await ScriptedServer.listen();
+  const clock = new ManualClock();
+  const judged: [string, string][] = [];
+  const dialect: SessionOpening = {
+    ...{ backend: 'made-up', url: new URL(server.baseUrl), headers: { 'X-Asked': 'yes' }, secrets: [] },
+    ...{ limitMs: 500, lastsMs: 60_000 },
+    steps: [
+      { state: 'asking', message: 'question' },
+      { state: 'agreeing', message: 'agreement' },
+    ],
+    judge(state, data) {
+      judged.push([state, data.toString('utf8')]);
+      return verdicts[data.toString('utf8')] ?? null;
+    },
+    ...more,
+  };
+  const connected = server.peer();
+  const opening = openSession(dialect, clock, new AbortController().signal);
+  // Whoever waits for it comes later.
+  opening.catch(() => undefined);
+  const peer = await connected;
+  return {
+    ...{ server, peer, clock, judged, opening },
+    async end() {
+      await server.drained();
+      assert.is(clock.pending, 0, 'no timer is left');
+      await server.close();
+    },
+  };
+}
+
+const VERDICTS = { question: { send: '{"type":"answer"}' }, agreement: { send: '{"type":"thanks"}' } };
+
+test('each step is judged in its state, answers, and the last one opens the session', async () => {
+  const { peer, judged, opening, end } = await opened(VERDICTS);
+  peer.raw('agreed?');
+  peer.raw('question');
+  peer.raw('well');
+  peer.raw('agreement');
+  const session = await opening;
+  await peer.wait(() => peer.texts.length === 2);
+  assert.is(peer.headers['x-asked'], 'yes');
+  assert.equal(peer.texts, ['{"type":"answer"}', '{"type":"thanks"}']);
+  assert.equal(judged, [
+    ['asking', 'agreed?'],
+    ['asking', 'question'],
+    ['agreeing', 'well'],
+    ['agreeing', 'agreement'],
+  ]);
+  await session.socket.close();
+  await end();
+});
+
+test('the session lasts from the open socket on, or as a step says', async () => {
+  for (const [more, expected] of [
+    [{}, 60_000],
+    [{ lastsMs: 5_000 }, 5_300],
+  ] as const) {
+    const verdicts = { ...VERDICTS, agreement: { ...VERDICTS.agreement, ...more } };
+    const { peer, clock, opening, end } = await opened(verdicts);
+    const startedAtMs = clock.nowMs();
+    peer.raw('question');
+    await peer.wait(() => peer.texts.length === 1);
+    clock.advance(300);
+    peer.raw('agreement');
+    const session = await opening;
+    assert.is(session.expiresAtMs - startedAtMs, expected);
+    await session.socket.close();
+    await end();
+  }
+});
+
+test('an error of the judge is the error of the opening', async () => {
+  const refused = new TalkspurtError('ERR_TALKSPURT_BACKEND_DENIED', 'no');
+  const { peer, opening, end } = await opened({ question: refused });
+  peer.raw('question');
+  assert.is(await opening.catch((error: unknown) => error), refused);
+  await end();
+});
+
+test('a deadline tells the step that was not reached, in words and in details', async () => {
+  const { peer, clock, opening, end } = await opened(VERDICTS);
+  peer.raw('question');
+  await peer.wait(() => peer.texts.length === 1);
+  clock.advance(500);
+  const error = (await opening.catch((reason: unknown) => reason)) as TalkspurtError;
+  assert.is(error.code, 'ERR_TALKSPURT_BACKEND_TIMEOUT');
+  assert.is(error.message, "backend 'made-up' did not set a session up within 500 ms (no agreement)");
+  assert.equal(error.details, { limitMs: 500, state: 'agreeing' });
+  await end();
+});
+
+test('what comes before the hand-over is bounded, and its taker hears of the end after all that was held', async () => {
+  const { peer, clock, opening, end } = await opened(VERDICTS);
+  peer.raw('question');
+  peer.raw('agreement');
+  const session = await opening;
+  const half = Buffer.alloc(LIMITS.backendMessageBytes / 2 + 1, 1);
+  peer.raw(half);
+  peer.raw(half);
+  await new Promise((resolve) => peer.socket.once('close', resolve));
+  const taken: (number | string)[] = [];
+  session.handOver({
+    onMessage: (data) => void taken.push(data.length),
+    onClosed: (error) => void taken.push(error?.message ?? 'in good order'),
+  });
+  assert.equal(taken, [half.length, half.length, "backend 'made-up' sent too much before the session was up"]);
+  assert.is(clock.pending, 0);
+  await end();
+});
+
+test('a taker that throws at what was held ends the session, and is told so', async () => {
+  const { peer, opening, end } = await opened(VERDICTS);
+  peer.raw('question');
+  peer.raw('agreement');
+  peer.raw('early');
+  const session = await opening;
+  await peer.settled();
+  const ends: (string | undefined)[] = [];
+  session.handOver({
+    onMessage() {
+      throw new Error('a bug');
+    },
+    onClosed: (error) => void ends.push(error?.code),
+  });
+  assert.equal(ends, ['ERR_TALKSPURT_INTERNAL']);
+  await end();
+});
+
+test.run();

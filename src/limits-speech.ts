@@ -25,6 +25,8 @@ export const SPEECH_LIMITS = {
   ttsCacheBytes: 32 * 1024 * 1024,
   /** Audio that is still to be heard when the next sentence but one is asked for, ms. */
   ttsLeadMs: 3_000,
-  /** Answers of a call whose text is remembered until it was heard; the oldest is taken as heard. */
+  /** Answers of a call that wait to be spoken; and those whose text is remembered until it was heard: the oldest is taken as heard. */
   ttsAnswers: 32,
+  /** Text of one answer, over an hour of speech; what comes then is dropped with ERR_TALKSPURT_TTS_OVERFLOW. */
+  ttsAnswerCharacters: 64 * 1024,
 } as const;

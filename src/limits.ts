@@ -307,6 +307,8 @@ export const LIMITS = {
   /** One text to be spoken, texts that wait, and texts that are remembered. */
   speechCharacters: 1_000,
   speechRequests: 64,
+  /** For how long one text may be spoken; then the worker is taken for hung, and another one takes its place. */
+  speechStuckMs: 30_000,
   speechCache: 128,
   /** What the embedded backend keeps of one turn of the caller; the oldest is forgotten. */
   simulatedTurnMs: 60_000,

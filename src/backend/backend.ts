@@ -148,6 +148,8 @@ export interface BackendStream {
     readonly cached: number;
     readonly failed: number;
     readonly waiting: number;
+    /** For how long a text has been due and nothing of it came, ms. */
+    readonly waitMs: number;
   };
   /** A phrase was heard to its end (`whole`), or dropped after `playedMs` of it. */
   onItemPlayed?(itemId: string, playedMs: number, whole: boolean): void;

@@ -82,6 +82,7 @@ export class CallFloor {
       watchdogs: session.watchdogs ?? DEFAULT_WATCHDOGS,
       watch: {
         engine: () => (session.mode === 'ws' ? null : this.line.signs),
+        speechWaitMs: () => this.line.stream?.speech?.waitMs ?? 0,
         act: (dog, action) => this.#onDog(dog, action),
       },
       ...(session.hostLagMs === undefined ? {} : { hostLagMs: session.hostLagMs }),

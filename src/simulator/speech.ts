@@ -1,5 +1,7 @@
 /** Speech made at run time by Flite (CMU, permissive licence) in a worker: the voices of the embedded agent and caller. */
 import { Worker } from 'node:worker_threads';
+import { SystemClock } from '../core/clock.ts';
+import type { Clock, Timer } from '../core/clock.ts';
 import { TalkspurtError } from '../core/errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { SpeechReply, SpeechRequest } from './speech-worker.ts';
@@ -23,7 +25,16 @@ export interface SpeechSource {
   synthesize(text: string, voice: Voice, speed?: number): Promise<Speech>;
 }
 
+/** What it is made with; for tests. */
+export interface SpeechSynthesizerOptions {
+  /** Default: the machine's own. */
+  readonly clock?: Clock;
+  /** Starts whatever takes a {@link SpeechRequest} and posts a {@link SpeechReply}. Default: Flite's worker. */
+  readonly startWorker?: () => Worker;
+}
+
 interface Waiting {
+  readonly request: SpeechRequest;
   readonly resolve: (speech: Speech) => void;
   readonly reject: (error: TalkspurtError) => void;
 }
@@ -34,8 +45,17 @@ export class SpeechSynthesizer implements SpeechSource {
   /** Least recently used first. */
   readonly #cache = new Map<string, Promise<Speech>>();
   #worker: Worker | null = null;
+  readonly #clock: Clock;
+  readonly #startWorker: () => Worker;
+  /** Until the one that is being said has taken too long. */
+  #watch: Timer | null = null;
   #nextId = 1;
   #closed = false;
+
+  constructor({ clock = new SystemClock(), startWorker = startFlite }: SpeechSynthesizerOptions = {}) {
+    this.#clock = clock;
+    this.#startWorker = startWorker;
+  }
 
   /**
    * Says `text`; the same text, voice and speed give the same samples. `speed` is 0.25..1.5 times the ordinary one.
@@ -89,16 +109,39 @@ export class SpeechSynthesizer implements SpeechSource {
     const id = this.#nextId++;
     const request: SpeechRequest = { id, text, voice, stretch };
     return new Promise((resolve, reject) => {
-      const worker = this.#start();
-      this.#waiting.set(id, { resolve, reject });
-      worker.ref();
-      worker.postMessage(request);
+      this.#waiting.set(id, { request, resolve, reject });
+      this.#post(request);
+      if (this.#waiting.size === 1) this.#rearm();
     });
+  }
+
+  #post(request: SpeechRequest): void {
+    const worker = this.#start();
+    worker.ref();
+    worker.postMessage(request);
+  }
+
+  /** The next one is being said, if there is one. */
+  #rearm(): void {
+    this.#watch?.cancel();
+    this.#watch = this.#waiting.size === 0 ? null : this.#clock.after(LIMITS.speechStuckMs, () => this.#stuck());
+  }
+
+  /** The worker hangs: the text that it hangs with has failed, the others are said by another one. */
+  #stuck(): void {
+    const worker = this.#worker;
+    this.#worker = null;
+    worker?.terminate().catch(() => undefined);
+    const [[id, present] = []] = this.#waiting;
+    if (id !== undefined) this.#waiting.delete(id);
+    for (const { request } of this.#waiting.values()) this.#post(request);
+    this.#rearm();
+    present?.reject(failure(`its worker did nothing for ${LIMITS.speechStuckMs} ms`));
   }
 
   #start(): Worker {
     if (this.#worker !== null) return this.#worker;
-    const worker = startWorker();
+    const worker = this.#startWorker();
     worker.on('message', (reply: SpeechReply) => this.#answer(reply));
     const lost = (reason: string): void => {
       if (this.#worker !== worker) return;
@@ -114,6 +157,7 @@ export class SpeechSynthesizer implements SpeechSource {
   #answer(reply: SpeechReply): void {
     const waiting = this.#waiting.get(reply.id);
     this.#waiting.delete(reply.id);
+    if (waiting !== undefined) this.#rearm();
     // An idle worker does not keep the process up.
     if (this.#waiting.size === 0) this.#worker?.unref();
     if (waiting === undefined) return;
@@ -132,12 +176,13 @@ export class SpeechSynthesizer implements SpeechSource {
   #failAll(fault: string): void {
     const waiting = [...this.#waiting.values()];
     this.#waiting.clear();
+    this.#rearm();
     for (const { reject } of waiting) reject(failure(fault));
   }
 }
 
 /** Beside this file stands the worker's source, or what it was compiled to. */
-function startWorker(): Worker {
+function startFlite(): Worker {
   if (!import.meta.url.endsWith('.ts')) {
     return new Worker(new URL('./speech-worker.js', import.meta.url), { execArgv: [] });
   }

@@ -4,8 +4,7 @@
  */
 import { TalkspurtError } from '../core/errors.ts';
 import type { AudioFormat } from '../core/media.ts';
-import { LIMITS } from '../limits.ts';
-import { engineAudio } from './engine-audio.ts';
+import { boundedRefusal, engineAudio } from './engine-audio.ts';
 import { engineUrl } from './engine-url.ts';
 import type { TtsEngine, TtsEngineMaker } from './tts-engine.ts';
 import { ttsErrorOf } from './tts-error.ts';
@@ -117,7 +116,7 @@ class ElevenLabsEngine implements TtsEngine {
       status: response.status,
       code,
       message,
-      retryAfter: response.headers.get('retry-after'),
+      headers: response.headers,
       secrets: [this.#config.apiKey],
     });
   }
@@ -137,7 +136,7 @@ class ElevenLabsEngine implements TtsEngine {
 /** `{ detail: { status, message } }`, newer ones with `code`, of a request that is malformed `{ detail: [{ msg }] }`. */
 async function detailOf(response: Response): Promise<{ code: unknown; message: unknown }> {
   try {
-    const { detail } = JSON.parse(await bodyOf(response)) as { detail?: unknown };
+    const { detail } = JSON.parse(await (await boundedRefusal(response)).text()) as { detail?: unknown };
     if (typeof detail === 'string') return { code: undefined, message: detail };
     const first: unknown = Array.isArray(detail) ? detail[0] : detail;
     if (typeof first !== 'object' || first === null) return { code: undefined, message: undefined };
@@ -147,15 +146,4 @@ async function detailOf(response: Response): Promise<{ code: unknown; message: u
     // A proxy's own page says no more than its status does.
     return { code: undefined, message: undefined };
   }
-}
-
-async function bodyOf(response: Response): Promise<string> {
-  const pieces: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const piece of (response.body ?? []) as unknown as AsyncIterable<Uint8Array>) {
-    pieces.push(piece);
-    bytes += piece.length;
-    if (bytes > LIMITS.backendRefusalBytes) break;
-  }
-  return Buffer.concat(pieces).toString('utf8');
 }

@@ -1,7 +1,7 @@
 /** OpenAI's speech endpoint (`POST /v1/audio/speech`) and what speaks its wire, through the vendor's own client. */
 import type OpenAI from 'openai';
 import { TalkspurtError } from '../core/errors.ts';
-import { engineAudio } from './engine-audio.ts';
+import { boundedRefusal, engineAudio } from './engine-audio.ts';
 import { engineUrl } from './engine-url.ts';
 import type { TtsEngine, TtsEngineMaker } from './tts-engine.ts';
 import { ttsErrorOf } from './tts-error.ts';
@@ -103,6 +103,8 @@ class OpenAiEngine implements TtsEngine {
       // Tries again, and how long one may take, are the voice's to decide.
       maxRetries: 0,
       logLevel: 'off',
+      // What is to be said does not follow wherever it is sent; and a refusal is not read without end.
+      fetch: async (url, init) => await boundedRefusal(await fetch(url, { ...init, redirect: 'error' })),
     });
   }
 
@@ -116,7 +118,7 @@ class OpenAiEngine implements TtsEngine {
       status: typeof status === 'number' ? status : undefined,
       code: code ?? inner['type'],
       message: typeof status === 'number' ? (inner['message'] ?? message) : undefined,
-      retryAfter: headers instanceof Headers ? headers.get('retry-after') : undefined,
+      headers: headers instanceof Headers ? headers : undefined,
       secrets: [this.#config.apiKey],
       systemCode: systemCodeOf(error),
     });

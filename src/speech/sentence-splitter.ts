@@ -37,6 +37,9 @@ const ABBREVIATIONS = new Set(
 );
 /** Of these the sentence may well end there: it does where a capital follows. */
 const MAY_END = new Set('etc inc ltd co corp jr sr a.m p.m u.s u.k u.n usw al min max no sun sat mar m'.split(' '));
+/** An address goes on behind its `?`, where no blank follows. */
+const IN_ADDRESS = /(?:https?:\/\/|www\.)[^\s"<>]*[?!.;]$/i;
+const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
 const LAST_WORD = /([\p{L}\p{N}.]+)\.["'”’»)\]]*\s*$/u;
 
 /** Cuts the text of one answer; see the top of the file. */
@@ -137,6 +140,10 @@ export class SentenceSplitter {
     }
     if (clause > this.#maximum / 4) return clause;
     for (let at = this.#maximum; at > 0; at -= 1) if (BLANK.test(text[at] ?? '')) return at;
+    // Also not through an accent, or through one face of a family.
+    const around = this.#pending.slice(0, this.#maximum + LOOK_AHEAD);
+    const whole = graphemes.segment(around).containing(this.#maximum)?.index ?? this.#maximum;
+    if (whole > 0) return whole;
     const isLow = (this.#pending.charCodeAt(this.#maximum) & 0xfc00) === 0xdc00;
     return isLow && this.#maximum > 1 ? this.#maximum - 1 : this.#maximum;
   }
@@ -145,7 +152,7 @@ export class SentenceSplitter {
 /** Whether the sentence `text` really ends before `following`. */
 function isEnd(text: string, following: string): boolean {
   if (/\n\s*$/.test(text)) return /[\p{L}\p{N}]/u.test(text) && !/^\s*\d{1,2}\.\s*$/.test(text);
-  if (!/[\p{L}\p{N}]/u.test(text)) return false;
+  if (!/[\p{L}\p{N}]/u.test(text) || IN_ADDRESS.test(text)) return false;
   const next = following.trimStart();
   if (/(\.\.\.|…)["'”’»)\]]*\s*$/.test(text)) return !/^\p{Ll}/u.test(next);
   const word = LAST_WORD.exec(text)?.[1]?.toLowerCase();

@@ -2,19 +2,19 @@
  * The voice of a backend: says one sentence with whichever engine is to speak, tries again where nothing of it was heard yet,
  * watches for progress, and remembers what was said. Shared by the calls of a process.
  */
-import type { Clock, Timer } from '../core/clock.ts';
+import type { Clock } from '../core/clock.ts';
 import { delay } from '../core/clock.ts';
 import { TalkspurtError, asTalkspurtError, hasCode } from '../core/errors.ts';
 import type { AudioFormat } from '../core/media.ts';
 import { describeAudio, sameAudio } from '../core/media.ts';
 import type { DspLibrary } from '../dsp/library.ts';
 import { LIMITS } from '../limits.ts';
+import { ProgressWatch } from './progress-watch.ts';
 import { SentenceAudio } from './sentence-audio.ts';
 import type { SpeechCache } from './speech-cache.ts';
 import { hasWords, spokenText } from './spoken-text.ts';
 import type { TtsBreaker, TtsFault } from './tts-breaker.ts';
 import type { TtsEngine } from './tts-engine.ts';
-import { ttsTimeout } from './tts-error.ts';
 
 /** What a voice is made of. */
 export interface SentenceVoiceOptions {
@@ -68,16 +68,16 @@ export class SentenceVoice {
     const { clock, first, fallback, breaker, cache } = this.#options;
     const sinceMs = clock.nowMs();
     let hurried = false;
+    let refused = false;
     // Also while nobody speaks: it costs nobody anything.
-    const kept = cache.take(this.#key(first, words));
+    const kept = this.#kept(words, report);
     if (kept !== null) {
-      Object.assign(report, { engine: first.name, cached: true });
       yield kept;
       return;
     }
     for (;;) {
       signal.throwIfAborted();
-      const attempt = breaker.admit(hurried);
+      const attempt = breaker.admit(hurried || refused);
       if (attempt === null) throw speechOff();
       report.attempts += 1;
       const engine = attempt.rank === 'fallback' && fallback !== null ? fallback : first;
@@ -100,7 +100,10 @@ export class SentenceVoice {
         const failure = asTalkspurtError(error, 'ERR_TALKSPURT_TTS_FAILED');
         if (isTextFault(failure)) {
           attempt.abandoned();
-          throw failure;
+          if (heard || fallback === null || engine === fallback) throw failure;
+          // Another one may take it: to some vendors a voice that they do not have is a wrong text, too.
+          refused = true;
+          continue;
         }
         attempt.failed(faultOf(failure));
         // What was heard is not said twice; and somebody is waiting.
@@ -130,6 +133,18 @@ export class SentenceVoice {
     return new Uint8Array(pcm.buffer);
   }
 
+  /** What was spoken before by the first engine, or by the other one where that is not asked now. */
+  #kept(words: string, report: SentenceReport): Uint8Array | null {
+    const { first, fallback, breaker, cache } = this.#options;
+    for (const engine of fallback === null || breaker.next === 'first' ? [first] : [first, fallback]) {
+      const kept = cache.take(this.#key(engine, words));
+      if (kept === null) continue;
+      Object.assign(report, { engine: engine.name, cached: true });
+      return kept;
+    }
+    return null;
+  }
+
   #key({ name, voice }: TtsEngine, words: string): string {
     return `${name} ${voice} ${describeAudio(this.format)} ${words}`;
   }
@@ -147,76 +162,29 @@ export class SentenceVoice {
       this.format,
       sameAudio(engine.format, this.format) ? null : await dspLibrary(),
     );
-    const watch = new ProgressWatch(clock, signal);
-    const pieces = engine.speak(words, watch.signal)[Symbol.asyncIterator]();
-    let bytes = 0;
+    const watch = new ProgressWatch({ clock, engine, outer: signal, firstAudioMs, stallMs });
+    let pieces: AsyncIterator<Uint8Array> | null = null;
     try {
+      pieces = engine.speak(words, watch.signal)[Symbol.asyncIterator]();
       for (;;) {
-        const limitMs = bytes === 0 ? firstAudioMs : stallMs;
-        const next = await watch.within(pieces.next(), limitMs, () => ttsTimeout(engine.name, limitMs, bytes > 0));
+        const next = await watch.next(pieces.next());
         if (next.done === true) break;
-        bytes += next.value.length;
         const ours = audio.push(next.value);
-        if (bytes > LIMITS.ttsSentenceBytes) throw tooLong(engine.name);
+        if (watch.bytes > LIMITS.ttsSentenceBytes) throw tooLong(engine.name);
         yield ours;
       }
       yield audio.end();
     } finally {
       watch.end();
       // Not waited for: one that heeds no signal would never be done.
-      pieces.return?.().catch(() => undefined);
+      leave(pieces).catch(() => undefined);
     }
   }
 }
 
-/** Ends a request that makes no progress, or that nobody waits for any more. */
-class ProgressWatch {
-  readonly #clock: Clock;
-  readonly #stop = new AbortController();
-  readonly #outer: AbortSignal;
-  readonly #onAbort = (): void => this.#stop.abort(this.#outer.reason);
-  #timer: Timer | null = null;
-
-  constructor(clock: Clock, outer: AbortSignal) {
-    this.#clock = clock;
-    this.#outer = outer;
-    if (outer.aborted) this.#onAbort();
-    outer.addEventListener('abort', this.#onAbort, { once: true });
-  }
-
-  get signal(): AbortSignal {
-    return this.#stop.signal;
-  }
-
-  /** What `work` gives, or the reason of whoever ended it. */
-  async within<T>(work: Promise<T>, limitMs: number, late: () => TalkspurtError): Promise<T> {
-    // It may fail after nobody waits for it any more.
-    work.catch(() => undefined);
-    const { signal } = this.#stop;
-    let onAbort = (): void => undefined;
-    const aborted = new Promise<never>((_, reject) => {
-      onAbort = (): void => reject(signal.reason as Error);
-      signal.addEventListener('abort', onAbort, { once: true });
-      if (signal.aborted) onAbort();
-    });
-    this.#timer = this.#clock.after(limitMs, () => this.#stop.abort(late()));
-    try {
-      return await Promise.race([work, aborted]);
-    } catch (error) {
-      // An engine whose request was ended says so in words of its own.
-      throw signal.aborted ? signal.reason : error;
-    } finally {
-      this.#timer.cancel();
-      signal.removeEventListener('abort', onAbort);
-    }
-  }
-
-  /** Ends what still runs. */
-  end(): void {
-    this.#timer?.cancel();
-    this.#outer.removeEventListener('abort', this.#onAbort);
-    this.#stop.abort(new TalkspurtError('ERR_TALKSPURT_TTS_FAILED', 'the sentence is over'));
-  }
+/** Tells whoever gives `pieces` that no more are wanted. */
+async function leave(pieces: AsyncIterator<Uint8Array> | null): Promise<void> {
+  await pieces?.return?.();
 }
 
 function isTextFault(error: TalkspurtError): boolean {

@@ -4,6 +4,7 @@
 export interface SpeechCacheStats {
   readonly hits: number;
   readonly misses: number;
+  /** Of the audio, and of what it is found by. */
   readonly bytes: number;
   readonly entries: number;
 }
@@ -41,18 +42,31 @@ export class SpeechCache {
 
   /** Keeps `audio`, which is not changed any more; one that is larger than an eighth of the whole is not kept. */
   keep(key: string, audio: Uint8Array): void {
-    if (audio.length === 0 || audio.length > this.#maximumBytes / 8) return;
+    if (audio.length === 0 || sizeOf(key, audio) > this.#maximumBytes / 8) return;
     const known = this.#kept.get(key);
     if (known !== undefined) {
       this.#kept.delete(key);
-      this.#bytes -= known.length;
+      this.#bytes -= sizeOf(key, known);
     }
-    this.#kept.set(key, audio);
-    this.#bytes += audio.length;
-    for (const [oldest, { length }] of this.#kept) {
+    this.#kept.set(key, owned(audio));
+    this.#bytes += sizeOf(key, audio);
+    for (const [oldest, spoken] of this.#kept) {
       if (this.#bytes <= this.#maximumBytes) break;
       this.#kept.delete(oldest);
-      this.#bytes -= length;
+      this.#bytes -= sizeOf(oldest, spoken);
     }
   }
+}
+
+/** A key is of two bytes a character, and an entry has a place in the table: short sentences count, too. */
+function sizeOf(key: string, audio: Uint8Array): number {
+  return audio.length + 2 * key.length + ENTRY_BYTES;
+}
+
+/** About what an entry costs whatever is in it. */
+const ENTRY_BYTES = 200;
+
+/** A view would keep alive what it is a view of: a whole answer, or a pool. */
+function owned(audio: Uint8Array): Uint8Array {
+  return audio.byteLength === audio.buffer.byteLength ? audio : Uint8Array.from(audio);
 }

@@ -52,6 +52,8 @@ interface Job {
   /** Made, and not delivered: another one is being delivered. */
   readonly held: Uint8Array[];
   bytes: number;
+  /** When it was last heard of: its turn came, or audio. */
+  stirredMs: number;
   /** Stands for what nobody can speak; null: nothing does. */
   tone: Uint8Array | null;
   firstAudioMs: number;
@@ -92,6 +94,12 @@ export class SpeechQueue {
   /** When all that was delivered will have been heard, in the clock's ms, if nothing holds it up. */
   get heardByMs(): number {
     return this.#endMs;
+  }
+
+  /** For how long the sentence whose turn it is has come no further and nothing is heard, ms; 0: nothing is waited for. */
+  get waitMs(): number {
+    const [present] = this.#jobs;
+    return present === undefined ? 0 : Math.max(0, this.#clock.nowMs() - Math.max(present.stirredMs, this.#endMs));
   }
 
   /** Puts it behind the others; one that does not fit is over at once. */
@@ -162,6 +170,7 @@ export class SpeechQueue {
       report: { engine: '', cached: false, attempts: 0 },
       held: [],
       bytes: 0,
+      stirredMs: this.#clock.nowMs(),
       tone: null,
       firstAudioMs: Number.NaN,
       over: false,
@@ -215,12 +224,16 @@ export class SpeechQueue {
     }
     if (!job.over || this.#jobs[0] !== job) return false;
     this.#jobs.shift();
+    // It was not waited for until now.
+    const [next] = this.#jobs;
+    if (next !== undefined) next.stirredMs = this.#clock.nowMs();
     this.#sink.onSentenceEnd(job.sentence, this.#endOf(job, job.error === null ? 'spoken' : 'failed'));
     return true;
   }
 
   #hear(job: Job, audio: Uint8Array): void {
     const nowMs = this.#clock.nowMs();
+    job.stirredMs = nowMs;
     if (Number.isNaN(job.firstAudioMs)) {
       job.firstAudioMs = nowMs - job.sinceMs;
       this.#startMs = Math.max(nowMs, this.#endMs);

@@ -1,5 +1,6 @@
 /** One answer that a backend writes and that is spoken sentence by sentence: what of it was heard can be told afterwards. */
 import { MS_PER_CHARACTER, heardText } from './heard-text.ts';
+import { LIMITS } from '../limits.ts';
 import type { QueuedSentence, SentenceEnd } from './speech-queue.ts';
 
 /** How a response ended, in the words of the backend port. */
@@ -25,7 +26,15 @@ export class SpokenAnswer {
   status: AnswerStatus | null = null;
   /** The session has been told that it began. */
   announced = false;
+  /** An overflow of it has been told. */
+  overflowTold = false;
   readonly #sentences: SpokenSentence[] = [];
+  readonly #indices = new Map<string, number>();
+  /** Sentences that are not over. */
+  #open = 0;
+  #lastSounded: string | null = null;
+  #lossy = false;
+  #full = false;
   #written = '';
 
   constructor(id: string, ours = false) {
@@ -35,7 +44,7 @@ export class SpokenAnswer {
 
   /** Everything was said, or given up, and there will be no more. */
   get over(): boolean {
-    return this.status !== null && this.#sentences.every(({ end }) => end !== null);
+    return this.status !== null && this.#open === 0;
   }
 
   /** All that was written. */
@@ -43,9 +52,21 @@ export class SpokenAnswer {
     return this.#written.trim();
   }
 
-  /** The last of its items; null: it has none. */
+  /** Something of it could not be said. */
+  get lossy(): boolean {
+    return this.#lossy;
+  }
+
+  /** The last of its items that was delivered; null: none was. */
   get lastItemId(): string | null {
-    return this.#sentences.at(-1)?.itemId ?? null;
+    return this.#lastSounded;
+  }
+
+  /** Whether `text` has room in it; once it has not, no more has. */
+  takes(text: string): boolean {
+    this.#full ||= this.#written.length + text.length > LIMITS.ttsAnswerCharacters;
+    this.#lossy ||= this.#full;
+    return !this.#full;
   }
 
   /** The backend wrote more. */
@@ -58,28 +79,34 @@ export class SpokenAnswer {
     const after = this.#sentences.at(-1)?.to ?? 0;
     const found = this.#written.indexOf(text, after);
     const from = found < 0 ? after : found;
-    const sentence = { itemId, text, from, to: from + text.length, audioMs: 0, heardByMs: 0, end: null };
+    const to = from + text.length;
+    const sentence = { itemId, text, from, to, audioMs: 0, heardByMs: 0, end: null };
+    this.#indices.set(itemId, this.#sentences.length);
     this.#sentences.push(sentence);
+    this.#open += 1;
     return sentence;
   }
 
   has(itemId: string): boolean {
-    return this.#sentences.some((sentence) => sentence.itemId === itemId);
+    return this.#indices.has(itemId);
   }
 
-  /** `audioMs` more of the sentence were delivered, and will have been heard by `heardByMs`. */
+  /** `audioMs` more of the sentence were delivered (0: a tone in its place), and will have been heard by `heardByMs`. */
   delivered(itemId: string, audioMs: number, heardByMs: number): void {
     const sentence = this.#find(itemId);
     if (sentence === undefined) return;
     sentence.audioMs += audioMs;
     sentence.heardByMs = heardByMs;
+    this.#lastSounded = itemId;
   }
 
   ended(itemId: string, end: SentenceEnd): void {
     const sentence = this.#find(itemId);
-    if (sentence === undefined) return;
+    if (sentence === undefined || sentence.end !== null) return;
     sentence.end = end;
-    sentence.heardByMs ||= this.#sentences[this.#sentences.indexOf(sentence) - 1]?.heardByMs ?? 0;
+    this.#open -= 1;
+    this.#lossy ||= end.outcome === 'failed' || end.outcome === 'dropped';
+    sentence.heardByMs ||= this.#sentences[(this.#indices.get(itemId) ?? 0) - 1]?.heardByMs ?? 0;
   }
 
   /**
@@ -87,11 +114,16 @@ export class SpokenAnswer {
    * a sentence that has not been delivered whole.
    */
   heardUntil(itemId: string, playedMs: number, msPerCharacter = MS_PER_CHARACTER): string {
-    const present = this.#sentences.findIndex((sentence) => sentence.itemId === itemId);
+    const present = this.#indices.get(itemId) ?? -1;
     return this.#heard((sentence, index) => {
       if (index > present) return 0;
       return shareOf(sentence, index < present ? sentence.audioMs : playedMs, msPerCharacter);
     });
+  }
+
+  /** All that will have been heard of it; null: all of it. */
+  get heardAtLast(): string | null {
+    return this.#lossy ? this.heardBy(Number.POSITIVE_INFINITY) : null;
   }
 
   /** The same, by the clock: what must have been heard by `nowMs`. */
@@ -104,7 +136,7 @@ export class SpokenAnswer {
 
   /** Whether `heard` is all of it. */
   isAll(heard: string): boolean {
-    return this.status !== null && heard.trim() === this.#written.trim();
+    return this.status !== null && !this.#full && heard.trim() === this.#written.trim();
   }
 
   #heard(share: (sentence: SpokenSentence, index: number) => number): string {
@@ -119,7 +151,8 @@ export class SpokenAnswer {
   }
 
   #find(itemId: string): SpokenSentence | undefined {
-    return this.#sentences.find((sentence) => sentence.itemId === itemId);
+    const index = this.#indices.get(itemId);
+    return index === undefined ? undefined : this.#sentences[index];
   }
 }
 
@@ -129,6 +162,7 @@ function shareOf({ end, audioMs, text }: SpokenSentence, playedMs: number, msPer
   if (end?.outcome === 'spoken' && audioMs === 0) return 1;
   if (audioMs === 0) return 0;
   const wholeMs = end?.outcome === 'spoken' ? audioMs : Math.max(audioMs, text.length * msPerCharacter);
-  // Positions are in whole milliseconds, rounded down.
-  return playedMs + 1 >= wholeMs ? 1 : playedMs / wholeMs;
+  // Positions are in whole milliseconds, rounded down. A tone that took the place of the rest is none of the words.
+  const wordsMs = Math.min(playedMs + 1, audioMs);
+  return wordsMs >= wholeMs ? 1 : wordsMs / wholeMs;
 }

@@ -89,6 +89,11 @@ export class SpokenConversation implements BackendSink, SpeechQueueSink {
     return this.#queue.length;
   }
 
+  /** For how long a text has been due and nothing of it came, ms. */
+  get waitMs(): number {
+    return this.#queue.waitMs;
+  }
+
   /** The stream of the backend that writes, once there is one. */
   attach(inner: BackendStream): void {
     this.#inner = inner;
@@ -110,14 +115,24 @@ export class SpokenConversation implements BackendSink, SpeechQueueSink {
   onTranscript(by: Speaker, text: string, final: boolean): void {
     // The agent's words are passed on with their sound: what nobody hears was not said.
     if (by === 'caller') this.#sink.onTranscript(by, text, final);
-    if (by === 'caller' || this.#muted || this.#over) return;
+    if (by === 'caller' || this.#over) return;
+    if (this.#muted) {
+      // Of a server that says of no response that it begins, what was cut ends with its item.
+      if (final && !this.#announces) this.#muted = false;
+      return;
+    }
     // Some servers begin to write without saying so; there, an item is an answer.
     if (this.#writing === null && this.#announces) return;
-    if (this.#writing === null) this.#begin(new SpokenAnswer(this.#ownId('text')));
+    if (this.#writing === null && !this.#begin(new SpokenAnswer(this.#ownId('text')))) {
+      this.#muted = !final;
+      return;
+    }
     const rest = final && text.startsWith(this.#item) ? text.slice(this.#item.length) : '';
     const addition = final ? rest : text;
-    this.#item += addition;
-    this.#write(addition, this.#splitter.push(addition));
+    if (this.#fits(addition)) {
+      this.#item += addition;
+      this.#write(addition, this.#splitter.push(addition));
+    }
     if (!final) return;
     this.#write('\n', this.#splitter.flush());
     this.#item = '';
@@ -139,8 +154,8 @@ export class SpokenConversation implements BackendSink, SpeechQueueSink {
       this.#openItem = itemId;
       if (words) this.#sink.onTranscript('agent', text, true, itemId);
     }
-    const answer = words ? this.#answers.find((each) => each.has(itemId)) : undefined;
-    answer?.delivered(itemId, audio.length / this.#bytesPerMs, this.#queue.heardByMs);
+    const answer = this.#answers.find((each) => each.has(itemId));
+    answer?.delivered(itemId, words ? audio.length / this.#bytesPerMs : 0, this.#queue.heardByMs);
     this.#sink.onAudio(audio, itemId);
   }
 
@@ -150,9 +165,11 @@ export class SpokenConversation implements BackendSink, SpeechQueueSink {
 
   /** A sentence is over, well or not. */
   onSentenceEnd(sentence: QueuedSentence, end: SentenceEnd): void {
-    this.#answers.find((each) => each.has(sentence.itemId))?.ended(sentence.itemId, end);
+    const answer = this.#answers.find((each) => each.has(sentence.itemId));
+    answer?.ended(sentence.itemId, end);
     this.#count(sentence, end);
-    if (end.error !== null) this.#sink.onError(end.error);
+    if (end.outcome === 'dropped' && answer !== undefined) this.#tellOverflow(answer);
+    else if (end.error !== null) this.#sink.onError(end.error);
     // Not while it is being cut: the answers are told one by one then.
     if (end.outcome !== 'cut') this.#settle();
   }
@@ -186,7 +203,7 @@ export class SpokenConversation implements BackendSink, SpeechQueueSink {
     const present = itemId === null ? -1 : all.findIndex((answer) => answer.has(itemId));
     const heard = all.map((answer, index) => {
       if (present < 0 || itemId === null) return answer.heardBy(nowMs, this.#msPerCharacter);
-      if (index < present) return null;
+      if (index < present) return answer.heardAtLast;
       return index === present ? answer.heardUntil(itemId, playedMs, this.#msPerCharacter) : '';
     });
     this.#drop();
@@ -198,7 +215,7 @@ export class SpokenConversation implements BackendSink, SpeechQueueSink {
   played(itemId: string, whole: boolean): void {
     const index = this.#delivered.findIndex((answer) => answer.lastItemId === itemId);
     if (!whole || index < 0) return;
-    for (const answer of this.#delivered.splice(0, index + 1)) this.#tellHeard(answer, null);
+    for (const answer of this.#delivered.splice(0, index + 1)) this.#tellHeard(answer, answer.heardAtLast);
   }
 
   /** Says `text` word for word, behind what is being said. */
@@ -210,9 +227,11 @@ export class SpokenConversation implements BackendSink, SpeechQueueSink {
       return;
     }
     const answer = new SpokenAnswer(this.#ownId('say'), true);
-    this.#begin(answer);
-    const splitter = new SentenceSplitter(this.#options.splitter);
-    this.#write(text, [...splitter.push(text), ...splitter.flush()]);
+    if (!this.#begin(answer)) return;
+    if (this.#fits(text)) {
+      const splitter = new SentenceSplitter(this.#options.splitter);
+      this.#write(text, [...splitter.push(text), ...splitter.flush()]);
+    }
     this.#endWriting('completed');
   }
 
@@ -224,11 +243,34 @@ export class SpokenConversation implements BackendSink, SpeechQueueSink {
     this.#delivered = [];
   }
 
-  #begin(answer: SpokenAnswer): void {
+  /** False: more of them wait than may, and it is not heard. */
+  #begin(answer: SpokenAnswer): boolean {
+    this.#item = '';
+    if (this.#answers.length >= LIMITS.ttsAnswers) {
+      this.#tellOverflow(answer);
+      if (!answer.ours) {
+        this.#muted = true;
+        this.#tellHeard(answer, '');
+      }
+      return false;
+    }
     this.#answers.push(answer);
     this.#writing = answer;
-    this.#item = '';
     this.#settle();
+    return true;
+  }
+
+  /** Whether what is being written may go on with `text`; told once when it may not. */
+  #fits(text: string): boolean {
+    const answer = this.#writing;
+    if (answer === null || answer.takes(text)) return answer !== null;
+    this.#tellOverflow(answer);
+    return false;
+  }
+
+  #tellOverflow(answer: SpokenAnswer): void {
+    if (!answer.overflowTold) this.#sink.onError(ttsOverflow());
+    answer.overflowTold = true;
   }
 
   #write(text: string, sentences: readonly string[]): void {
@@ -268,6 +310,11 @@ export class SpokenConversation implements BackendSink, SpeechQueueSink {
       if (this.#delivered.length > LIMITS.ttsAnswers) this.#delivered.shift();
       this.#closeItem();
       this.#sink.onResponseDone(answer.id, answer.status);
+      // Nothing of it will ever be heard to its end.
+      if (answer.lossy && answer.lastItemId === null && this.#delivered.at(-1) === answer) {
+        this.#delivered.pop();
+        this.#tellHeard(answer, '');
+      }
     }
   }
 
@@ -282,7 +329,8 @@ export class SpokenConversation implements BackendSink, SpeechQueueSink {
     const answers = this.#answers;
     this.#splitter.clear();
     this.#toSay = [];
-    this.#muted = true;
+    // A server that says of no response that it begins has no other sign of the next one than its text.
+    this.#muted = this.#announces || this.#writing !== null;
     this.#writing = null;
     this.#item = '';
     this.#queue.abort();

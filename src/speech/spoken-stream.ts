@@ -13,6 +13,7 @@ export class SpokenStream implements BackendStream {
   readonly expiresAtMs?: number;
   readonly sendJson?: (json: string) => void;
   readonly sendMetadata?: (text: string) => void;
+  readonly letDrain?: () => number;
 
   constructor(inner: BackendStream, conversation: SpokenConversation, outputFormat: AudioFormat) {
     this.#inner = inner;
@@ -24,6 +25,7 @@ export class SpokenStream implements BackendStream {
     if (inner.expiresAtMs !== undefined) this.expiresAtMs = inner.expiresAtMs;
     if (inner.sendJson !== undefined) this.sendJson = (json) => inner.sendJson?.(json);
     if (inner.sendMetadata !== undefined) this.sendMetadata = (text) => inner.sendMetadata?.(text);
+    if (inner.letDrain !== undefined) this.letDrain = () => inner.letDrain?.() ?? 0;
   }
 
   get droppedFrames(): number {
@@ -38,8 +40,9 @@ export class SpokenStream implements BackendStream {
     return this.#inner.reconnects ?? 0;
   }
 
-  get speech(): { spoken: number; cached: number; failed: number; waiting: number } {
-    return { ...this.#conversation.stats, waiting: this.#conversation.waiting };
+  get speech(): { spoken: number; cached: number; failed: number; waiting: number; waitMs: number } {
+    const { stats, waiting, waitMs } = this.#conversation;
+    return { ...stats, waiting, waitMs };
   }
 
   sendAudio(frame: Uint8Array, silentMs?: number): boolean {

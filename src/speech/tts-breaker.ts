@@ -5,6 +5,7 @@
  *     ▲                                             │                                        │
  *     └──────────── a probe that succeeds, after the cool-down, one at a time ◀──────────────┘
  *
+ * Failures of the first one alone never are the end, however many calls have them at once: the fallback is asked before.
  * Shared by the calls of a process, with the clock's time and no timer.
  */
 import type { Clock } from '../core/clock.ts';
@@ -124,16 +125,20 @@ export class TtsBreaker {
   #fail(rank: TtsRank, { fatal, retryAfterMs = 0, reason }: TtsFault): void {
     const { hasFallback } = this.#options;
     this.#lastReason = reason;
-    this.#failures += 1;
-    if (rank === 'first' && hasFallback) {
+    const last = rank === 'fallback' || !hasFallback;
+    // However many of the first one's were under way at once: the other one has not been asked yet.
+    if (last || this.#failures < LIMITS.ttsFallbackFailures) this.#failures += 1;
+    if (!last) {
       this.#firstFailures += 1;
       const enough = this.#firstFailures >= LIMITS.ttsFallbackFailures || this.#first.state !== 'closed';
       if (fatal || enough) this.#open(this.#first, ':speech:first', Math.max(LIMITS.ttsCoolDownMs, retryAfterMs));
       // One that only asks for a moment gets that moment.
       else if (retryAfterMs > 0) this.#open(this.#first, ':speech:first', retryAfterMs);
+      // A probe that fails here is the other one's to make.
+      return;
     }
-    // Nobody is left to be asked where the only engine, or the last one, will not speak.
-    const hopeless = fatal && (rank === 'fallback' || !hasFallback);
+    // Nobody is left to be asked where the only engine will not speak, or the last one while the first one rests.
+    const hopeless = fatal && (!hasFallback || this.#first.state !== 'closed');
     const off = this.#failures >= LIMITS.ttsOffFailures || this.#all.state !== 'closed';
     if (hopeless || off) {
       this.#open(this.#all, ':speech', Math.max(LIMITS.ttsCoolDownMs, hasFallback ? 0 : retryAfterMs));

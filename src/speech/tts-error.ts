@@ -2,6 +2,7 @@
 import { TalkspurtError } from '../core/errors.ts';
 import type { ErrorCode } from '../core/errors.ts';
 import { peerText } from '../backend/peer-text.ts';
+import { retryAfterMsOf } from '../backend/upgrade-refusal.ts';
 
 /** A refusal over HTTP, in the vendor's own terms. */
 export interface TtsRefusal {
@@ -11,8 +12,8 @@ export interface TtsRefusal {
   /** The vendor's word for it. */
   readonly code?: unknown;
   readonly message?: unknown;
-  /** The `Retry-After` header, seconds. */
-  readonly retryAfter?: string | null | undefined;
+  /** Of the answer: its `Retry-After` is seconds, or a moment of the clock that its `Date` is of. */
+  readonly headers?: Headers | undefined;
   readonly secrets: readonly string[];
   /** Of the system (`ECONNREFUSED`), where no answer came. */
   readonly systemCode?: string | undefined;
@@ -32,7 +33,7 @@ const MEANING: Partial<Record<ErrorCode, string>> = {
 export function ttsErrorOf(refusal: TtsRefusal): TalkspurtError {
   const { engine, status, secrets, systemCode } = refusal;
   const code = codeOf(refusal);
-  const retryAfterMs = retryAfterMsOf(refusal.retryAfter);
+  const retryAfterMs = retryAfterOf(refusal.headers);
   return new TalkspurtError(code, `speech engine '${engine}' ${MEANING[code]}`, {
     details: {
       status,
@@ -61,7 +62,6 @@ function codeOf({ status, code }: TtsRefusal): ErrorCode {
   return 'ERR_TALKSPURT_TTS_FAILED';
 }
 
-function retryAfterMsOf(seconds: string | null | undefined): number | undefined {
-  const value = Number(seconds ?? Number.NaN);
-  return seconds !== '' && value >= 0 && Number.isFinite(value) ? value * 1000 : undefined;
+function retryAfterOf(headers: Headers | undefined): number | undefined {
+  return retryAfterMsOf(headers?.get('retry-after') ?? undefined, Date.parse(headers?.get('date') ?? ''));
 }

@@ -29,7 +29,13 @@ export type ServiceBehaviour =
   /** Audio, then the connection is cut. */
   | { readonly kind: 'break'; readonly bytes: number }
   /** Nothing; the request stays open. */
-  | { readonly kind: 'hang' };
+  | { readonly kind: 'hang' }
+  /** A refusal whose body has no end. */
+  | { readonly kind: 'endless'; readonly status: number }
+  /** To another path of the same service, with the method and the body. */
+  | { readonly kind: 'redirect' }
+  /** Exactly this. */
+  | { readonly kind: 'bytes'; readonly audio: Uint8Array; readonly type: string };
 
 const OPENAI_VOICES = new Set('alloy ash ballad coral echo fable onyx nova sage shimmer verse marin cedar'.split(' '));
 const OPENAI_FORMATS = new Set(['mp3', 'opus', 'aac', 'flac', 'wav', 'pcm']);
@@ -39,6 +45,8 @@ const ELEVENLABS_FORMATS =
 /** Both on one port: `url` is OpenAI's base, `elevenLabsUrl` the other's. */
 export class SpeechServices {
   readonly requests: SpokenRequest[] = [];
+  /** Where requests went, whatever became of them. */
+  readonly paths: string[] = [];
   /** Requests whose connection ended before their answer did. */
   aborted = 0;
   behaviour: ServiceBehaviour = { kind: 'speak' };
@@ -81,6 +89,7 @@ export class SpeechServices {
     const body: Buffer[] = [];
     for await (const piece of request) body.push(piece as Buffer);
     const url = new URL(request.url ?? '/', this.origin);
+    this.paths.push(url.pathname);
     let json: Record<string, unknown>;
     try {
       json = JSON.parse(Buffer.concat(body).toString()) as Record<string, unknown>;
@@ -152,6 +161,10 @@ export class SpeechServices {
       respond(response, behaviour.status, behaviour.body, behaviour.headers);
       return;
     }
+    if (behaviour.kind === 'endless' || behaviour.kind === 'redirect' || behaviour.kind === 'bytes') {
+      misbehave(response, behaviour);
+      return;
+    }
     const own = behaviour.kind === 'speak' ? behaviour.type : undefined;
     response.writeHead(200, { 'Content-Type': own ?? type });
     const bytes = behaviour.bytes ?? 4_800;
@@ -174,4 +187,22 @@ export class SpeechServices {
 function respond(response: ServerResponse, status: number, body: unknown, headers: Record<string, string> = {}): void {
   response.writeHead(status, { 'Content-Type': 'application/json', ...headers });
   response.end(JSON.stringify(body));
+}
+
+type Misbehaviour = Extract<ServiceBehaviour, { readonly kind: 'endless' | 'redirect' | 'bytes' }>;
+
+function misbehave(response: ServerResponse, behaviour: Misbehaviour): void {
+  if (behaviour.kind === 'redirect') {
+    response.writeHead(307, { Location: '/elsewhere' }).end();
+  } else if (behaviour.kind === 'bytes') {
+    response.writeHead(200, { 'Content-Type': behaviour.type }).end(behaviour.audio);
+  } else {
+    response.writeHead(behaviour.status, { 'Content-Type': 'application/json' });
+    const piece = Buffer.alloc(64 * 1024, 'a');
+    const more = (): void => {
+      while (!response.destroyed && response.write(piece));
+      if (!response.destroyed) response.once('drain', more);
+    };
+    more();
+  }
 }

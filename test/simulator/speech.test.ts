@@ -1,8 +1,11 @@
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { hasCode } from '../../src/core/errors.ts';
 import { LIMITS } from '../../src/limits.ts';
 import { SpeechSynthesizer, VOICES } from '../../src/simulator/speech.ts';
+import { FakeClock } from '../sim/fake-clock.ts';
 
 const speech = new SpeechSynthesizer();
 
@@ -97,6 +100,43 @@ test('closed, it rejects what waits and what comes', async () => {
   await waiting;
   await closing.close();
   await rejected(closing.synthesize('And this comes late.', 'rms'), /is closed/);
+});
+
+test('a worker that hangs is replaced, and only the text that it hangs with is lost', async () => {
+  // Silence of 10 samples for whatever is asked, but for one word.
+  const wav =
+    'Buffer.from("RIFF8\\0\\0\\0WAVEfmt \\x10\\0\\0\\0\\x01\\0\\x01\\0\\x80\\x3e\\0\\0\\0\\x7d\\0\\0\\x02\\0\\x10\\0data\\x14\\0\\0\\0" + "\\0".repeat(20), "latin1")';
+  const source = `const { parentPort } = require('node:worker_threads');
+    parentPort.on('message', ({ id, text }) => {
+      if (text === 'hang') for (;;);
+      parentPort.postMessage({ id, wav: new Uint8Array(${wav}) });
+    });`;
+  const clock = new FakeClock();
+  const workers: Worker[] = [];
+  const synthesizer = new SpeechSynthesizer({
+    clock,
+    startWorker: () => {
+      const worker = new Worker(source, { eval: true, execArgv: [] });
+      workers.push(worker);
+      return worker;
+    },
+  });
+  assert.is((await synthesizer.synthesize('before', 'slt')).samples.length, 10);
+  assert.is(clock.pending, 0);
+  const hung = rejected(synthesizer.synthesize('hang', 'slt'), /did nothing/);
+  const behind = [synthesizer.synthesize('behind', 'slt'), synthesizer.synthesize('and behind', 'slt')];
+  clock.advance(LIMITS.speechStuckMs - 1);
+  assert.is(workers.length, 1);
+  const gone = once(workers[0]!, 'exit');
+  clock.advance(1);
+  await hung;
+  for (const each of await Promise.all(behind)) assert.is(each.samples.length, 10);
+  await gone;
+  assert.equal([workers.length, clock.pending], [2, 0]);
+  const last = rejected(synthesizer.synthesize('hang', 'slt'), /closed/);
+  await synthesizer.close();
+  await last;
+  assert.is(clock.pending, 0);
 });
 
 test.run();

@@ -21,6 +21,7 @@ test.after(() => services.close());
 test.before.each(() => {
   services.behaviour = { kind: 'speak' };
   services.requests.length = 0;
+  services.paths.length = 0;
   services.aborted = 0;
 });
 
@@ -174,7 +175,13 @@ test('an answer that breaks off is a failure, and so is nobody there', async () 
 });
 
 test('what says that it is no raw audio is not played', async () => {
-  for (const type of ['text/html; charset=utf-8', 'application/json', 'audio/mpeg', 'audio/wav']) {
+  for (const type of [
+    'text/html; charset=utf-8',
+    'application/json',
+    'audio/mpeg',
+    'audio/wav',
+    'application/xhtml+xml',
+  ]) {
     services.behaviour = { kind: 'speak', type };
     for (const engine of [openai(), elevenLabs()]) {
       const error = await failureOf(engine);
@@ -194,6 +201,47 @@ test('an abort ends the request at the server', async () => {
     stop.abort(new Error('the caller cut in'));
     assert.is(((await spoken) as Error).message, 'the caller cut in');
     await services.until(() => services.aborted > index);
+  }
+});
+
+test('what is to be said follows nowhere', async () => {
+  services.behaviour = { kind: 'redirect' };
+  for (const engine of [openai(), elevenLabs()]) {
+    assert.is((await failureOf(engine)).code, 'ERR_TALKSPURT_TTS_FAILED');
+  }
+  assert.not(services.paths.includes('/elsewhere'));
+});
+
+test('a refusal without end is not read to its end', async () => {
+  services.behaviour = { kind: 'endless', status: 500 };
+  for (const [index, engine] of [openai(), elevenLabs()].entries()) {
+    const error = await failureOf(engine);
+    assert.equal([error.code, error.details['status']], ['ERR_TALKSPURT_TTS_FAILED', 500]);
+    await services.until(() => services.aborted > index);
+  }
+});
+
+test('a moment to come back at is understood as one', async () => {
+  const headers = { Date: 'Sun, 06 Nov 1994 08:49:37 GMT', 'Retry-After': 'Sun, 06 Nov 1994 08:50:07 GMT' };
+  services.behaviour = { kind: 'refuse', status: 429, body: {}, headers };
+  for (const engine of [openai(), elevenLabs()]) {
+    assert.is((await failureOf(engine)).details['retryAfterMs'], 30_000);
+  }
+});
+
+test('sound in a container that does not say so is not played', async () => {
+  const rest = Buffer.alloc(2_000, 0x55);
+  const type = 'application/octet-stream';
+  for (const begin of ['RIFF\x24\0\0\0WAVEfmt ', 'ID3\x04', 'OggS', 'fLaC', '<!DOCTYPE html>', '{"error":']) {
+    services.behaviour = { kind: 'bytes', type, audio: Buffer.concat([Buffer.from(begin, 'latin1'), rest]) };
+    for (const engine of [openai(), elevenLabs()]) {
+      assert.is((await failureOf(engine)).code, 'ERR_TALKSPURT_TTS_FAILED', begin);
+    }
+  }
+  // Sound is left as it is, however little of it there is.
+  for (const bytes of [1, 3, 4, 5, 1_001]) {
+    services.behaviour = { kind: 'bytes', type, audio: rest.subarray(0, bytes) };
+    assert.is(await bytesOf(openai()), bytes);
   }
 });
 

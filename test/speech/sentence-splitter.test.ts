@@ -29,6 +29,9 @@ const CASES: readonly (readonly [string, readonly string[]])[] = [
   ],
   ['Visit example.com today. Thanks.', ['Visit example.com today.', 'Thanks.']],
   ['Bring pens, paper, etc. and come. Bye.', ['Bring pens, paper, etc. and come.', 'Bye.']],
+  ['See https://shop.example/find?q=bike now. Then call.', ['See https://shop.example/find?q=bike now.', 'Then call.']],
+  ['Is it www.a.example/x?y!z? Yes.', ['Is it www.a.example/x?y!z?', 'Yes.']],
+  ['请看https://a.example。谢谢。', ['请看https://a.example。', '谢谢。']],
   ['No. I cannot.', ['No.', 'I cannot.']],
   ['', []],
   [' \n ', []],
@@ -117,6 +120,30 @@ const pieces = fc
     const at = [...new Set([0, ...cuts.filter((cut) => cut < text.length), text.length])].toSorted((a, b) => a - b);
     return { text, parts: at.slice(1).map((end, index) => text.slice(at[index], end)) };
   });
+
+test('no cut goes through what is seen as one character', () => {
+  const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
+  const count = (text: string): number => [...graphemes.segment(text)].length;
+  for (const [character, times] of [
+    ['👩‍👩‍👧‍👦', 100],
+    ['👍🏽', 300],
+    ['🇦🇹', 300],
+    ['e\u0301\u0323', 300],
+    ['กำ้', 300],
+    ['𝒳', 500],
+  ] as const) {
+    const text = character.repeat(times);
+    for (const maximumCharacters of [299, 300, 301, 7]) {
+      const sentences = split(Array.from(text), { maximumCharacters });
+      assert.is(sentences.join(''), text);
+      if (character.length <= maximumCharacters) {
+        const parts = sentences.reduce((sum, each) => sum + count(each), 0);
+        assert.is(parts, count(text), `${character} in ${maximumCharacters}`);
+      }
+      assert.ok(sentences.every((each) => each.length <= maximumCharacters));
+    }
+  }
+});
 
 test('nothing is lost, added or put out of order, whatever the text and wherever it is cut', () => {
   const bare = (text: string): string => text.replaceAll(/\s+/gu, '');

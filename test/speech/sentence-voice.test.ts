@@ -1,54 +1,12 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { TalkspurtError } from '../../src/core/errors.ts';
 import { loadDsp } from '../../src/dsp/library.ts';
 import { LIMITS } from '../../src/limits.ts';
 import { SentenceAudio } from '../../src/speech/sentence-audio.ts';
-import type { SentenceVoice } from '../../src/speech/sentence-voice.ts';
 import { SpeechCache } from '../../src/speech/speech-cache.ts';
 import { hasWords, spokenText } from '../../src/speech/spoken-text.ts';
 import { settle } from '../sim/fake-clock.ts';
-import { FakeEngine, speaksAtOnce, voiceRig } from './speech-rig.ts';
-
-interface Said {
-  bytes: number;
-  engine: string;
-  cached: boolean;
-  attempts: number;
-  error: string | null;
-  over: boolean;
-}
-
-/** Says it, and writes down what comes of it. */
-function saying(voice: SentenceVoice, text = 'Good day.', signal = new AbortController().signal): Said {
-  const result: Said = { bytes: 0, engine: '', cached: false, attempts: 0, error: null, over: false };
-  const run = async (): Promise<void> => {
-    try {
-      for await (const piece of voice.say(text, signal, result)) result.bytes += piece.length;
-    } catch (error) {
-      result.error = error instanceof TalkspurtError ? error.code.replace('ERR_TALKSPURT_', '') : String(error);
-    }
-    result.over = true;
-  };
-  void run();
-  return result;
-}
-
-/** The same, to its end, over whatever pauses there are. */
-async function said(rig: ReturnType<typeof voiceRig>, text?: string): Promise<Said> {
-  const result = saying(rig.voice, text);
-  for (let turn = 0; turn < 50 && !result.over; turn += 1) {
-    await settle();
-    if (!result.over) rig.clock.advance(250);
-  }
-  return result;
-}
-
-/** Fails every request. */
-function fails(engine: FakeEngine, ...[code, details]: Parameters<FakeEngine['last']['fail']>): FakeEngine {
-  engine.onRequest = (request) => request.fail(code, details);
-  return engine;
-}
+import { FakeEngine, fails, said, saying, speaksAtOnce, voiceRig } from './speech-rig.ts';
 
 test('three failures in a row bring the fallback, five an end, and a probe after the cool-down the first one back', async () => {
   const fallback = speaksAtOnce(new FakeEngine('fallback'));
@@ -133,7 +91,7 @@ test('an engine that asks for a moment gets that moment, not more', async () => 
 });
 
 test('a text that is refused says nothing of the engine', async () => {
-  const rig = voiceRig({ fallback: new FakeEngine('fallback') });
+  const rig = voiceRig();
   fails(rig.first, 'ERR_TALKSPURT_TTS_REFUSED', { status: 400 });
   for (let turn = 0; turn < 6; turn += 1) assert.is((await said(rig)).error, 'TTS_REFUSED');
   assert.is(rig.first.requests.length, 6);
@@ -243,20 +201,34 @@ test('what was said before is not asked for again, even while nobody speaks', as
 });
 
 test('a cache holds what was used last, and no more than it may', () => {
-  const cache = new SpeechCache(800);
+  const cache = new SpeechCache(8_000);
   const audio = (length: number): Uint8Array => new Uint8Array(length);
-  for (let at = 0; at < 8; at += 1) cache.keep(`k${at}`, audio(100));
+  // An entry is its audio, its key of two bytes a character, and 200 bytes.
+  for (let at = 0; at < 8; at += 1) cache.keep(`k${at}`, audio(796));
+  assert.is(cache.stats.bytes, 8_000);
   assert.ok(cache.take('k0'));
-  cache.keep('k8', audio(100));
+  cache.keep('k8', audio(796));
   assert.is(cache.take('k1'), null, 'the least recently used went');
   assert.ok(cache.take('k0'));
-  cache.keep('large', audio(101));
+  cache.keep('large', audio(1_000));
   assert.is(cache.take('large'), null);
-  cache.keep('k0', audio(50));
-  assert.equal(cache.stats, { hits: 2, misses: 2, bytes: 750, entries: 8 });
+  cache.keep('k0', audio(296));
+  assert.equal(cache.stats, { hits: 2, misses: 2, bytes: 7_500, entries: 8 });
   const none = new SpeechCache(0);
   none.keep('x', audio(1));
   assert.is(none.stats.entries, 0);
+});
+
+test('many sentences of little sound are bounded as well, and none keeps more alive than it is', () => {
+  const cache = new SpeechCache(1_000_000);
+  for (let at = 0; at < 10_000; at += 1) cache.keep(`${at} ${'x'.repeat(300)}`, new Uint8Array(2));
+  assert.ok(cache.stats.entries < 1_300, String(cache.stats.entries));
+  cache.keep('view', new Uint8Array(100_000).subarray(0, 10));
+  cache.keep('pooled', Buffer.from('short'));
+  for (const key of ['view', 'pooled']) {
+    const kept = cache.take(key)!;
+    assert.is(kept.buffer.byteLength, kept.length);
+  }
 });
 
 test('audio of another format is converted, and does not depend on how it came', async () => {

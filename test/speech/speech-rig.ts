@@ -129,8 +129,53 @@ export function voiceRig(given: { fallback?: FakeEngine; first?: FakeEngine; cac
   return { clock, first, fallback, breaker, cache, voice, changes };
 }
 
+/** What became of a sentence. */
+export interface Said {
+  bytes: number;
+  engine: string;
+  cached: boolean;
+  attempts: number;
+  error: string | null;
+  over: boolean;
+}
+
+/** Says it, and writes down what comes of it. */
+export function saying(
+  voice: SentenceVoice,
+  text = 'Good day.',
+  signal: AbortSignal = new AbortController().signal,
+): Said {
+  const result: Said = { bytes: 0, engine: '', cached: false, attempts: 0, error: null, over: false };
+  const run = async (): Promise<void> => {
+    try {
+      for await (const piece of voice.say(text, signal, result)) result.bytes += piece.length;
+    } catch (error) {
+      result.error = error instanceof TalkspurtError ? error.code.replace('ERR_TALKSPURT_', '') : String(error);
+    }
+    result.over = true;
+  };
+  void run();
+  return result;
+}
+
+/** The same, to its end, over whatever pauses there are. */
+export async function said(rig: ReturnType<typeof voiceRig>, text?: string): Promise<Said> {
+  const result = saying(rig.voice, text);
+  for (let turn = 0; turn < 50 && !result.over; turn += 1) {
+    await settle();
+    if (!result.over) rig.clock.advance(250);
+  }
+  return result;
+}
+
+/** Fails every request. */
+export function fails(engine: FakeEngine, ...[code, details]: Parameters<FakeEngine['last']['fail']>): FakeEngine {
+  engine.onRequest = (request) => request.fail(code, details);
+  return engine;
+}
+
 /** A backend that writes, wrapped, with its sink written down. */
-export async function spokenRig(given: Partial<SpokenBackendOptions> = {}) {
+export async function spokenRig(given: Partial<SpokenBackendOptions> = {}, can: Partial<BackendStream> = {}) {
   const clock = new FakeClock();
   const engine = new FakeEngine();
   const events = new RecordingEvents();
@@ -140,6 +185,7 @@ export async function spokenRig(given: Partial<SpokenBackendOptions> = {}) {
     BackendStream,
     'noteHeard'
   >);
+  Object.assign(inner, can);
   const backend = new FakeBackend(inner);
   const sink = new RecordingSink();
   const spoken = spokenBackend(backend, {

@@ -14,7 +14,7 @@ const MS_PER_CHARACTER = 50;
 const library = await loadDsp();
 
 /** A call that talks. Each sentence is spoken with a byte of its own, so that what is heard can be told. */
-async function spokenCall(given: { fallback?: FakeEngine } = {}) {
+async function spokenCall(given: { fallback?: FakeEngine; firstAudioMs?: number } = {}) {
   const engine = new FakeEngine();
   const notes: [string | null, string][] = [];
   const rig = new CallRig({
@@ -26,6 +26,7 @@ async function spokenCall(given: { fallback?: FakeEngine } = {}) {
         clock,
         events,
         splitter: { earlyCharacters: 0 },
+        ...(given.firstAudioMs === undefined ? {} : { firstAudioMs: given.firstAudioMs }),
         loadDspLibrary: () => Promise.resolve(library),
       }),
   });
@@ -209,7 +210,22 @@ test('more text than may wait is told of, and what fits is spoken', async () => 
   await settle();
   const dropped = call.rig.events.of('speech.sentence').filter(({ outcome }) => outcome === 'dropped').length;
   assert.is(dropped, 4, 'one is being made');
-  assert.is(call.rig.events.of('backend.error').length, 4);
+  assert.is(call.rig.events.of('backend.error').length, 1, 'told once');
+  await call.end();
+});
+
+test('a text that is due and that nobody speaks is noticed', async () => {
+  const call = await spokenCall({ firstAudioMs: 60_000 });
+  call.engine.onRequest = () => undefined;
+  call.write('r1', ONE);
+  await settle();
+  await call.rig.run(29_000);
+  assert.equal(call.rig.events.of('watchdog'), []);
+  await call.rig.run(2_000);
+  assert.equal(
+    call.rig.events.of('watchdog').map(({ dog, limitMs }) => [dog, limitMs]),
+    [['speech', 30_000]],
+  );
   await call.end();
 });
 

@@ -82,6 +82,8 @@ export const LIMITS = {
   heldToolResults: 64,
   /** What the caller is told when no backend came back; then the call ends all the same. */
   farewellMs: 30_000,
+  /** …of which making it, in our own voice or from a file, takes this long at the most; then it goes without. */
+  farewellMakingMs: 5_000,
   /** Phrases (items) the played ledger remembers per call; the oldest played one is forgotten. */
   ledgerItems: 256,
   /** Bytes that may wait in a backend socket before caller audio is dropped (counted in `droppedFrames`). */

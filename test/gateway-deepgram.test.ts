@@ -5,6 +5,7 @@ import { SimulatedCaller } from '../src/simulator/caller.ts';
 import { prepareScript } from '../src/simulator/caller-script.ts';
 import type { CallerLine } from '../src/simulator/caller-script.ts';
 import { SpeechSynthesizer } from '../src/simulator/speech.ts';
+import type { SpeechSource } from '../src/simulator/speech.ts';
 import { isHeard, withDeepgram } from './sim/deepgram-host.ts';
 import { LevelPhone } from './sim/whole-host.ts';
 
@@ -15,9 +16,22 @@ async function caller(...lines: CallerLine[]): Promise<SimulatedCaller> {
   return new SimulatedCaller({ script: await prepareScript(lines, speech, 'slt') });
 }
 
+/** The same voice, but of a sentence that begins with `words` there is no end within the test: it can only be cut short. */
+function drawnOut(words: string): SpeechSource {
+  return {
+    synthesize: async (text, voice, speed) => {
+      const { samples, sampleRateHz } = await speech.synthesize(text, voice, speed);
+      if (!text.startsWith(words)) return { samples, sampleRateHz };
+      const drawn = new Int16Array(samples.length * 8);
+      for (let at = 0; at < drawn.length; at += samples.length) drawn.set(samples, at);
+      return { samples: drawn, sampleRateHz };
+    },
+  };
+}
+
 test('a whole call: greeted, understood by a function of ours, cut short, and said goodbye to', () =>
   withDeepgram(
-    speech,
+    drawnOut('It is nine'),
     { backend: { greeting: 'Hello there.', tools: [{ name: 'look_up', description: 'The time' }] } },
     async ({ fs, ask, runtime, events, settle }, server) => {
       const phone = await caller(
@@ -51,8 +65,7 @@ test('a whole call: greeted, understood by a function of ours, cut short, and sa
       assert.is(of('transcript').filter(({ by }) => by === 'caller').length, 2);
       assert.is(of('turn.response-latency').length, 2);
       assert.is(of('backend.error').length, 0);
-      // On a slow machine the answer has been sent to its end before the caller is heard there: then only we stop it.
-      assert.ok(server.stats.answersInterrupted <= 1);
+      assert.is(server.stats.answersInterrupted, 1);
       assert.is(server.stats.errors, 0);
     },
   ));

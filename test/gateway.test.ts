@@ -81,8 +81,6 @@ async function withWorld(
       },
       profiles: { p: { backend: 'ai', reconnect: { attempts: 2 } } },
       limits: { calls: 2 },
-      // However busy the machine of the tests is.
-      overload: { lateTicksPct: 0, loopLagMs: 0, crowdedPct: 0 },
     }),
     env: {},
   });

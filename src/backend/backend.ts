@@ -78,6 +78,8 @@ export interface Backend {
    * `underWay` ({@link BackendCall.underWay}).
    */
   refusal?(underWay?: boolean): TalkspurtError | null;
+  /** A stream of it was given up for that, though it had not ended: it counts as a failure. Absent: nobody counts. */
+  gaveUp?(error: TalkspurtError): void;
   /**
    * Connects, sets the session up and resolves when audio may flow. Rejects (and leaves nothing open) when `signal`
    * aborts. @throws ERR_TALKSPURT_BACKEND_REFUSED | _AUTH | _TIMEOUT | _PROTOCOL | _API, ERR_TALKSPURT_SECRET_MISSING
@@ -89,6 +91,8 @@ export interface Backend {
 export interface BackendStream {
   readonly inputFormat: AudioFormat;
   readonly outputFormat: AudioFormat;
+  /** The peer may be one that never answers: no answer of it is due before it has given one on the call. Absent: it answers. */
+  readonly mayOnlyListen?: boolean;
   /** The backend decides where the caller's turn ends, and starts to answer by itself. */
   readonly detectsTurns: boolean;
   /**

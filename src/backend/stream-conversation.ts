@@ -48,6 +48,7 @@ export interface StreamStats {
 export class StreamConversation implements BackendStream {
   readonly inputFormat: AudioFormat;
   readonly outputFormat: AudioFormat;
+  readonly mayOnlyListen = true;
   /** The server decides when it speaks. */
   readonly detectsTurns = true;
   readonly wantsPlayed: boolean;

@@ -4,6 +4,7 @@ import { HOST_ENTRY_FAULT, isHostEntry } from '../core/host-list.ts';
 import { asteriskIssues } from './config-asterisk-checks.ts';
 import type { ConfigDocument } from './config-schema.ts';
 import type { ConfigIssue } from './config-issue.ts';
+import { watchIssues } from './config-watch-checks.ts';
 import { didYouMean } from './config-issue.ts';
 
 /** The rules that `document` breaks. */
@@ -17,6 +18,7 @@ export function referenceIssues(document: ConfigDocument): ConfigIssue[] {
     ...hostListIssues(['targets', 'allow'], document.targets.allow),
     ...hostListIssues(['sounds', 'allow'], document.sounds.allow),
     ...holdIssues(document),
+    ...watchIssues(document),
     ...namedProfileIssues(document),
     ...moduleIssues(document),
     ...sipIssues(document),

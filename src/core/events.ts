@@ -50,7 +50,8 @@ export type AudioSuspicion =
 export type OverflowPlace = 'jitter' | 'playout' | 'backend';
 
 /** Why audio goes on not fitting. */
-export type OverflowCause = 'backend-slow-reader' | 'switch-burst' | 'agent-too-fast' | 'host-overloaded';
+export type OverflowCause =
+  'backend-slow-reader' | 'switch-burst' | 'agent-too-fast' | 'agent-waits' | 'host-overloaded';
 
 /** Who watches over a call: `docs/watchdogs.md`. */
 export type CallDog = 'capture' | 'engine' | 'speech' | 'session' | 'stale' | 'playout';

@@ -44,6 +44,8 @@ export interface Load {
 
 /** What it has to come down to, of its bound. */
 const CALM_SHARE = 0.7;
+/** …and of memory, of which a process seldom gives much back. */
+const CALM_SHARE_OF_MEMORY = 0.9;
 /** Pairs of ports above the bound that are enough again. */
 const CALM_PORTS = 2;
 
@@ -62,14 +64,14 @@ const GAUGES: readonly Gauge[] = [
     tooMuch: ({ freePorts }, policy) => policy.freePorts > 0 && freePorts !== null && freePorts <= policy.freePorts,
     calm: ({ freePorts }, policy) => freePorts === null || freePorts >= policy.freePorts + CALM_PORTS,
   },
-  rising('memory', 'memoryMb'),
+  rising('memory', 'memoryMb', CALM_SHARE_OF_MEMORY),
 ];
 
-function rising(reason: OverloadReason, key: Exclude<keyof Load, 'freePorts'>): Gauge {
+function rising(reason: OverloadReason, key: Exclude<keyof Load, 'freePorts'>, share = CALM_SHARE): Gauge {
   return {
     reason,
     tooMuch: (load, policy) => policy[key] > 0 && (load[key] ?? 0) > policy[key],
-    calm: (load, policy) => (load[key] ?? 0) <= policy[key] * CALM_SHARE,
+    calm: (load, policy) => (load[key] ?? 0) <= policy[key] * share,
   };
 }
 

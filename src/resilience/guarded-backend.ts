@@ -61,6 +61,11 @@ export class GuardedBackend implements Backend {
     return this.#backend.refusal?.(underWay) ?? null;
   }
 
+  gaveUp(error: TalkspurtError): void {
+    this.#count(error);
+    this.#backend.gaveUp?.(error);
+  }
+
   /** @throws ERR_TALKSPURT_BACKEND_BREAKER_OPEN, and as the backend's own */
   async open(call: BackendCall, sink: BackendSink, signal: AbortSignal): Promise<BackendStream> {
     const attempts = this.#admit(call.underWay === true);
@@ -129,13 +134,15 @@ export class GuardedBackend implements Backend {
     );
   }
 
+  /** Of a stream that was open. */
+  #count(error: TalkspurtError): void {
+    const kind = kindOf(error);
+    if (kind === undefined || !this.#counts(error)) return;
+    (kind === 'connection' ? this.#connection : this.#provider).failed(faultOf(error));
+  }
+
   /** Failures of a stream that was open count too; its end in good order does not. */
   #watching(sink: BackendSink): BackendSink {
-    const count = (error: TalkspurtError | null): void => {
-      const kind = error === null ? undefined : kindOf(error);
-      if (error === null || kind === undefined || !this.#counts(error)) return;
-      (kind === 'connection' ? this.#connection : this.#provider).failed(faultOf(error));
-    };
     return {
       onAudio: (audio, itemId) => sink.onAudio(audio, itemId),
       onAudioDone: (itemId) => sink.onAudioDone(itemId),
@@ -146,11 +153,11 @@ export class GuardedBackend implements Backend {
       onToolCall: (toolCallId, name, argumentsJson) => sink.onToolCall(toolCallId, name, argumentsJson),
       onError: (error) => {
         // The stream goes on, with an agent that has nothing to say: the next one would be as mute.
-        if (isOutOfQuota(error.details)) count(error);
+        if (isOutOfQuota(error.details)) this.#count(error);
         sink.onError(error);
       },
       onClosed: (error) => {
-        count(error);
+        if (error !== null) this.#count(error);
         sink.onClosed(error);
       },
       // What a sink does not have must not be seen to be there.

@@ -3,6 +3,7 @@ import type { BackendSink } from '../backend/backend.ts';
 import type { Clock } from '../core/clock.ts';
 import { TalkspurtError } from '../core/errors.ts';
 import type { CallEvent } from '../core/events.ts';
+import { LIMITS } from '../limits.ts';
 import type { CallControls } from './call-controls.ts';
 import type { ConversationRecord } from './conversation-record.ts';
 import type { MediaScheduler } from './media-scheduler.ts';
@@ -30,7 +31,9 @@ export class BackendFeed implements BackendSink {
   #lively = false;
   #activeMs = Number.NaN;
   #overflows = 0;
-  #overflowItem = '';
+  /** Audio that did not fit and was not told of, and when some last was. */
+  #untoldBytes = 0;
+  #toldMs = Number.NEGATIVE_INFINITY;
   /** The backend's name of the phrase that came last, and ours. */
   #itemId = '';
   #phraseId = '';
@@ -68,8 +71,12 @@ export class BackendFeed implements BackendSink {
     scheduler.poke(clock.nowMs());
     if (droppedBytes === 0) return;
     this.#overflows += 1;
-    if (itemId !== this.#overflowItem) this.#emit({ type: 'media.overflow', place: 'playout', droppedBytes });
-    this.#overflowItem = itemId;
+    this.#untoldBytes += droppedBytes;
+    const nowMs = clock.nowMs();
+    if (nowMs - this.#toldMs < LIMITS.overflowReportMs) return;
+    this.#emit({ type: 'media.overflow', place: 'playout', droppedBytes: this.#untoldBytes });
+    this.#untoldBytes = 0;
+    this.#toldMs = nowMs;
   }
 
   onAudioDone(itemId: string): void {

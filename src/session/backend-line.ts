@@ -71,6 +71,10 @@ export class BackendLine {
   #heldResults: [toolCallId: string, outputJson: string][] = [];
   /** Of the backends before this one. */
   #overflowsBefore = 0;
+  /** Since when the stream in use is, ms. */
+  #usedMs = Number.NaN;
+  /** Backends that have answered on this call. */
+  readonly #answered = new WeakSet<Backend>();
   #droppedBefore = 0;
 
   constructor(parts: BackendLineParts) {
@@ -106,12 +110,21 @@ export class BackendLine {
     return this.#overflowsBefore + (this.#feed?.overflows ?? 0);
   }
 
-  /** Caller frames that no backend took, of all backends of the call. */
-  /** What is known of the stream in use; null: there is none. */
-  get signs(): EngineSigns | null {
-    return this.#feed;
+  /** For how long sentences of a backend that writes have waited while nothing was heard of any, ms. */
+  get spokenWaitMs(): number {
+    return this.#stream?.speech?.waitMs ?? 0;
   }
 
+  /** What is known of the stream in use; null: there is none. */
+  get signs(): EngineSigns | null {
+    const [stream, feed] = [this.#stream, this.#feed];
+    if (stream === null || feed === null) return null;
+    const answers = feed.lively || stream.mayOnlyListen !== true || this.#answered.has(this.#backend);
+    // What the one before owed is not held against it.
+    return { answers, activeMs: Number.isNaN(feed.activeMs) ? this.#usedMs : feed.activeMs };
+  }
+
+  /** Caller frames that no backend took, of all backends of the call. */
   get droppedFrames(): number {
     return this.#droppedBefore + (this.#stream?.droppedFrames ?? 0) + (this.#relay?.lostFrames ?? 0);
   }
@@ -285,6 +298,8 @@ export class BackendLine {
     }
     this.#parts.record.toolAnswered(toolCallId, outputJson);
     this.#stream.sendToolResult(toolCallId, outputJson);
+    // The agent can go on.
+    if (this.#parts.record.pendingTools.length === 0) this.#parts.turns.answer.owe();
   }
 
   /** What was answered into a stream that has made nothing of it yet goes to the next one again, with the call that it answers. */
@@ -321,6 +336,7 @@ export class BackendLine {
   #retire(): void {
     this.#overflowsBefore = this.overflows;
     this.#droppedBefore += this.#stream?.droppedFrames ?? 0;
+    if (this.#feed?.lively === true) this.#answered.add(this.#backend);
     this.#feed?.deafen();
     this.#parts.record.streamEnded();
     this.#stream = null;
@@ -331,6 +347,7 @@ export class BackendLine {
     this.#stream = stream;
     this.#feed = feed;
     this.#backend = backend;
+    this.#usedMs = this.#parts.clock.nowMs();
     this.#parts.emit({ type: 'backend.opened', backend: backend.name, connectMs });
   }
 }

@@ -6,8 +6,8 @@
  *             ▲           │
  *             └── failed ─┴──▶ attempts or time used up: given up
  *
- * Hopeless is a backend whose breaker is open, that has refused for good (a key, a setting), or that was sought for `failoverMs`
- * while there is another one.
+ * Hopeless is a backend whose breaker is open, that has refused for good (a key, a setting), or, while there is another one, that
+ * does not answer though it is there, or was sought for `failoverMs`.
  */
 import type { Backend } from '../backend/backend.ts';
 import { Backoff } from '../core/backoff.ts';
@@ -180,7 +180,9 @@ export class BackendRescue {
     const others = this.#others(current);
     const waitMs = refusedForMs(current, others.length === 0);
     const usedUp = (this.#tries.get(current) ?? 0) >= (current.reconnectMax ?? attempts);
-    const hopeless = usedUp || !mayPass(fault) || this.#refused.has(current) || waitMs >= leftMs;
+    // It would be reached, and say nothing again.
+    const hung = fault.details['hung'] === true && others.length > 0;
+    const hopeless = hung || usedUp || !mayPass(fault) || this.#refused.has(current) || waitMs >= leftMs;
     const longEnough = others.length > 0 && (waitMs > 0 || soughtMs >= failoverMs);
     return hopeless || longEnough ? this.#after(current, others) : current;
   }

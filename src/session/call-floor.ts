@@ -21,7 +21,7 @@ import type { SessionOptions } from './session-options.ts';
 import { backendEnd, makeCallMedia, reasonOf, tickFault } from './session-parts.ts';
 import type { SessionEnd, SessionParts, StopOptions } from './session-parts.ts';
 import { Supervision } from './supervision.ts';
-import { tellCaller } from './tell-caller.ts';
+import { interject, tellCaller } from './tell-caller.ts';
 import { TurnKeeper } from './turn-keeper.ts';
 import { DEFAULT_WATCHDOGS } from './watch-options.ts';
 
@@ -57,6 +57,8 @@ export class CallFloor {
   #ticking: Ticking | null = null;
   /** Ends what becomes of a call that was given up, should somebody give it another stream. */
   #lastResort: AbortController | null = null;
+  /** The caller is told goodbye: no backend is needed any more. */
+  #leaving = false;
   readonly #parts: CallFloorParts;
   readonly #comfort: Comfort;
 
@@ -81,8 +83,9 @@ export class CallFloor {
       options,
       watchdogs: session.watchdogs ?? DEFAULT_WATCHDOGS,
       watch: {
-        engine: () => (session.mode === 'ws' ? null : this.line.signs),
-        speechWaitMs: () => this.line.stream?.speech?.waitMs ?? 0,
+        // What has been written and is not spoken is no fault of who wrote it.
+        engine: () => (session.mode === 'ws' || this.line.spokenWaitMs > 0 ? null : this.line.signs),
+        speechWaitMs: () => this.line.spokenWaitMs,
         act: (dog, action) => this.#onDog(dog, action),
       },
       ...(session.hostLagMs === undefined ? {} : { hostLagMs: session.hostLagMs }),
@@ -190,6 +193,10 @@ export class CallFloor {
   #onClosed(error: TalkspurtError | null): void {
     const { options } = this.#parts;
     const { hangupOnBackendFailure } = options;
+    if (this.#leaving) {
+      if (this.#parts.happen('lost')) this.line.lose();
+      return;
+    }
     // A goodbye is no loss.
     if (error === null) return this.#parts.end(backendEnd(null));
     const worthwhile = this.rescue.worthwhile(error);
@@ -239,12 +246,11 @@ export class CallFloor {
     }
     // These are ended by whoever found them.
     if (dog === 'session' || dog === 'stale') return;
-    if (action === 'reconnect') {
-      this.#onClosed(new TalkspurtError('ERR_TALKSPURT_BACKEND_TIMEOUT', message));
-      return;
-    }
     const code = dog === 'capture' ? 'ERR_TALKSPURT_MEDIA_STALLED' : 'ERR_TALKSPURT_BACKEND_TIMEOUT';
-    const error = new TalkspurtError(code, message);
+    const error = new TalkspurtError(code, message, { details: { hung: true } });
+    // Other calls need not wait as long.
+    if (dog === 'engine') this.line.backend.gaveUp?.(error);
+    if (action === 'reconnect') return this.#onClosed(error);
     this.#parts.end({ reason: reasonOf(error), error }, { hangup: true });
   }
 
@@ -252,9 +258,12 @@ export class CallFloor {
   async #tellOf(dog: CallDog): Promise<void> {
     const { session, clock, signal } = this.#parts;
     const { media, controls } = this;
-    const { announcement } = session.watchdogs ?? DEFAULT_WATCHDOGS;
+    const { announcement: play } = session.watchdogs ?? DEFAULT_WATCHDOGS;
+    const parts = { clock, media, controls, sounds: session.sounds ?? null, signal };
     try {
-      await tellCaller({ clock, media, controls, sounds: session.sounds ?? null, signal }, { play: announcement });
+      // What the caller says from now on nobody will answer.
+      if (dog === 'session') controls.pause(true);
+      await (dog === 'session' ? tellCaller(parts, { play }) : interject(parts, { play }));
     } catch (error) {
       if (signal.aborted) return;
       this.#tell(asTalkspurtError(error));
@@ -266,6 +275,11 @@ export class CallFloor {
   async sendOff(off: SendOff, stop: SendOffParts['stop']): Promise<void> {
     const { session, clock, signal } = this.#parts;
     const { media, controls } = this;
+    this.#leaving = true;
+    // Nor is one sought, and nothing else becomes of a call that has none.
+    this.#lastResort?.abort(new DOMException('the call is sent off', 'AbortError'));
+    this.rescue.settle();
+    this.#comfort.end();
     await sendOff(
       {
         ...{ clock, media, controls, sounds: session.sounds ?? null, signal, stop },

@@ -75,6 +75,8 @@ export class CallMedia implements MediaPath, Tickable {
   underrunTicks = 0;
   /** When the last frame was received; NaN before the first. */
   lastFrameMs = Number.NaN;
+  /** The far end has said that it has nothing to send, and has sent nothing since. */
+  silenceFollows = false;
   readonly #options: SessionOptions;
   readonly #listener: CallMediaListener;
   /** Formats that the chain is set up for. */
@@ -125,10 +127,14 @@ export class CallMedia implements MediaPath, Tickable {
     return {
       onFrame: (payload, sequenceNumber, timestamp, nowMs) => {
         this.lastFrameMs = nowMs;
+        this.silenceFollows = false;
         this.jitter.push(payload, sequenceNumber, timestamp, nowMs);
         onArrival(nowMs);
       },
-      onSilence: (payload) => this.line.describeSilence(payload),
+      onSilence: (payload) => {
+        this.silenceFollows = true;
+        this.line.describeSilence(payload);
+      },
       onLost,
     };
   }

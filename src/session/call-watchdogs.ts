@@ -7,9 +7,9 @@ import type { CallMedia } from './call-media.ts';
 import type { TurnKeeper } from './turn-keeper.ts';
 import type { WatchdogOptions } from './watch-options.ts';
 
-/** Whether the stream in use has ever answered, and when it was last heard of, ms of the clock; NaN: never. */
+/** Whether the stream in use is one that answers, and when it was last heard of or taken, ms of the clock. */
 export interface EngineSigns {
-  readonly lively: boolean;
+  readonly answers: boolean;
   readonly activeMs: number;
 }
 
@@ -20,8 +20,8 @@ export interface CallWatchdogParts {
   readonly turns: Pick<TurnKeeper, 'breakOff'> & { readonly answer: { readonly due: boolean } };
   /** Null while no stream is in use, or nothing is expected of it. */
   engine(): EngineSigns | null;
-  /** For how long a text has waited for our own voice, ms; 0: none does. Absent: there is no such queue. */
-  readonly speechWaitMs?: () => number;
+  /** For how long texts have waited of which our own voice says nothing, ms; 0: none does. */
+  readonly speechWaitMs: () => number;
   emit(event: CallEvent): void;
   /** Does what the event says; `event` and `drop` are done when it is told. */
   act(dog: CallDog, action: 'reconnect' | 'announce' | 'end'): void;
@@ -50,10 +50,12 @@ export class CallWatchdogs {
   /** Once every supervision tick of a call that talks; `silentMs`: since the switch was last heard. */
   look(nowMs: number, silentMs: number): void {
     const { options, speechWaitMs } = this.#parts;
-    this.#watch('capture', silentMs, options.capture);
-    this.#watch('engine', this.#engineSilentMs(nowMs), options.engine);
-    this.#watch('speech', speechWaitMs?.() ?? 0, options.speech);
-    this.#lookAtPlayout(nowMs);
+    // Of a call that one of them has ended the others have nothing to say.
+    const over =
+      this.#ends('capture', silentMs, options.capture) ||
+      this.#ends('engine', this.#engineSilentMs(nowMs), options.engine) ||
+      this.#ends('speech', speechWaitMs(), options.speech);
+    if (!over) this.#lookAtPlayout(nowMs);
     this.#lookedMs = nowMs;
   }
 
@@ -63,6 +65,11 @@ export class CallWatchdogs {
     this.#watch(dog, valueMs, { limitMs, action });
   }
 
+  #ends(dog: CallDog, valueMs: number, watched: { limitMs: number; action: DogAction }): boolean {
+    return this.#watch(dog, valueMs, watched) && watched.action === 'end';
+  }
+
+  /** True: it barks, and did not before. */
   #watch(dog: CallDog, valueMs: number, { limitMs, action }: { limitMs: number; action: DogAction }): boolean {
     if (limitMs === 0 || valueMs <= limitMs) {
       this.#barking.delete(dog);
@@ -78,7 +85,7 @@ export class CallWatchdogs {
   /** For how long the backend has done nothing although it should answer. */
   #engineSilentMs(nowMs: number): number {
     const engine = this.#parts.engine();
-    if (engine === null || !engine.lively || !this.#parts.turns.answer.due) {
+    if (engine === null || !engine.answers || !this.#parts.turns.answer.due) {
       this.#dueMs = Number.NaN;
       return 0;
     }

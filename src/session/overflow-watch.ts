@@ -85,6 +85,8 @@ export class OverflowWatch {
   }
 
   #tell(place: Place, count: number, bytes: number, nowMs: number): void {
+    // Another stream has taken the place of the one that was counted: it begins anew.
+    if (count < place.toldCount) place.toldCount = 0;
     if (count <= place.toldCount || nowMs - place.toldMs < LIMITS.overflowReportMs) return;
     const droppedBytes = (count - place.toldCount) * bytes;
     this.#parts.emit({ type: 'media.overflow', place: place.place, droppedBytes });
@@ -129,7 +131,10 @@ export class OverflowWatch {
   #causeOf(place: OverflowPlace, arrivals: number): OverflowCause {
     const { media, hostLagMs } = this.#parts;
     if ((hostLagMs?.() ?? 0) > HOST_LAG_MS) return 'host-overloaded';
-    if (place === 'playout') return 'agent-too-fast';
+    if (place === 'playout') {
+      const { held, announcement, playout } = media;
+      return held || announcement.busy || playout.paused ? 'agent-waits' : 'agent-too-fast';
+    }
     if (place === 'backend') return 'backend-slow-reader';
     return arrivals > (BURST_RATE * 1000) / media.ptimeMs ? 'switch-burst' : 'host-overloaded';
   }

@@ -30,7 +30,7 @@ export class PendingAnswer {
     return this.#toolPending;
   }
 
-  /** The caller has finished, and the backend knows. */
+  /** The caller has finished, or the application has given what it was asked for, and the backend knows. */
   owe(): void {
     this.#due = true;
   }

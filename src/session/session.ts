@@ -44,6 +44,8 @@ export class Session {
   #hangupCause = 0;
   #legGone = false;
   #transferring = false;
+  /** The call is being sent off. */
+  #goodbye: Promise<void> | null = null;
   readonly #consultation: CallConsultation;
   readonly #dial: InBandDial;
   readonly #watch: LineWatch;
@@ -187,9 +189,14 @@ export class Session {
 
   /** Tells the caller goodbye and gives the channel up; resolves when everything is given back. A call that does not talk is stopped. */
   async sendOff(off: SendOff): Promise<void> {
-    if (this.#up && this.#floor !== null)
-      await this.#floor.sendOff(off, (reason, options) => this.stop(reason, options));
-    else await this.stop('drained', { hangup: off.action === 'hangup' });
+    const floor = this.#up ? this.#floor : null;
+    // Whoever asks again waits for the goodbye that is being said.
+    this.#goodbye ??=
+      floor === null
+        ? this.stop('drained', { hangup: off.action === 'hangup' })
+        : floor.sendOff(off, (reason, options) => this.stop(reason, options));
+    await this.#goodbye;
+    await this.ended;
   }
 
   /** Whether audio of the call overflows so much that what waits is dropped. */

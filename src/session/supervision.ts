@@ -30,6 +30,8 @@ export interface SupervisionParts {
 }
 
 const SUPERVISE_MS = 100;
+/** A look that comes so long after the one before, ms, finds a process that stood still. */
+const STOOD_STILL_MS = 500;
 /** Somebody does something, on either side or at the controls; not what a call tells of itself, nor what ever repeats a failure. */
 const SIGNS_OF_LIFE: ReadonlySet<CallEvent['type']> = new Set([
   'speech.started',
@@ -54,6 +56,8 @@ export class Supervision {
   /** When somebody was last heard, spoken to or seen to do something. */
   #aliveMs: number;
   #stallReported = false;
+  #lookedMs: number;
+  #stoodStill = false;
   /** When the far end last needed not send. */
   #excusedMs = Number.NEGATIVE_INFINITY;
   #underrunsReported = 0;
@@ -65,6 +69,7 @@ export class Supervision {
     this.#parts = parts;
     this.#sinceMs = parts.clock.nowMs();
     this.#aliveMs = this.#sinceMs;
+    this.#lookedMs = this.#sinceMs;
     this.#overflow = new OverflowWatch({ ...parts, lookMs: SUPERVISE_MS });
     this.#dogs = new CallWatchdogs({ ...parts, ...parts.watch, options: parts.watchdogs });
     this.#timer = parts.clock.every(SUPERVISE_MS, () => this.#look());
@@ -94,6 +99,7 @@ export class Supervision {
     const { clock, media, turns, createdMs, options, watchdogs, talking } = this.#parts;
     const { maxDurationMs, underrunReportMs } = options;
     const nowMs = clock.nowMs();
+    if (this.#tooEarly(nowMs)) return;
     if (maxDurationMs > 0 && nowMs - createdMs > maxDurationMs) {
       this.#dogs.expired('session', nowMs - createdMs, maxDurationMs);
       // Who cannot be told, because nobody is on the line, is not.
@@ -122,14 +128,27 @@ export class Supervision {
       this.#underrunReportedMs = nowMs;
     }
     const silentMs = nowMs - this.#lastHeardMs();
-    this.#dogs.look(nowMs, silentMs);
-    if (silentMs > LIMITS.mediaStalledMs && !this.#stallReported) this.#parts.emit({ type: 'media.stalled', silentMs });
+    // Whoever says that silence follows need not send; only in the end it counts as gone.
+    const announced = media.silenceFollows;
+    this.#dogs.look(nowMs, announced ? 0 : silentMs);
+    if (silentMs > LIMITS.mediaStalledMs && !this.#stallReported && !announced)
+      this.#parts.emit({ type: 'media.stalled', silentMs });
     // Twice in a row: after the process stood still the packets that waited must be heard first.
     if (this.#stallReported && silentMs > LIMITS.mediaLostMs) {
       const message = `no audio came from the switch for ${LIMITS.mediaLostMs / 1000} s: is it still there?`;
       this.#parts.over({ reason: 'media-failed', error: new TalkspurtError('ERR_TALKSPURT_MEDIA_STALLED', message) });
     }
     this.#stallReported = silentMs > LIMITS.mediaStalledMs;
+  }
+
+  /** After the process stood still, what waited in the sockets is heard before anybody's silence is judged: at the next look. */
+  #tooEarly(nowMs: number): boolean {
+    const passedMs = nowMs - this.#lookedMs;
+    // A look that a platform makes up for.
+    if (this.#stoodStill && passedMs < SUPERVISE_MS / 2) return true;
+    this.#lookedMs = nowMs;
+    this.#stoodStill = !this.#stoodStill && passedMs > STOOD_STILL_MS;
+    return this.#stoodStill;
   }
 
   /** True: nothing has happened for too long, and that was its end. */

@@ -31,20 +31,44 @@ const LOOK_MS = 100;
 const TONE = { hz: 425, noteMs: 250, pauseMs: 250, notes: 3, levelDbov: -18 } as const;
 
 /**
- * Resolves when it was heard, with what the agent was saying, or has lasted too long.
+ * The last that the caller is told. Resolves when it was heard, with what the agent was saying, or has lasted too long.
  * @throws ERR_TALKSPURT_SOUND and what else is wrong with the sound; the signal's reason
  */
 export async function tellCaller(parts: TellCallerParts, told: Announcement): Promise<void> {
   const { clock, media, controls, signal } = parts;
   const untilMs = clock.nowMs() + LIMITS.farewellMs;
-  const format = controls.soundFormat;
-  const audio = await audioOf(parts, told, format);
-  signal.throwIfAborted();
-  // On hold nobody would hear it.
+  await interject(parts, told);
+  // On hold nobody would hear what the agent was saying.
   controls.unhold();
-  controls.play(audio, format);
   while ((media.announcement.busy || media.playout.busy) && clock.nowMs() < untilMs) {
     await delay(clock, LOOK_MS, signal);
+  }
+}
+
+/**
+ * The caller is told something in between, also on hold, and all goes on behind it. Resolves when it is about to be heard.
+ * @throws as {@link tellCaller}
+ */
+export async function interject(parts: TellCallerParts, told: Announcement): Promise<void> {
+  const { controls } = parts;
+  const format = controls.soundFormat;
+  const audio = await inTime(parts, audioOf(parts, told, format));
+  controls.play(audio, format);
+}
+
+/** What is made of `work`, unless that takes too long: who makes it may never answer. */
+async function inTime<T>({ clock, signal }: TellCallerParts, work: Promise<T>): Promise<T> {
+  const made = new AbortController();
+  const late = delay(clock, LIMITS.farewellMakingMs, AbortSignal.any([signal, made.signal])).then(() => {
+    const message = `what the caller is to be told was not ready within ${LIMITS.farewellMakingMs} ms`;
+    throw new TalkspurtError('ERR_TALKSPURT_SOUND', message);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    made.abort(new DOMException('it is there', 'AbortError'));
+    // Neither is waited for any more, and both may fail.
+    void Promise.allSettled([work, late]);
   }
 }
 

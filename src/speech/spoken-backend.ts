@@ -64,6 +64,10 @@ class SpokenBackend implements Backend {
     return this.#inner.refusal?.(underWay) ?? null;
   }
 
+  gaveUp(error: TalkspurtError): void {
+    this.#inner.gaveUp?.(error);
+  }
+
   async open(call: BackendCall, sink: BackendSink, signal: AbortSignal): Promise<BackendStream> {
     const voice = this.#voice(call.leg);
     const { splitter = {}, events = null } = this.#options;

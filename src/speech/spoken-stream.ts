@@ -11,6 +11,7 @@ export class SpokenStream implements BackendStream {
   readonly #inner: BackendStream;
   readonly #conversation: SpokenConversation;
   readonly expiresAtMs?: number;
+  readonly mayOnlyListen?: boolean;
   readonly sendJson?: (json: string) => void;
   readonly sendMetadata?: (text: string) => void;
   readonly letDrain?: () => number;
@@ -23,6 +24,7 @@ export class SpokenStream implements BackendStream {
     this.detectsTurns = inner.detectsTurns;
     // What the backend does not have must not be seen to be there.
     if (inner.expiresAtMs !== undefined) this.expiresAtMs = inner.expiresAtMs;
+    if (inner.mayOnlyListen !== undefined) this.mayOnlyListen = inner.mayOnlyListen;
     if (inner.sendJson !== undefined) this.sendJson = (json) => inner.sendJson?.(json);
     if (inner.sendMetadata !== undefined) this.sendMetadata = (text) => inner.sendMetadata?.(text);
     if (inner.letDrain !== undefined) this.letDrain = () => inner.letDrain?.() ?? 0;
@@ -40,7 +42,7 @@ export class SpokenStream implements BackendStream {
     return this.#inner.reconnects ?? 0;
   }
 
-  get speech(): { spoken: number; cached: number; failed: number; waiting: number; waitMs: number } {
+  get speech(): NonNullable<BackendStream['speech']> {
     const { stats, waiting, waitMs } = this.#conversation;
     return { ...stats, waiting, waitMs };
   }

@@ -29,7 +29,7 @@ interface Served {
 }
 
 async function until(met: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const untilMs = clock.nowMs() + 15_000;
+  const untilMs = clock.nowMs() + 25_000;
   while (clock.nowMs() < untilMs) {
     if (await met()) return;
     await delay(clock, 20);
@@ -53,8 +53,6 @@ async function withServe(config: object, run: (served: Served) => Promise<void>)
     backends: { ai: { kind: 'websocket', url: `ws://127.0.0.1:${port}` } },
     profiles: { p: { backend: 'ai' } },
     limits: { calls: 60 },
-    // However busy the machine of the tests is.
-    overload: { lateTicksPct: 0, loopLagMs: 0, crowdedPct: 0 },
     ...config,
   };
   writeFileSync(file, JSON.stringify(text));
@@ -108,7 +106,12 @@ async function withServe(config: object, run: (served: Served) => Promise<void>)
 
 test('SIGTERM with 50 calls: none is taken any more, all are ended when the time is over, and nothing is left', () =>
   withServe(
-    { drainSeconds: 1, farewell: { action: 'hangup' } },
+    {
+      drainSeconds: 1,
+      farewell: { action: 'hangup' },
+      // What is tested is the end of fifty calls; whether this machine can carry them in time says nothing of that.
+      overload: { lateTicksPct: 0, loopLagMs: 0, crowdedPct: 0 },
+    },
     async ({ calls, child, ended, ready, fs, backends }) => {
       const phones = await calls(50);
       assert.is(backends.clients.size, 50);

@@ -33,7 +33,7 @@ for (const [reason, bad, between, well] of [
   ['loop-lag', { loopLagMs: 251 }, { loopLagMs: 200 }, { loopLagMs: 170 }],
   ['queues', { crowdedPct: 26 }, { crowdedPct: 20 }, { crowdedPct: 10 }],
   ['ports', { freePorts: 4 }, { freePorts: 5 }, { freePorts: 6 }],
-  ['memory', { memoryMb: 1_001 }, { memoryMb: 800 }, { memoryMb: 700 }],
+  ['memory', { memoryMb: 1_001 }, { memoryMb: 950 }, { memoryMb: 900 }],
 ] as const) {
   test(`${reason}: closed beyond the bound, open when it was well below for ten seconds`, () => {
     const { admission, changes, look } = door();

@@ -178,6 +178,16 @@ test('a stream that is lost counts, one that ends in good order does not', async
   assert.is(states(), 'open closed');
 });
 
+test('a stream that was given up because it sleeps counts; one whose media stalled is not its fault', async () => {
+  const { open, guarded, states } = rig();
+  await open();
+  for (let times = 0; times < 9; times += 1) guarded.gaveUp(error('ERR_TALKSPURT_MEDIA_STALLED'));
+  for (let times = 0; times < 4; times += 1) guarded.gaveUp(error('ERR_TALKSPURT_BACKEND_TIMEOUT'));
+  assert.is(states().includes('open'), false);
+  guarded.gaveUp(error('ERR_TALKSPURT_BACKEND_TIMEOUT'));
+  assert.is((await open())?.code, 'ERR_TALKSPURT_BACKEND_BREAKER_OPEN');
+});
+
 test('a sink is seen as it is: what it does not have is not there', async () => {
   const { backend, guarded } = rig();
   const said: unknown[] = [];

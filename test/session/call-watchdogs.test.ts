@@ -60,7 +60,7 @@ test('engine: an answer is due and nothing at all comes: the backend counts as l
   assert.ok(stream.requests.length > 0, 'the answer that was due is asked for again');
 });
 
-test('engine: anything that it does is a sign; nothing is expected of one that has answered, nor of one that never did', async () => {
+test('engine: anything that it does is a sign; nothing is expected of one that has answered, nor of one that only listens', async () => {
   const rig = await talking();
   await lively(rig);
   rig.backend.sink?.onSpeech('started');
@@ -73,6 +73,7 @@ test('engine: anything that it does is a sign; nothing is expected of one that h
   await rig.run(60_000);
   assert.equal(barks(rig), []);
   const silent = await talking();
+  Object.assign(silent.stream, { mayOnlyListen: true });
   silent.session.sendText('is anybody there?');
   await silent.run(60_000);
   assert.equal(barks(silent), []);

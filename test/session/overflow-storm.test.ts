@@ -96,11 +96,12 @@ test('jitter: all but the newest frames go, and they are the newest', () => {
 });
 
 test('causes, by what else is measured', async () => {
-  for (const [place, hostLagMs, perSecond, cause] of [
+  for (const [place, hostLagMs, perSecond, cause, held = false] of [
     ['jitter', 0, 80, 'switch-burst'],
     ['jitter', 0, 50, 'host-overloaded'],
     ['jitter', 150, 80, 'host-overloaded'],
     ['playout', 0, 50, 'agent-too-fast'],
+    ['playout', 0, 50, 'agent-waits', true],
     ['playout', 150, 50, 'host-overloaded'],
     ['backend', 0, 50, 'backend-slow-reader'],
     ['backend', 101, 50, 'host-overloaded'],
@@ -120,7 +121,10 @@ test('causes, by what else is measured', async () => {
           return count.received;
         },
       },
+      held,
+      announcement: { busy: false },
       playout: {
+        paused: false,
         waitingMs: 900,
         get overflows() {
           return count.playout;
@@ -157,6 +161,38 @@ test('causes, by what else is measured', async () => {
     );
     assert.is(broken > 0, place === 'playout', 'only what overflows is dropped');
   }
+});
+
+test('what does not fit of the agent is told once a second at most, however many phrases it is of, and none of it is forgotten', async () => {
+  const rig = await CallRig.talking({ options: { playoutMaximumMs: 2_000 } });
+  rig.say('first', 2_000);
+  for (let step = 0; step < 50; step += 1) {
+    for (let each = 0; each < 4; each += 1) rig.say(`phrase-${step}-${each}`, 100);
+    rig.clock.advance(10);
+  }
+  const told = rig.events.of('media.overflow').filter(({ place }) => place === 'playout');
+  assert.is(told.length, 1);
+  await rig.run(1_000);
+  rig.say('last', 8_000);
+  const [first, second] = rig.events.of('media.overflow').filter(({ place }) => place === 'playout');
+  assert.ok((first?.droppedBytes ?? 0) <= 800, `${first?.droppedBytes}`);
+  assert.ok((second?.droppedBytes ?? 0) > 8 * (50 * 400 - 2_000), `${second?.droppedBytes}`);
+});
+
+test('another stream takes the place of one that has dropped much: what it drops is told as well', async () => {
+  const rig = await CallRig.talking();
+  await slowReader(rig, 4, 10);
+  const told = (): number => rig.events.of('media.overflow').length;
+  const before = told();
+  Object.defineProperty(rig.stream, 'droppedFrames', { configurable: true, get: () => 0 });
+  await rig.run(200);
+  let dropped = 0;
+  Object.defineProperty(rig.stream, 'droppedFrames', { configurable: true, get: () => dropped });
+  for (let step = 0; step < 5; step += 1) {
+    dropped += 3;
+    await rig.run(1_100);
+  }
+  assert.is(told() - before, 5);
 });
 
 test.run();

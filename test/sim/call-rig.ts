@@ -2,6 +2,7 @@
 import type { Backend } from '../../src/backend/backend.ts';
 import type { AudioFormat, MediaFormat } from '../../src/core/media.ts';
 import { MediaScheduler } from '../../src/session/media-scheduler.ts';
+import type { SessionSounds } from '../../src/session/session-parts.ts';
 import { Session } from '../../src/session/session.ts';
 import type { GivenOptions, SessionEnd } from '../../src/session/session.ts';
 import type { WatchdogOptions } from '../../src/session/watch-options.ts';
@@ -35,6 +36,7 @@ export class CallRig {
       /** What the session is given in place of the fake backend. */
       wrap?: (backend: FakeBackend, clock: FakeClock, events: RecordingEvents) => Backend;
       watchdogs?: WatchdogOptions;
+      sounds?: SessionSounds;
     } = {},
   ) {
     this.leg = new FakeLeg(given.leg);
@@ -53,6 +55,7 @@ export class CallRig {
       ...(given.options === undefined ? {} : { options: given.options }),
       masked: given.masked ?? false,
       ...(given.watchdogs === undefined ? {} : { watchdogs: given.watchdogs }),
+      ...(given.sounds === undefined ? {} : { sounds: given.sounds }),
     });
     void this.session.ended.then((end) => (this.end = end));
   }

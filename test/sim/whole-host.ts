@@ -73,8 +73,6 @@ export async function withWholeHost(
       backends: { ai: { kind: 'embedded' } },
       profiles: { p: { backend: 'ai' } },
       limits: { calls: 4 },
-      // However busy the machine of the tests is.
-      overload: { lateTicksPct: 0, loopLagMs: 0, crowdedPct: 0 },
       ...given.config,
     }),
     env: {},

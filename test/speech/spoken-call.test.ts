@@ -277,4 +277,36 @@ test('whatever fails when: nothing is heard twice or out of order, nothing is lo
   );
 });
 
+test('a voice that says nothing is told of by its own watchdog; whoever wrote the text is not blamed for it', async () => {
+  const { rig, engine, write } = await spokenCall({ firstAudioMs: 60_000 });
+  const barks = (): string[] => rig.events.of('watchdog').map(({ dog }) => dog);
+  rig.session.sendText('Hello?');
+  engine.onRequest = () => undefined;
+  write('r1', 'Nobody hears this.');
+  await rig.run(29_000);
+  assert.equal(barks(), []);
+  await rig.run(6_000);
+  assert.equal(barks(), ['speech']);
+  engine.requests.at(-1)?.speak(400);
+  await rig.run(5_000);
+  assert.is(rig.session.state, 'talking');
+  assert.is(rig.stream.closes, 0);
+  assert.is(engine.requests.length, 1);
+  await rig.session.stop('stopped');
+});
+
+test('a backend that writes and does not drain lets go of what waits for it', async () => {
+  const { rig } = await spokenCall();
+  let drained = 0;
+  Object.assign(rig.stream, { letDrain: () => (drained += 1) });
+  const other = await spokenBackend(rig.backend, { engine: () => new FakeEngine() }).open(
+    rig.backend.call!,
+    rig.backend.sink!,
+    new AbortController().signal,
+  );
+  assert.is(other.letDrain?.(), 1);
+  assert.is(drained, 1);
+  await rig.session.stop('stopped');
+});
+
 test.run();

@@ -76,6 +76,8 @@ export const LIMITS = {
   reconnectBackoffCapMs: 10_000,
   /** A stream that is lost again sooner than this continues the attempts that brought it back. */
   reconnectStableMs: 10_000,
+  /** The same of one that was lost because it gave no answer, and never has. */
+  reconnectUnansweredMs: 60_000,
   /** Agent audio that waits and is carried over into another backend's format, ms; what is beyond is dropped. */
   carriedOverMs: 20_000,
   /** Results of functions that wait for the backend; the oldest is dropped. */
@@ -97,8 +99,10 @@ export const LIMITS = {
   backendOpenMs: 10_000,
   /** No message at all from a backend while we send; then ERR_TALKSPURT_BACKEND_TIMEOUT. */
   backendSilentMs: 30_000,
-  /** From the end of the caller's turn to a response; then ERR_TALKSPURT_BACKEND_TIMEOUT as a recoverable error. */
-  backendResponseMs: 15_000,
+  /** The same of an AI provider while it answers or should; three times that while nothing is expected of it. By default. */
+  backendDeafMs: 2_000,
+  /** Without a sign of an answer that is due; then ERR_TALKSPURT_BACKEND_TIMEOUT. */
+  backendResponseMs: 10_000,
   /** Control messages that may wait in a backend socket; more ends the stream with ERR_TALKSPURT_BACKEND_OVERFLOW. */
   backendControlBytes: 4 * 1024 * 1024,
   /** Period of WebSocket pings to a backend. */
@@ -350,7 +354,7 @@ export const LIMITS = {
   callRecordEntries: 512,
   /** Events in a call's record; likewise. */
   callRecordEvents: 500,
-  /** Status server: connections at once, a request's header, and its time. What is beyond is cut off. */
+  /** Status server: connections at once (idle ones make room), a request's header, and its time. What is beyond is cut off. */
   statusConnections: 64,
   statusHeaderBytes: 8 * 1024,
   statusRequestMs: 10_000,

@@ -32,16 +32,26 @@ export interface SocketGoodbye {
 
 type SocketState = 'open' | 'closing' | 'closed';
 
+/** How closely a peer is watched. */
+interface CloseWatch {
+  /** Something is expected of it now. */
+  due(): boolean;
+}
+
 /** A WebSocket to a backend; see the top of the file. */
 export class BackendSocket {
   readonly #socket: WebSocket;
   readonly #options: BackendSocketOptions;
-  readonly #liveness: Timer;
+  #liveness: Timer;
   readonly #listener: BackendSocketListener;
   #state: SocketState = 'open';
   #draining = false;
   #heard = true;
   #heardAtMs: number;
+  /** Pings in a row that went out and brought nothing; while one has not gone out none is counted. */
+  #missed = 0;
+  #pinging = false;
+  #closely: CloseWatch | null = null;
   /** Ends the wait of `close`. */
   #closing: { readonly done: Promise<void>; readonly finish: () => void } | null = null;
 
@@ -113,6 +123,18 @@ export class BackendSocket {
     return true;
   }
 
+  /**
+   * From now on a peer that answers no ping is found out sooner: within `silentMs` while `due()` (something is expected of it),
+   * else within three times that. Once at most.
+   */
+  watchClosely(silentMs: number, due: () => boolean): void {
+    if (this.#state !== 'open') return;
+    this.#closely = { due };
+    this.#missed = 0;
+    this.#liveness.cancel();
+    this.#liveness = this.#options.clock.every(silentMs / PINGS_DUE, () => this.#checkLiveness());
+  }
+
   /** What may be lost is lost until (nearly) all that waits has gone: it would be stale when its turn comes. */
   letDrain(): void {
     this.#draining = true;
@@ -170,17 +192,27 @@ export class BackendSocket {
     if (this.#heard) {
       this.#heard = false;
       this.#heardAtMs = nowMs;
-    }
-    if (nowMs - this.#heardAtMs < LIMITS.backendSilentMs) {
-      this.#socket.ping();
+      this.#missed = 0;
+    } else if (!this.#pinging) this.#missed += 1;
+    // Pings, not time: a process that stood still has not listened, and must not take that for the peer's silence.
+    const allowed = this.#closely === null ? Infinity : (this.#closely.due() ? PINGS_DUE : PINGS_AT_REST) - 1;
+    const silentMs = nowMs - this.#heardAtMs;
+    if (silentMs < LIMITS.backendSilentMs && this.#missed < allowed) {
+      this.#ping();
       return;
     }
     this.#fail(
       new TalkspurtError(
         'ERR_TALKSPURT_BACKEND_TIMEOUT',
-        `backend '${this.#options.backend}' is silent: no message and no pong for ${LIMITS.backendSilentMs} ms`,
+        `backend '${this.#options.backend}' is silent: no message and no pong for ${Math.round(silentMs)} ms`,
       ),
     );
+  }
+
+  #ping(): void {
+    if (this.#pinging) return;
+    this.#pinging = true;
+    this.#socket.ping(undefined, undefined, () => (this.#pinging = false));
   }
 
   #onClose(code: number, reason: Buffer): void {
@@ -228,6 +260,10 @@ export class BackendSocket {
 }
 
 const CLOSE_NORMAL = 1000;
+
+/** Pings within the time in which a peer that is watched closely must be heard; and where nothing is expected of it. */
+const PINGS_DUE = 4;
+const PINGS_AT_REST = 3 * PINGS_DUE;
 
 /** Frozen, and shared by every send: none of ours is made per message. */
 const TEXT = Object.freeze({ binary: false, compress: false, fin: true });

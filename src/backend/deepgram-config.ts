@@ -49,6 +49,8 @@ export interface DeepgramConfig {
   readonly openTimeoutMs?: number | undefined;
   /** Without any sign of an answer that is due. Default `LIMITS.backendResponseMs`. */
   readonly responseTimeoutMs?: number | undefined;
+  /** Without a message or a pong while it answers or should; three times that otherwise. Default `LIMITS.backendDeafMs`. */
+  readonly silentTimeoutMs?: number | undefined;
   /** Sent with the upgrade. Their values are treated as secrets. */
   readonly extraHeaders?: Readonly<Record<string, string>> | undefined;
 }

@@ -77,6 +77,8 @@ export class DeepgramConversation {
   #callerSpeaks = false;
   /** When a sign of the answer that is due must have come; null while none is due. */
   #dueAtMs: number | null = null;
+  /** It was asked for, or Deepgram says that it thinks: it is not only what a caller's words let us expect. */
+  #asked = false;
   /** Texts of ours that Deepgram will say were the caller's. */
   readonly #injected: string[] = [];
   /** Function calls without a result yet. */
@@ -91,6 +93,11 @@ export class DeepgramConversation {
     this.#sink = options.sink;
   }
 
+  /** Whether Deepgram answers, or should. */
+  get answerDue(): boolean {
+    return this.#dueAtMs !== null;
+  }
+
   handle(event: DeepgramEvent, nowMs: number): void {
     switch (event.type) {
       case 'UserStartedSpeaking':
@@ -102,7 +109,7 @@ export class DeepgramConversation {
         return;
       case 'AgentThinking':
         this.#callerDone();
-        this.#expectAnswer(nowMs);
+        this.#ask(nowMs);
         return;
       case 'AgentStartedSpeaking':
         this.#agentStarts(nowMs);
@@ -113,7 +120,7 @@ export class DeepgramConversation {
       case 'FunctionCallRequest':
         this.#callerDone();
         // The next word is ours, however long that takes.
-        if (event.calls.length > 0) this.#dueAtMs = null;
+        if (event.calls.length > 0) this.#stopWaiting();
         for (const call of event.calls) this.#surface(call);
         return;
       case 'FunctionCallCancelled':
@@ -149,14 +156,14 @@ export class DeepgramConversation {
     if (this.#answer !== null) this.#answer.calledOff = true;
     else if (itemId === null && (this.#announced || this.#dueAtMs !== null)) this.#calledOffEarly = true;
     else return;
-    this.#dueAtMs = null;
+    this.#stopWaiting();
   }
 
   /** Ends the caller's turn where Deepgram can be told to. */
   commitTurn(nowMs: number): void {
     if (!this.#options.endsTurnsOnOrder) return;
     this.#options.send({ type: 'ForceEndTurn' });
-    this.#expectAnswer(nowMs);
+    this.#ask(nowMs);
   }
 
   /** The only way to have the agent find words without the caller having spoken: to tell it what a caller might. */
@@ -169,14 +176,14 @@ export class DeepgramConversation {
     if (this.#injected.length > LIMITS.deepgramInjectedTexts) this.#injected.shift();
     this.#options.send({ type: 'InjectUserMessage', content: text });
     this.#calledOffEarly = false;
-    this.#expectAnswer(nowMs);
+    this.#ask(nowMs);
   }
 
   /** Behind what the agent is saying: Deepgram would refuse it otherwise. */
   say(text: string, nowMs: number): void {
     this.#options.send({ type: 'InjectAgentMessage', message: text, behavior: 'queue' });
     this.#calledOffEarly = false;
-    this.#expectAnswer(nowMs);
+    this.#ask(nowMs);
   }
 
   /** Functions of an agent before this one, which Deepgram takes no result of: that is told in words. */
@@ -210,28 +217,33 @@ export class DeepgramConversation {
       content: outputJson,
       ...(thoughtSignature !== undefined && { thought_signature: thoughtSignature }),
     });
-    if (this.#calls.size === 0) this.#expectAnswer(nowMs);
+    if (this.#calls.size === 0) this.#ask(nowMs);
   }
 
-  /** To be called about once a second: complains when an answer that is due shows no sign. */
+  /**
+   * To be called about once a second: an answer that was asked for, or that had begun, and shows no sign of life ends the session,
+   * so that another one is asked. One that only the caller's words let us expect is complained of.
+   */
   watch(nowMs: number): void {
     if (this.#dueAtMs === null || nowMs < this.#dueAtMs) return;
-    this.#dueAtMs = null;
+    const answer = this.#answer;
+    const awaited = answer === null ? this.#asked : !answer.calledOff;
+    this.#stopWaiting();
     this.#announced = false;
-    const limitMs = this.#options.responseTimeoutMs;
-    this.#sink.onError(
-      new TalkspurtError(
-        'ERR_TALKSPURT_BACKEND_TIMEOUT',
-        `backend '${this.#options.backend}' showed no sign of a due response for ${limitMs} ms`,
-        { details: { limitMs, begun: this.#answer !== null } },
-      ),
+    const { backend, responseTimeoutMs: limitMs } = this.#options;
+    const error = new TalkspurtError(
+      'ERR_TALKSPURT_BACKEND_TIMEOUT',
+      `backend '${backend}' showed no sign of a due response for ${limitMs} ms`,
+      { details: { limitMs, begun: answer !== null, unanswered: true } },
     );
+    if (awaited) return this.#options.end(error);
+    this.#sink.onError(error);
     this.#finish('failed');
   }
 
   /** Deepgram hears the caller, and has stopped what it was saying. */
   #callerStarted(): void {
-    this.#dueAtMs = null;
+    this.#stopWaiting();
     this.#callerSpeaks = true;
     // First, so that a session knows what it was that was being said when it was cut off.
     this.#sink.onSpeech('started');
@@ -282,7 +294,7 @@ export class DeepgramConversation {
     this.#brokenOff = false;
     this.#announced = false;
     this.#calledOffEarly = false;
-    this.#dueAtMs = null;
+    this.#stopWaiting();
     this.#finish(this.#answer?.calledOff === true ? 'cancelled' : 'completed');
   }
 
@@ -309,6 +321,16 @@ export class DeepgramConversation {
 
   #expectAnswer(nowMs: number): void {
     this.#dueAtMs = nowMs + this.#options.responseTimeoutMs;
+  }
+
+  #ask(nowMs: number): void {
+    this.#asked = true;
+    this.#expectAnswer(nowMs);
+  }
+
+  #stopWaiting(): void {
+    this.#dueAtMs = null;
+    this.#asked = false;
   }
 
   #begin(): Answer {

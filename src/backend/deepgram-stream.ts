@@ -102,7 +102,7 @@ export class DeepgramStream implements BackendStream, BackendSocketListener {
     });
     this.#timers = [
       // Not at once: whoever waits for `open` must have the stream before the first message of it.
-      clock.after(0, () => session.handOver(this)),
+      clock.after(0, () => this.#begin(config.silentTimeoutMs ?? LIMITS.backendDeafMs)),
       clock.every(WATCH_MS, () => this.#guarded(() => this.#conversation.watch(clock.nowMs()))),
       clock.every(LIMITS.deepgramKeepAliveMs, () => this.#guarded(() => this.#keepAlive())),
       clock.after(session.expiresAtMs - LIMITS.backendExpiryNoticeMs - clock.nowMs(), () =>
@@ -205,6 +205,11 @@ export class DeepgramStream implements BackendStream, BackendSocketListener {
     if (!this.#session.socket.sendDroppableBinary(this.#message)) return false;
     this.#audioSent = true;
     return true;
+  }
+
+  #begin(silentTimeoutMs: number): void {
+    this.#session.socket.watchClosely(silentTimeoutMs, () => this.#conversation.answerDue);
+    this.#session.handOver(this);
   }
 
   #read(data: Buffer): void {

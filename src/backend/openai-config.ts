@@ -64,6 +64,8 @@ export interface OpenAiRealtimeConfig {
   readonly openTimeoutMs?: number | undefined;
   /** Without any sign of a response that is due. Default `LIMITS.backendResponseMs`. */
   readonly responseTimeoutMs?: number | undefined;
+  /** Without a message or a pong while it answers or should; three times that otherwise. Default `LIMITS.backendDeafMs`. */
+  readonly silentTimeoutMs?: number | undefined;
   /** Sent with the upgrade, such as `api-key` for Azure. Their values are treated as secrets. */
   readonly extraHeaders?: Readonly<Record<string, string>> | undefined;
 }

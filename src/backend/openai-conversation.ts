@@ -74,6 +74,11 @@ export class OpenAiConversation {
     this.#items = new ReceivedItems(options.bytesPerMs);
   }
 
+  /** Whether the server answers, or should. */
+  get answerDue(): boolean {
+    return this.#dueAtMs !== null || this.#tracker.awaited;
+  }
+
   /** Any event but an audio delta. */
   handle(event: ServerEvent, nowMs: number): void {
     switch (event.type) {
@@ -191,24 +196,23 @@ export class OpenAiConversation {
     this.#tools.restore(toolCalls.map(({ toolCallId }) => toolCallId));
   }
 
-  /** To be called about once a second: complains when a response that is due shows no sign. */
+  /**
+   * To be called about once a second: a response that was asked for, or that had begun, and shows no sign of life ends the stream,
+   * so that another one is asked. One that only the server's own turn detection lets us expect is complained of.
+   */
   watch(nowMs: number): void {
     if (this.#dueAtMs === null || nowMs < this.#dueAtMs) return;
     this.#dueAtMs = null;
     const responseId = this.#tracker.activeId;
-    if (responseId !== null && !this.#tracker.isCancelled(responseId)) {
-      const event_id = this.#eventId('cancel');
-      this.#options.send({ type: 'response.cancel', event_id, response_id: responseId });
-    }
-    this.#tracker.abandon();
-    const limitMs = this.#options.responseTimeoutMs;
-    this.#sink.onError(
-      new TalkspurtError(
-        'ERR_TALKSPURT_BACKEND_TIMEOUT',
-        `backend '${this.#options.backend}' showed no sign of a due response for ${limitMs} ms`,
-        { details: { limitMs, begun: responseId !== null } },
-      ),
+    const { backend, responseTimeoutMs: limitMs } = this.#options;
+    const error = new TalkspurtError(
+      'ERR_TALKSPURT_BACKEND_TIMEOUT',
+      `backend '${backend}' showed no sign of a due response for ${limitMs} ms`,
+      { details: { limitMs, begun: responseId !== null, unanswered: true } },
     );
+    if (this.#tracker.awaited) return this.#options.end(error);
+    this.#tracker.abandon();
+    this.#sink.onError(error);
     if (responseId !== null) this.#finishResponse(responseId, 'failed');
   }
 

@@ -40,6 +40,12 @@ export class ResponseTracker {
     return this.#activeId;
   }
 
+  /** Whether one was asked for, or is under way, that nobody has called off. */
+  get awaited(): boolean {
+    if (this.#activeId !== null) return !this.isCancelled(this.#activeId);
+    return this.#state !== 'idle' && !this.#cancelWhenCreated;
+  }
+
   /** Whether what belongs to this response is to be dropped. */
   isCancelled(responseId: string): boolean {
     return this.#cancelled.includes(responseId);

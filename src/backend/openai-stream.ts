@@ -99,7 +99,7 @@ export class OpenAiStream implements BackendStream, BackendSocketListener {
     });
     this.#timers = [
       // Not at once: whoever waits for `open` must have the stream before the first event of it.
-      clock.after(0, () => session.handOver(this)),
+      clock.after(0, () => this.#begin(config.silentTimeoutMs ?? LIMITS.backendDeafMs)),
       clock.every(WATCH_MS, () => this.#guarded(() => this.#conversation.watch(clock.nowMs()))),
       clock.after(session.expiresAtMs - LIMITS.backendExpiryNoticeMs - clock.nowMs(), () => this.#noticeExpiry()),
     ];
@@ -199,6 +199,11 @@ export class OpenAiStream implements BackendStream, BackendSocketListener {
     if (this.#over) return;
     this.#finish();
     this.#sink.onClosed(error);
+  }
+
+  #begin(silentTimeoutMs: number): void {
+    this.#session.socket.watchClosely(silentTimeoutMs, () => this.#conversation.answerDue);
+    this.#session.handOver(this);
   }
 
   #handle(event: ServerEvent): void {

@@ -4,6 +4,13 @@ import { LIMITS } from '../limits.ts';
 import { speech } from './config-speech.ts';
 import { filePath, patterned, secret, share, timeoutMs } from './config-fields.ts';
 
+const silentMs = z
+  .number()
+  .int()
+  .min(500)
+  .max(LIMITS.backendSilentMs)
+  .default(LIMITS.backendDeafMs)
+  .describe('Without a message or a pong while an answer is due or comes; three times that otherwise');
 const turnDetection = z
   .discriminatedUnion('type', [
     z.strictObject({
@@ -77,6 +84,7 @@ export const openai = z.strictObject({
   tools: z.array(tool).max(128).optional().describe('Functions that the model may call'),
   openTimeoutMs: timeoutMs.default(LIMITS.backendOpenMs).describe('From dialling to a session that may talk'),
   responseTimeoutMs: timeoutMs.default(LIMITS.backendResponseMs).describe('Without any sign of a response that is due'),
+  silentTimeoutMs: silentMs,
   extraHeaders: z.record(z.string(), secret).optional().describe('Sent when dialling; treated as secrets'),
 });
 
@@ -121,6 +129,7 @@ export const deepgram = z.strictObject({
   messageMs,
   openTimeoutMs: timeoutMs.default(LIMITS.backendOpenMs).describe('From dialling to a session that may talk'),
   responseTimeoutMs: timeoutMs.default(LIMITS.backendResponseMs).describe('Without any sign of an answer that is due'),
+  silentTimeoutMs: silentMs,
   extraHeaders: z.record(z.string(), secret).optional().describe('Sent when dialling; treated as secrets'),
 });
 

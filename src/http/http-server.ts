@@ -8,6 +8,7 @@ import type { AddressInfo } from 'node:net';
 import type { Clock } from '../core/clock.ts';
 import { TalkspurtError } from '../core/errors.ts';
 import { LIMITS } from '../limits.ts';
+import { ConnectionTable } from './connection-table.ts';
 import { HttpRefusal, refusalAnswer } from './http-answer.ts';
 import type { HttpAnswer, WholeAnswer } from './http-answer.ts';
 import { RouteTable } from './http-route.ts';
@@ -47,6 +48,7 @@ export class HttpServer {
   readonly #server: Server;
   readonly #routes: RouteTable;
   readonly #gate: TokenGate;
+  readonly #connections = new ConnectionTable(LIMITS.statusConnections);
   readonly #origin: RequestOrigin;
   readonly #rate: RateLimit;
   /** What is left of patience with wrong tokens. */
@@ -70,9 +72,11 @@ export class HttpServer {
       connectionsCheckingInterval: LIMITS.statusRequestMs / 2,
       keepAliveTimeout: LIMITS.statusRequestMs,
     });
-    this.#server.maxConnections = LIMITS.statusConnections;
+    // Who has a place is decided above this, which is for those that come all at once.
+    this.#server.maxConnections = 2 * LIMITS.statusConnections;
     this.#server.maxRequestsPerSocket = LIMITS.httpSocketRequests;
     this.#server.timeout = LIMITS.httpIdleMs;
+    this.#server.on('connection', (socket) => this.#connections.admit(socket));
     this.#server.on('request', (request, response) => void this.#onRequest(request, response));
   }
 
@@ -104,6 +108,9 @@ export class HttpServer {
 
   /** Never rejects. */
   async #onRequest(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { socket } = request;
+    this.#connections.asked(socket);
+    response.once('close', () => this.#connections.answered(socket));
     let more: Record<string, string> = {};
     let answer: HttpAnswer;
     try {

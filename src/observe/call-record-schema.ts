@@ -27,6 +27,36 @@ const bargeIn = z.strictObject({
   played_ms: ms.describe("Of the agent's answer that the caller has heard"),
 });
 
+const between = {
+  at_ms: at,
+  from: z.string().describe('Backend before'),
+  to: z.string().describe('Backend after'),
+} as const;
+
+const reconnect = z.strictObject({
+  ...between,
+  attempts: count.describe('Times that one was dialled for it'),
+  gap_ms: ms.describe('For how long nobody heard the caller'),
+  kept_ms: ms.describe('How much of that was kept, and handed on'),
+  dropped_ms: ms.describe('How much of it was not'),
+});
+
+const failover = z.strictObject({
+  ...between,
+  stage: z.enum(['start', 'call']).describe('When the call began, or in its middle'),
+  outcome: z.enum(['succeeded', 'failed']),
+  reason: z.string().describe('Code of what was wrong with the one before'),
+});
+
+const givenUp = z
+  .strictObject({
+    at_ms: at,
+    attempts: count.describe('Times that one was dialled'),
+    gap_ms: ms.describe('For how long nobody heard the caller by then'),
+    action: z.string().describe('What became of the call: `reconnect.lastResort`'),
+  })
+  .nullable();
+
 const milestones = z
   .strictObject({
     answering_ms: moment.describe('The switch is asked to answer'),
@@ -105,6 +135,15 @@ export const callRecordSchema = z.strictObject({
   backends: z.array(z.string()).describe('Every backend it had, in order'),
   backend_connect_ms: ms.nullable().describe('How long the first one took to open'),
   backend_errors: z.record(z.string(), count).describe('Errors of backends, by code'),
+  // Records of before these fields are records all the same.
+  backend_reconnects: z.array(reconnect).default([]).describe('Times that a lost backend was had back, or replaced'),
+  backend_failovers: z.array(failover).default([]).describe('Times that the next backend of the list was tried'),
+  backend_switches: z
+    .array(z.strictObject({ ...between, switch_ms: ms.describe('From the order to the change') }))
+    .default([])
+    .describe('Times that it was changed by order'),
+  backend_given_up: givenUp.default(null).describe('No backend came back; null: that did not happen'),
+  unheard_ms: ms.default(0).describe('For how long, in all, no backend heard the caller'),
   milestones,
   caller_turns: count.describe('Times the caller began to speak'),
   agent_turns: count.describe('Times the agent began to speak'),

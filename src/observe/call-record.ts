@@ -156,6 +156,11 @@ function emptyDraft(callId: string, startedMs: number, startedAt: number): CallR
     backends: [],
     backend_connect_ms: null,
     backend_errors: {},
+    backend_reconnects: [],
+    backend_failovers: [],
+    backend_switches: [],
+    backend_given_up: null,
+    unheard_ms: 0,
     milestones: {
       answering_ms: null,
       opening_ms: null,
@@ -215,6 +220,27 @@ function addTo(draft: Writable<CallRecordDraft>, event: TalkspurtEvent, personal
       break;
     default:
       addTurn(draft, event, atMs, personalData);
+  }
+  addChange(draft, event, atMs);
+}
+
+/** The backend was lost, had back, replaced or changed. */
+function addChange(draft: Writable<CallRecordDraft>, event: TalkspurtEvent, at_ms: number): void {
+  if (event.type === 'backend.reconnected') {
+    const { previous: from, backend: to, attempts } = event;
+    const [gap_ms, kept_ms, dropped_ms] = [whole(event.gapMs), whole(event.keptMs), whole(event.droppedMs)];
+    draft.unheard_ms += gap_ms;
+    add(draft, draft.backend_reconnects, { at_ms, from, to, attempts, gap_ms, kept_ms, dropped_ms });
+  } else if (event.type === 'backend.failover') {
+    const { previous: from, backend: to, stage, outcome, reason } = event;
+    add(draft, draft.backend_failovers, { at_ms, from, to, stage, outcome, reason });
+  } else if (event.type === 'backend.switched') {
+    const { previous: from, backend: to, switchMs } = event;
+    add(draft, draft.backend_switches, { at_ms, from, to, switch_ms: whole(switchMs) });
+  } else if (event.type === 'backend.failed') {
+    const gap_ms = whole(event.gapMs);
+    draft.unheard_ms += gap_ms;
+    draft.backend_given_up = { at_ms, attempts: event.attempts, gap_ms, action: event.action };
   }
 }
 

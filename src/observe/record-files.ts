@@ -49,9 +49,12 @@ export class RecordFiles {
   #notedEmpty = true;
   #closed = false;
   readonly #timers: Timer[] = [];
+  /** The wall clock's time less the steady one's, as it is believed, ms. */
+  #wallOffsetMs: number;
 
   constructor(options: RecordFilesOptions) {
     this.#options = options;
+    this.#wallOffsetMs = options.clock.wallTimeMs() - options.clock.nowMs();
   }
 
   /** Records that could not be written since the start. */
@@ -196,8 +199,15 @@ export class RecordFiles {
   }
 
   async #sweep(): Promise<void> {
-    const { folder, days, maxMegabytes, clock } = this.#options;
-    await sweepRecords(folder, { nowMs: clock.wallTimeMs(), days, maximumBytes: maxMegabytes * MEGABYTE });
+    const { folder, days, maxMegabytes } = this.#options;
+    await sweepRecords(folder, { nowMs: this.#believedMs(), days, maximumBytes: maxMegabytes * MEGABYTE });
+  }
+
+  /** Since the start no more time has passed than the steady clock says: a wall clock that is set forward makes nothing older. */
+  #believedMs(): number {
+    const { clock } = this.#options;
+    this.#wallOffsetMs = Math.min(this.#wallOffsetMs, clock.wallTimeMs() - clock.nowMs());
+    return clock.nowMs() + this.#wallOffsetMs;
   }
 
   async #guarded(run: () => Promise<void>): Promise<void> {

@@ -33,15 +33,20 @@ export async function recordFiles(folder: string): Promise<RecordFile[]> {
   return files.sort((a, b) => (a.day === b.day ? a.part - b.part : a.day < b.day ? -1 : 1));
 }
 
-/** Removes files of more than `days` days ago, then the oldest until all together have `maximumBytes`; the newest stays. */
+/**
+ * Removes the oldest day's files where that is more than `days` days ago, then the oldest until all together have `maximumBytes`;
+ * the newest stays. One day in a sweep: a clock that is far ahead costs a day an hour, and not everything at once.
+ */
 export async function sweepRecords(
   folder: string,
   { nowMs, days, maximumBytes }: { nowMs: number; days: number; maximumBytes: number },
 ): Promise<void> {
   const first = dayOf(nowMs - days * DAY_MS);
   const kept: { path: string; size: number }[] = [];
-  for (const { path, day } of await recordFiles(folder)) {
-    if (day < first) await rm(path, { force: true });
+  const files = await recordFiles(folder);
+  const [oldest] = files;
+  for (const { path, day } of files) {
+    if (day < first && day === oldest?.day) await rm(path, { force: true });
     else kept.push({ path, size: await sizeOf(path) });
   }
   let total = kept.reduce((sum, { size }) => sum + size, 0);

@@ -115,6 +115,11 @@ export class BackendLine {
     return this.#stream?.speech?.waitMs ?? 0;
   }
 
+  /** A stream is in use that has given no sign of an answer yet. */
+  get isMute(): boolean {
+    return this.#stream !== null && this.#feed?.lively === false;
+  }
+
   /** What is known of the stream in use; null: there is none. */
   get signs(): EngineSigns | null {
     const [stream, feed] = [this.#stream, this.#feed];

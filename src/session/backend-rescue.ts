@@ -77,7 +77,10 @@ export class BackendRescue {
   /** Whether anything is to be tried for the stream in use, which has ended like that. */
   worthwhile(error: TalkspurtError): boolean {
     const nowMs = this.#parts.clock.nowMs();
-    if (Number.isNaN(this.#troubleMs) || nowMs - this.#takenMs >= LIMITS.reconnectStableMs) this.#forget(nowMs);
+    // Who took the call over and gave no answer has not proven more than that it opens.
+    const stableMs =
+      isUnanswered(error) && this.#parts.line.isMute ? LIMITS.reconnectUnansweredMs : LIMITS.reconnectStableMs;
+    if (Number.isNaN(this.#troubleMs) || nowMs - this.#takenMs >= stableMs) this.#forget(nowMs);
     return this.#choose(this.#parts.line.backend, error, 0) !== null;
   }
 
@@ -180,10 +183,8 @@ export class BackendRescue {
     const others = this.#others(current);
     const waitMs = refusedForMs(current, others.length === 0);
     const usedUp = (this.#tries.get(current) ?? 0) >= (current.reconnectMax ?? attempts);
-    // It would be reached, and say nothing again.
-    const hung = fault.details['hung'] === true && others.length > 0;
-    const hopeless = hung || usedUp || !mayPass(fault) || this.#refused.has(current) || waitMs >= leftMs;
-    const longEnough = others.length > 0 && (waitMs > 0 || soughtMs >= failoverMs);
+    const hopeless = usedUp || !mayPass(fault) || this.#refused.has(current) || waitMs >= leftMs;
+    const longEnough = others.length > 0 && (waitMs > 0 || isUnanswered(fault) || soughtMs >= failoverMs);
     return hopeless || longEnough ? this.#after(current, others) : current;
   }
 
@@ -247,6 +248,11 @@ function refusedForMs(backend: Backend, underWay = false): number {
 
 function isShut({ code }: TalkspurtError): boolean {
   return code === 'ERR_TALKSPURT_BACKEND_BREAKER_OPEN';
+}
+
+/** It was there, and gave no answer: the caller has waited long enough to ask somebody else, where there is one. */
+function isUnanswered({ details }: TalkspurtError): boolean {
+  return details['unanswered'] === true;
 }
 
 /** Whether the same backend may do better the next time. */

@@ -247,7 +247,7 @@ export class CallFloor {
     // These are ended by whoever found them.
     if (dog === 'session' || dog === 'stale') return;
     const code = dog === 'capture' ? 'ERR_TALKSPURT_MEDIA_STALLED' : 'ERR_TALKSPURT_BACKEND_TIMEOUT';
-    const error = new TalkspurtError(code, message, { details: { hung: true } });
+    const error = new TalkspurtError(code, message, { details: { unanswered: true } });
     // Other calls need not wait as long.
     if (dog === 'engine') this.line.backend.gaveUp?.(error);
     if (action === 'reconnect') return this.#onClosed(error);

@@ -18,6 +18,8 @@ export interface ChannelDescription {
   readonly callerName: string;
   readonly calledFrom: string;
   readonly to: string;
+  /** Where it was sent last, in the words of the transfer. */
+  readonly sentTo: string;
   readonly dialplan: string;
   readonly createdMs: number;
   readonly answeredMs: number;

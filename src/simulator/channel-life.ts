@@ -43,6 +43,8 @@ export class ChannelLife {
   /** Q.850 number, or one of the switch's own above 127. */
   hangupCause: number | null = null;
   to: string;
+  /** Where it was sent last: of an inline transfer the whole script, as lists of channels have it. */
+  sentTo: string;
   /** Where it looks for what to do; empty for a call that the switch makes, until it is sent to one. */
   dialplan: string;
   #from: string;
@@ -55,6 +57,7 @@ export class ChannelLife {
     this.#clock = clock;
     this.#codec = options.codec;
     this.to = options.to;
+    this.sentTo = options.to;
     this.dialplan = options.direction === 'inbound' ? 'XML' : '';
     this.#from = options.from;
     this.#callerName = options.from;
@@ -129,6 +132,7 @@ export class ChannelLife {
       callerName: this.#callerName,
       calledFrom: this.#options.from,
       to: this.to,
+      sentTo: this.sentTo,
       dialplan: this.dialplan,
       otherLeg: this.otherLeg,
       ...this.#times,

@@ -36,6 +36,7 @@ export class ChannelRoute {
     const inline = dialplan.toLowerCase() === 'inline';
     const script = inline ? parseInline(destination) : this.#extension(destination);
     if (!inline) this.#life.to = destination;
+    this.#life.sentTo = destination;
     this.#life.dialplan = inline ? 'inline' : dialplan;
     this.#life.mark('transferMs');
     this.#next = { states: script === null ? ['CS_ROUTING'] : ['CS_ROUTING', 'CS_EXECUTE'], script: script ?? [] };

@@ -111,7 +111,7 @@ function row(channel: SimulatedChannel, host: ReportHost): Record<string, string
     cid_name: description.callerName,
     cid_num: description.from,
     ip_addr: '127.0.0.1',
-    dest: description.to,
+    dest: description.sentTo,
   };
   return {
     uuid: channel.uuid,
@@ -146,7 +146,7 @@ function row(channel: SimulatedChannel, host: ReportHost): Record<string, string
     initial_cid_name: description.calledFrom,
     initial_cid_num: description.calledFrom,
     initial_ip_addr: caller.ip_addr,
-    initial_dest: caller.dest,
+    initial_dest: description.to,
     initial_dialplan: description.direction === 'inbound' ? 'XML' : '',
     initial_context: 'default',
   };

@@ -322,6 +322,45 @@ test('a silent peer is found out; any sign of life puts it off', async () => {
   await cleared(link);
 });
 
+for (const [what, due, beats] of [
+  ['while something is expected of it, within the time that is set', true, 4],
+  ['while nothing is, within three times that', false, 12],
+] as const) {
+  test(`a peer that is watched closely is found out ${what}`, async () => {
+    const link = await linked();
+    link.socket.watchClosely(2_000, () => due);
+    for (let beat = 0; beat < 8; beat += 1) {
+      link.clock.advance(500);
+      await link.peer.settled();
+    }
+    link.peer.socket.pause();
+    let beat = 0;
+    for (; link.listener.closed.length === 0; beat += 1) {
+      link.clock.advance(500);
+      // The ping has gone out.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    // The first may still have been answered.
+    assert.ok(beat >= beats && beat <= beats + 2, `${beat}`);
+    assert.is((await link.listener.end)?.code, 'ERR_TALKSPURT_BACKEND_TIMEOUT');
+    await cleared(link);
+  });
+}
+
+test('a process that stood still does not take that for the silence of its peers', async () => {
+  const link = await linked();
+  link.socket.watchClosely(2_000, () => true);
+  // Timers come, and nothing is read or written in between.
+  link.clock.advance(25_000);
+  assert.equal(link.listener.closed, []);
+  await link.peer.settled();
+  link.clock.advance(500);
+  await link.peer.settled();
+  assert.equal(link.listener.closed, []);
+  await link.socket.close();
+  await cleared(link);
+});
+
 test('a peer that does not read: audio is dropped, then control messages end the connection', async () => {
   const link = await linked();
   link.peer.socket.pause();

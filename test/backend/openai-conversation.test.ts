@@ -331,18 +331,39 @@ test('the caller goes on speaking: no answer is due', () => {
   assert.equal(talk.codes, []);
 });
 
-test('a response that stops in the middle is given up, and the next one may begin', () => {
+test('a response that stops in the middle, or was asked for and does not begin, ends the stream', () => {
+  const stuck = new Talk();
+  stuck.say(responseCreated('r1'));
+  stuck.audio('r1', 'i1', 160);
+  stuck.watchFor(LIMIT_MS - 1_000);
+  assert.is(stuck.conversation.answerDue, true);
+  assert.is(stuck.ended, null);
+  stuck.watchFor(1_000);
+  assert.is(stuck.ended?.code, 'ERR_TALKSPURT_BACKEND_TIMEOUT');
+  assert.is(stuck.ended?.details['begun'], true);
+  // What becomes of it is a matter of whoever has the stream: nothing more is said of it here.
+  assert.equal([stuck.codes, stuck.types(), stuck.sink.of('done')], [[], [], []]);
+  const asked = new Talk(false);
+  asked.conversation.commitTurn(asked.nowMs);
+  asked.watchFor(LIMIT_MS);
+  assert.equal([asked.ended?.code, asked.ended?.details['begun']], ['ERR_TALKSPURT_BACKEND_TIMEOUT', false]);
+});
+
+test('one that was called off and never ends is given up, and the next one may begin', () => {
   const talk = new Talk();
   talk.say(responseCreated('r1'));
   talk.audio('r1', 'i1', 160);
+  talk.conversation.cancel('i1', 10);
+  talk.types();
   talk.watchFor(LIMIT_MS);
+  assert.is(talk.ended, null);
   assert.equal(talk.codes, ['ERR_TALKSPURT_BACKEND_TIMEOUT']);
-  assert.equal(talk.types(), ['response.cancel']);
   assert.equal(talk.sink.of('done'), [{ kind: 'done', responseId: 'r1', status: 'failed' }]);
   talk.say(responseDone('r1', 'cancelled'));
   assert.is(talk.sink.of('done').length, 1);
   talk.conversation.requestResponse(undefined, talk.nowMs);
   assert.equal(talk.types(), ['response.create']);
+  assert.is(talk.conversation.answerDue, true);
 });
 
 test('every sign of a response puts the limit off', () => {

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { format, resolveConfig } from 'prettier';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { asteriskRows } from './faults/asterisk-row.ts';
 import { FaultHost } from './faults/fault-host.ts';
 import { faultPage } from './faults/fault-page.ts';
 import type { FaultRow } from './faults/fault-rows.ts';
@@ -19,6 +20,19 @@ test('one host lives through every fault, and so do its callers', async () => {
   } finally {
     await host.close();
   }
+});
+
+test('a connection to a real Asterisk that is cut', async () => {
+  const [row] = await asteriskRows();
+  if (row === undefined) return;
+  // Behind the other link's.
+  const at = rows.findIndex(({ fault }) => fault.startsWith('ESL link cut'));
+  rows.splice(at + 1, 0, row);
+  assert.ok((row.recoveredMs ?? Infinity) < 5_000, `${row.recoveredMs} ms`);
+  assert.ok(row.events.includes('link.down') && row.events.includes('link.up'), row.events.join(' '));
+  assert.ok(row.events.includes('call.ended'), 'the hang-up is told');
+  assert.ok(row.heard !== null && row.heard.whole.length >= 4, JSON.stringify(row.heard));
+  assert.equal([row.heard?.repeated, row.heard?.missing], [[], []]);
 });
 
 test('a host that is told to go, and one that is killed', async () => {
@@ -38,6 +52,7 @@ test('nobody waits for long', () => {
   const machineMs = rows[0]?.heard?.longestSilenceMs ?? 0;
   for (const [fault, mostMs] of [
     ['backend killed', 2_500],
+    ['backend hangs', 3_500],
     ['401', 2_000],
     ['402', 2_000],
     ['429', 2_000],
@@ -47,8 +62,11 @@ test('nobody waits for long', () => {
     ['20 %', 1_200],
     ['packets late', 1_200],
     ['ESL link cut', 1_000],
+    ['ARI connection cut', 1_000],
   ] as const) {
     const row = rows.find((each) => each.fault.startsWith(fault));
+    // Where there is no Asterisk.
+    if (row === undefined && fault.startsWith('ARI')) continue;
     assert.ok(
       row?.heard && row.heard.longestSilenceMs <= mostMs + machineMs,
       `${fault}: ${row?.heard?.longestSilenceMs} ms`,

@@ -44,6 +44,18 @@ test('the events of a call become its record', () => {
     backends: ['openai'],
     backend_connect_ms: 250,
     backend_errors: { ERR_TALKSPURT_BACKEND_API: 1 },
+    backend_reconnects: [
+      { at_ms: 0, from: 'openai', to: 'openai', attempts: 2, gap_ms: 900, kept_ms: 900, dropped_ms: 0 },
+    ],
+    backend_failovers: [
+      {
+        ...{ at_ms: 0, from: 'openai', to: 'other', stage: 'call', outcome: 'succeeded' },
+        reason: 'ERR_TALKSPURT_BACKEND_CLOSED',
+      },
+    ],
+    backend_switches: [{ at_ms: 0, from: 'other', to: 'openai', switch_ms: 300 }],
+    backend_given_up: { at_ms: 0, attempts: 5, gap_ms: 9_000, action: 'hangup' },
+    unheard_ms: 9_900,
     milestones: {
       answering_ms: 0,
       opening_ms: null,

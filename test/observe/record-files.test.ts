@@ -160,6 +160,94 @@ test('what is old goes, then what is too much, the oldest first; the newest file
   assert.ok(existsSync(join(folder, 'notes.txt')), 'what is not ours is left alone');
 });
 
+test('a record of before its youngest fields is one all the same', () => {
+  const whole = record('a');
+  const young = new Set([
+    'backend_reconnects',
+    'backend_failovers',
+    'backend_switches',
+    'backend_given_up',
+    'unheard_ms',
+  ]);
+  const old = Object.fromEntries(Object.entries(whole).filter(([key]) => !young.has(key)));
+  const [read] = parseRecords(`${JSON.stringify(old)}\n`);
+  assert.equal([read?.session_uuid, read?.backend_reconnects, read?.unheard_ms], ['a', [], 0]);
+});
+
+test('a sweep takes one day that is overdue, with all its files', async () => {
+  const folder = join(root, 'overdue');
+  mkdirSync(folder);
+  for (const name of ['01-01', '01-01.1', '01-02', '01-03', '03-01'])
+    writeFileSync(join(folder, `calls-2026-${name}.jsonl`), 'x');
+  const given = { nowMs: Date.parse('2026-03-01T12:00:00Z'), days: 10, maximumBytes: 1_000 };
+  for (const left of [3, 2, 1, 1]) {
+    await sweepRecords(folder, given);
+    assert.is((await recordFiles(folder)).length, left);
+  }
+});
+
+/** A folder with a file for each of the last 30 days, and its clock, which may be set. */
+async function monthOfRecords(aheadMs = 0): Promise<{ clock: SetClock; files: RecordFiles; count: () => number }> {
+  const folder = join(root, `month${(folders += 1)}`);
+  mkdirSync(folder);
+  const clock = new SetClock();
+  for (let day = 0; day < 30; day += 1) {
+    const date = new Date(clock.wallTimeMs() - day * 86_400_000).toISOString().slice(0, 10);
+    writeFileSync(join(folder, `calls-${date}.jsonl`), '{}\n');
+  }
+  clock.aheadMs = aheadMs;
+  const files = new RecordFiles({
+    ...{ clock, folder, days: 30, maxMegabytes: 500, running: () => [] },
+    onTrouble: () => assert.unreachable(),
+    onRecovered: () => assert.unreachable(),
+  });
+  await files.start();
+  return { clock, files, count: () => readdirSync(folder).length };
+}
+
+/** The wall clock can be set; the steady one cannot. */
+class SetClock extends FakeClock {
+  aheadMs = 0;
+  override wallTimeMs(): number {
+    return super.wallTimeMs() + this.aheadMs;
+  }
+}
+
+const YEAR_MS = 365 * 86_400_000;
+
+/** The sweep of one hour; what it may have to do is done. */
+async function hour(clock: FakeClock, count: () => number, left: number): Promise<void> {
+  clock.advance(LIMITS.recordSweepMs);
+  await until(() => count() === left, `${left} files are left`);
+  for (let turns = 0; turns < 50; turns += 1) await turn();
+  assert.is(count(), left);
+}
+
+test('a wall clock that jumps forward makes no record older; days that pass do', async () => {
+  const { clock, files, count } = await monthOfRecords();
+  assert.is(count(), 30);
+  clock.aheadMs = 14 * YEAR_MS;
+  for (let hours = 0; hours < 5; hours += 1) await hour(clock, count, 30);
+  clock.aheadMs = 0;
+  // Two days go by, whatever the hands show.
+  clock.advance(2 * 86_400_000);
+  await until(() => count() < 30, 'the oldest is gone');
+  assert.ok(count() >= 28, `${count()}`);
+  await files.close();
+});
+
+test('a clock that is years ahead at the start costs a day an hour, and no more', async () => {
+  const { clock, files, count } = await monthOfRecords(14 * YEAR_MS);
+  assert.is(count(), 29);
+  for (let hours = 1; hours <= 3; hours += 1) {
+    await hour(clock, count, 29 - hours);
+  }
+  // Somebody has set it right.
+  clock.aheadMs = 0;
+  await hour(clock, count, 26);
+  await files.close();
+});
+
 test('a day that is too big goes on in another file, and all together stay below the bound', async () => {
   const rig = new Rig({ maxMegabytes: 1 });
   await rig.files.start();

@@ -54,6 +54,7 @@ export class ProviderSession {
     fail: (error: TalkspurtError): void => this.#end(error),
     close: (): Promise<void> => this.#close(),
     cut: (): void => this.#end(undefined),
+    watchClosely: (silentMs: number, due: () => boolean): void => this.#beWatched(silentMs, due),
   };
   isOpen = true;
   readonly #options: ProviderSessionOptions;
@@ -76,7 +77,6 @@ export class ProviderSession {
   constructor(options: ProviderSessionOptions) {
     this.#options = options;
     this.callId = options.callId;
-    this.#every(LIMITS.backendPingMs, () => this.#checkLiveness());
   }
 
   handOver(listener: BackendSocketListener): void {
@@ -158,9 +158,12 @@ export class ProviderSession {
     if (answer !== null) this.#listener?.onMessage(Buffer.from(this.#delta(answer, 40, true)));
   }
 
-  #checkLiveness(): void {
-    if (!this.#halfOpen || this.#options.clock.nowMs() - this.#deafSinceMs < LIMITS.backendSilentMs) return;
-    this.#end(new TalkspurtError('ERR_TALKSPURT_BACKEND_TIMEOUT', 'no message and no pong'));
+  #beWatched(silentMs: number, due: () => boolean): void {
+    this.#every(silentMs / 4, () => {
+      const deafMs = this.#options.clock.nowMs() - this.#deafSinceMs;
+      if (!this.#halfOpen || deafMs < silentMs * (due() ? 1 : 3)) return;
+      this.#end(new TalkspurtError('ERR_TALKSPURT_BACKEND_TIMEOUT', 'no message and no pong'));
+    });
   }
 
   #receive(text: string): void {

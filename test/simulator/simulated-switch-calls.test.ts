@@ -279,6 +279,8 @@ test('an originated call: who was called is the caller once it is at work, and i
       ['Outbound Call', 'agent', '0000000000'],
     );
     assert.is(row!['initial_dialplan'], '');
+    // Unlike the events, a list has where the channel was sent last.
+    assert.equal([row!['dest'], row!['initial_dest']], ['park', 'agent']);
   });
 });
 

@@ -89,6 +89,12 @@ function markOf(event: RecordEvent): Mark[] {
       return mark('milestone', `backend ${field('backend')} open`);
     case 'backend.switched':
       return mark('event', `backend ${field('previous')} → ${field('backend')}`);
+    case 'backend.reconnected':
+      return mark('event', `backend ${field('backend')} back after ${Math.round(Number(event['gapMs']))} ms`);
+    case 'backend.failover':
+      return mark('trouble', `${field('previous')} → ${field('backend')} ${field('outcome')}`);
+    case 'backend.failed':
+      return mark('trouble', `no backend came back: ${field('action')}`);
     case 'barge-in':
       return mark('event', `barge-in: silent after ${Math.round(Number(event['stopMs']))} ms`);
     case 'barge-in.withdrawn':

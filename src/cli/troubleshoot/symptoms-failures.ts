@@ -54,11 +54,34 @@ export const FAILURES_SYMPTOMS: readonly Symptom[] = [
     id: 'backend-lost',
     symptom: 'the agent pauses for seconds, then goes on',
     cause: 'the connection to the backend broke and was made again',
-    sign: '`media.reconnects` above 0',
+    sign: '`backend_reconnects`, or `media.reconnects` above 0',
     fix: 'check the network to the backend (proxies that cut long connections among it); `talkspurt doctor`',
     certainty: 'certain',
-    evidence: ({ media }) =>
-      media !== null && media.reconnects > 0 ? `dialled again ${times(media.reconnects)}` : null,
+    evidence: (record) => {
+      const { media, backend_reconnects: had, backend_given_up: given } = record;
+      if (had.length === 0 && given === null) {
+        return media !== null && media.reconnects > 0 ? `dialled again ${times(media.reconnects)}` : null;
+      }
+      const ways = [...new Set(had.map(({ from, to }) => (from === to ? to : `${from} → ${to}`)))];
+      const back = had.length === 0 ? [] : [`had back ${times(had.length)} (${ways.join(', ')})`];
+      const lost = given === null ? [] : [`given up ${seconds(given.gap_ms)} after it was lost: ${given.action}`];
+      return [...back, ...lost, `unheard for ${seconds(record.unheard_ms)} in all`].join('; ');
+    },
+  },
+  {
+    id: 'failover',
+    symptom: 'calls are answered by another agent or voice than they should be',
+    cause: 'a backend earlier in the list failed, and the next one took the call',
+    sign: 'an entry of `backend_failovers` that succeeded',
+    fix: "see what is wrong with the one before (`reason`), its breaker and its provider's status page; the next calls begin there when it is well again",
+    certainty: 'certain',
+    evidence: ({ backend_failovers: all }) => {
+      const [first, ...more] = all.filter(({ outcome }) => outcome === 'succeeded');
+      if (first === undefined) return null;
+      const { from, to, stage, reason, at_ms: atMs } = first;
+      const when = stage === 'start' ? 'at the start' : `after ${seconds(atMs)}`;
+      return `${from} → ${to} ${when} (${reason})${more.length === 0 ? '' : `, and ${times(more.length)} more`}`;
+    },
   },
   {
     id: 'ports',

@@ -51,6 +51,11 @@ const GOOD: CallRecord = {
   backends: ['openai'],
   backend_connect_ms: 310,
   backend_errors: {},
+  backend_reconnects: [],
+  backend_failovers: [],
+  backend_switches: [],
+  backend_given_up: null,
+  unheard_ms: 0,
   milestones: {
     answering_ms: 0,
     opening_ms: 40,

@@ -15,6 +15,12 @@ type Case = readonly [id: string, spoilt: CallRecord, evidence: string, almost: 
 const bargeIn = (played_ms: number) => ({ at_ms: 1, stop_ms: 40, verdict_ms: 100, played_ms });
 const turn = (latency_ms: number, since_speech_ms: number) => ({ at_ms: 1, latency_ms, since_speech_ms });
 const silentCaller = { caller_turns: 0, barge_ins: [], turns: [] };
+const reconnect = (from: string, to: string) => ({
+  ...{ at_ms: 1, from, to, attempts: 1, gap_ms: 1_600, kept_ms: 1_600, dropped_ms: 0 },
+});
+const failover = (stage: 'start' | 'call', outcome: 'succeeded' | 'failed') => ({
+  ...{ at_ms: 7_000, from: 'a', to: 'b', stage, outcome, reason: 'ERR_TALKSPURT_BACKEND_TIMEOUT' },
+});
 const { milestones } = record();
 
 const CASES: readonly Case[] = [
@@ -30,6 +36,24 @@ const CASES: readonly Case[] = [
     record({ errors: { ERR_TALKSPURT_BACKEND_OVERFLOW: 1 } }),
   ],
   ['backend-lost', record({ media: { reconnects: 2 } }), '2 times', record()],
+  [
+    'backend-lost',
+    record({ backend_reconnects: [reconnect('a', 'a'), reconnect('a', 'b')], unheard_ms: 3_200 }),
+    'had back 2 times (a, a → b); unheard for 3.2 s in all',
+    record(),
+  ],
+  [
+    'backend-lost',
+    record({ backend_given_up: { at_ms: 9, attempts: 5, gap_ms: 12_000, action: 'hangup' }, unheard_ms: 12_000 }),
+    'given up 12.0 s after it was lost: hangup; unheard for 12.0 s in all',
+    record(),
+  ],
+  [
+    'failover',
+    record({ backend_failovers: [failover('start', 'failed'), failover('call', 'succeeded')] }),
+    'a → b after 7.0 s (ERR_TALKSPURT_BACKEND_TIMEOUT)',
+    record({ backend_failovers: [failover('call', 'failed')] }),
+  ],
   ['ports', record({ error: 'ERR_TALKSPURT_PORTS_EXHAUSTED' }), 'PORTS_EXHAUSTED', record()],
   ['ports', record({ error: 'ERR_TALKSPURT_MEDIA_BIND' }), 'MEDIA_BIND', record()],
   [

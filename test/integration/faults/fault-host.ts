@@ -196,5 +196,7 @@ function configOf(agent: CountingAgent, fs: SimulatedSwitch, fast: SimulatedSwit
       ways.map((way) => [`p${way}`, { backends: way === 'good' ? ['bgood'] : [`b${way}`, 'bgood'], ...PROFILE }]),
     ),
     limits: { calls: 60 },
+    // A machine that is busy with other things is no fault of this table.
+    overload: { lateTicksPct: 0, loopLagMs: 0, crowdedPct: 0 },
   };
 }

@@ -107,7 +107,7 @@ async function termRow({ fs, host, call, status }: Machine): Promise<FaultRow> {
   };
 }
 
-async function killRow({ fs, host, start, call, voice, status }: Machine): Promise<FaultRow> {
+async function killRow({ fs, host, start, call, status }: Machine): Promise<FaultRow> {
   const phone = new ListeningPhone();
   const uuid = await call(phone);
   await sleep(2_000);
@@ -117,7 +117,6 @@ async function killRow({ fs, host, start, call, voice, status }: Machine): Promi
   await start();
   assert.ok(fs.channels.has(uuid), 'the channel is still there');
   const fromMs = phone.heardMs;
-  await voice(uuid);
   await eventually(() => Promise.resolve(phone.heardMs > fromMs + 200 && phone.hearsSince(100)), 'the agent is back');
   const recoveredMs = performance.now() - sinceMs;
   await sleep(1_500);
@@ -128,7 +127,7 @@ async function killRow({ fs, host, start, call, voice, status }: Machine): Promi
     fault: `\`kill -9\` of the host, started again after ${RESTART_MS} ms`,
     heard: phone.report(),
     remark:
-      'the channel stays on the switch, and has its voice again by another `start` (over SIP, and on Asterisk, by itself); what was said died with the process: the agent begins anew',
+      'the channel stays on the switch, and the next process gives it its voice again by itself; what was said died with the process: the agent begins anew',
     ...{ events: ['link.up', 'ready'], log, health, metrics: [], recoveredMs },
   };
 }
@@ -159,5 +158,7 @@ function configOf(given: { agent: CountingAgent; fs: SimulatedSwitch; doorPort: 
     backends: { ai: { kind: 'openai', model: 'm', apiKey: 'of-the-test', baseUrl } },
     profiles: { p: { backend: 'ai', greeting: 'count', lieDetector: false } },
     limits: { calls: 60 },
+    // A machine that is busy with other things is no fault of this table.
+    overload: { lateTicksPct: 0, loopLagMs: 0, crowdedPct: 0 },
   };
 }

@@ -18,6 +18,10 @@ const HIGH_AMPLITUDE = 32_767 * 10 ** (-10.17 / 20);
  */
 export class WasmDsp implements Dsp {
   readonly #core: CoreExports;
+  /** Of `#core`, which the engine would look each up in by name, once for every instance there is. */
+  readonly #capture: CoreExports['capture'];
+  readonly #render: CoreExports['render'];
+  readonly #feed: CoreExports['feed'];
   readonly #memory: Uint8Array;
   readonly #freshImage: Uint8Array;
   readonly #meters: Float32Array;
@@ -48,6 +52,9 @@ export class WasmDsp implements Dsp {
   constructor(module: DspModule) {
     const core = module.instantiate();
     this.#core = core;
+    this.#capture = core.capture;
+    this.#render = core.render;
+    this.#feed = core.feed;
     this.#memory = new Uint8Array(core.memory.buffer);
     this.#freshImage = module.freshImage;
     this.#meters = new Float32Array(core.memory.buffer, core.METERS.value, core.METERS_BYTES.value / 4);
@@ -111,9 +118,9 @@ export class WasmDsp implements Dsp {
     if (adjustMs !== 0) this.#core.adjust(adjustMs);
     if (payload !== null && payload.length === this.#wireBytes) {
       this.#wireIn.set(payload);
-      this.#core.capture(1);
+      this.#capture(1);
     } else {
-      this.#core.capture(0);
+      this.#capture(0);
     }
     return this.#heard;
   }
@@ -121,9 +128,9 @@ export class WasmDsp implements Dsp {
   feed(payload: Uint8Array | null): void {
     if (payload !== null && payload.length === this.#wireBytes) {
       this.#wireIn.set(payload);
-      this.#core.feed(1);
+      this.#feed(1);
     } else {
-      this.#core.feed(0);
+      this.#feed(0);
     }
   }
 
@@ -155,14 +162,14 @@ export class WasmDsp implements Dsp {
 
   render(said: Uint8Array | null): Uint8Array {
     if (said === null) {
-      this.#core.render(0);
+      this.#render(0);
     } else if (said.length <= this.#saidBytes) {
       this.#said.set(said);
-      this.#core.render(said.length);
+      this.#render(said.length);
     } else {
       // More than the contract allows: the rest of it is not heard.
       this.#said.set(said.subarray(0, this.#saidBytes));
-      this.#core.render(this.#saidBytes);
+      this.#render(this.#saidBytes);
     }
     return this.#wireOut;
   }

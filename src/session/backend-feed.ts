@@ -64,15 +64,16 @@ export class BackendFeed implements BackendSink {
 
   onAudio(audio: Uint8Array, itemId: string): void {
     if (this.#deaf) return;
-    this.#stir();
     const { turns, scheduler, clock } = this.#parts;
+    const nowMs = clock.nowMs();
+    this.#lively = true;
+    this.#activeMs = nowMs;
     const droppedBytes = turns.onAudio(audio, this.#phrase(itemId));
     // A burst of messages holds the timer back as a burst of packets does.
-    scheduler.poke(clock.nowMs());
+    scheduler.poke(nowMs);
     if (droppedBytes === 0) return;
     this.#overflows += 1;
     this.#untoldBytes += droppedBytes;
-    const nowMs = clock.nowMs();
     if (nowMs - this.#toldMs < LIMITS.overflowReportMs) return;
     this.#emit({ type: 'media.overflow', place: 'playout', droppedBytes: this.#untoldBytes });
     this.#untoldBytes = 0;

@@ -72,7 +72,7 @@ export class CallWatchdogs {
   /** True: it barks, and did not before. */
   #watch(dog: CallDog, valueMs: number, { limitMs, action }: { limitMs: number; action: DogAction }): boolean {
     if (limitMs === 0 || valueMs <= limitMs) {
-      this.#barking.delete(dog);
+      if (this.#barking.size > 0) this.#barking.delete(dog);
       return false;
     }
     if (this.#barking.has(dog)) return false;

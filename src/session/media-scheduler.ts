@@ -164,14 +164,16 @@ export class MediaScheduler {
 
   #runSlot(slot: number): void {
     let entry = this.#slots[slot] ?? null;
+    if (entry === null) return;
     this.#slots[slot] = null;
     const stops = this.#stops;
+    let nowMs = this.#clock.nowMs();
     while (entry !== null) {
       const following: Entry | null = entry.next;
       if (entry.removed) {
         this.#count -= 1;
       } else {
-        this.#tick(entry);
+        nowMs = this.#tick(entry, nowMs);
         if (stops !== this.#stops) return;
         this.#insert(entry);
       }
@@ -179,8 +181,8 @@ export class MediaScheduler {
     }
   }
 
-  #tick(entry: Entry): void {
-    const nowMs = this.#clock.nowMs();
+  /** Returns when it was done, which is when the next one begins. */
+  #tick(entry: Entry, nowMs: number): number {
     const { tickable } = entry;
     entry.ticks += 1;
     const lateMs = nowMs - (this.#originMs + entry.dueStep);
@@ -197,8 +199,10 @@ export class MediaScheduler {
       entry.removed = true;
       tickable.onFault(error);
     }
-    entry.busyMs += this.#clock.nowMs() - nowMs;
+    const doneMs = this.#clock.nowMs();
+    entry.busyMs += doneMs - nowMs;
     entry.dueStep += tickable.ptimeMs + (shiftMs > 0 ? 1 : shiftMs < 0 ? -1 : 0);
+    return doneMs;
   }
 
   /** The process stood still: every call goes on from now, in its own phase, and counts what it missed. */

@@ -5,6 +5,7 @@
  */
 import type { CallEvent, OverflowCause, OverflowPlace } from '../core/events.ts';
 import { frameBytes } from '../core/media.ts';
+import type { AudioFormat } from '../core/media.ts';
 import { LIMITS } from '../limits.ts';
 import type { CallMedia } from './call-media.ts';
 import { OverflowRate } from './overflow-rate.ts';
@@ -72,22 +73,24 @@ export class OverflowWatch {
   look(nowMs: number): void {
     const { jitter, leg, stream, playout } = this.#parts.media;
     const arrivals = this.#arrivals.look(jitter.receivedFrames);
-    this.#tell(this.#jitter, jitter.overflowFrames, frameBytes(leg), nowMs);
+    this.#tell(this.#jitter, jitter.overflowFrames, leg, nowMs);
     this.#weather(this.#jitter, jitter.overflowFrames, arrivals, nowMs);
     // What does not fit there is told where it comes in.
     this.#weather(this.#playout, playout.overflows, arrivals, nowMs);
     if (stream === null) return;
     if (stream !== this.#stream) this.#backend = new Place('backend', this.#parts.lookMs);
     this.#stream = stream;
-    const bytes = frameBytes({ ...stream.inputFormat, ptimeMs: leg.ptimeMs });
-    this.#tell(this.#backend, stream.droppedFrames, bytes, nowMs);
-    this.#weather(this.#backend, stream.droppedFrames, arrivals, nowMs);
+    const { droppedFrames } = stream;
+    this.#tell(this.#backend, droppedFrames, stream.inputFormat, nowMs);
+    this.#weather(this.#backend, droppedFrames, arrivals, nowMs);
   }
 
-  #tell(place: Place, count: number, bytes: number, nowMs: number): void {
+  /** `count` frames of the call's ptime in `format` have overflowed so far. */
+  #tell(place: Place, count: number, format: AudioFormat, nowMs: number): void {
     // Another stream has taken the place of the one that was counted: it begins anew.
     if (count < place.toldCount) place.toldCount = 0;
     if (count <= place.toldCount || nowMs - place.toldMs < LIMITS.overflowReportMs) return;
+    const bytes = frameBytes({ ...format, ptimeMs: this.#parts.media.leg.ptimeMs });
     const droppedBytes = (count - place.toldCount) * bytes;
     this.#parts.emit({ type: 'media.overflow', place: place.place, droppedBytes });
     place.toldCount = count;

@@ -21,7 +21,7 @@ export interface MediaTransportStats {
   readonly sentFrames: number;
   /** Datagrams refused: wrong size, unknown source, malformed. */
   readonly rejectedPackets: number;
-  /** Frames that were not sent: wrong size, closed, or the socket said no. */
+  /** Frames that were not sent: wrong size, closed, or the socket said no. Datagrams: what fails first is seen within half a second (`send-tally.ts`). */
   readonly unsentFrames: number;
 }
 

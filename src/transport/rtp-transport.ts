@@ -27,6 +27,7 @@ import { liveRtpStats } from './rtp-stats.ts';
 import type { RtpStats } from './rtp-stats.ts';
 import { RtpWireFormat } from './rtp-wire-format.ts';
 import type { WireCodec } from './rtp-wire-format.ts';
+import { SendTally } from './send-tally.ts';
 import type { DigitHandler } from './telephone-event.ts';
 
 /** What a transport is made of. */
@@ -77,10 +78,7 @@ export class RtpTransport implements MediaTransport {
   readonly #receiver: RtpReceiver;
   readonly #sender: RtpSender;
   readonly #rtcp: RtcpSession;
-  readonly #onSent = (error: Error | null): void => {
-    if (error === null) this.#counters.sentFrames += 1;
-    else this.#counters.unsentFrames += 1;
-  };
+  readonly #tally = new SendTally(this.#counters);
   #media: RtpMedia;
   #sink: MediaSink | null = null;
   #closed: Promise<void> | null = null;
@@ -103,7 +101,7 @@ export class RtpTransport implements MediaTransport {
     this.#allowed = addressList(options.sources);
     this.#format = new RtpWireFormat(media, options.g722);
     const transmit = (packet: Uint8Array): void => {
-      this.#ports.rtp.send(packet, 0, packet.length, this.#port, this.#host, this.#onSent);
+      this.#ports.rtp.send(packet, this.#port, this.#host, this.#tally.next());
     };
     this.#sender = new RtpSender(media, this.#format, transmit, options.firstSequenceNumber);
     this.#receiver = new RtpReceiver({

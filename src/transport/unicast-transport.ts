@@ -16,6 +16,7 @@ import type { AudioFormat, MediaFormat, PtimeMs } from '../core/media.ts';
 import { bytesPerMs, frameBytes, frameSamples, isPtimeMs, silenceOf } from '../core/media.ts';
 import { LIMITS } from '../limits.ts';
 import type { MediaSink, MediaTransport, MediaTransportStats } from './media-transport.ts';
+import { SendTally } from './send-tally.ts';
 
 /** Where to bind, whom to believe, what to expect. */
 export interface UnicastOptions {
@@ -50,10 +51,7 @@ export class UnicastTransport implements MediaTransport {
   readonly #options: UnicastOptions;
   readonly #socket: Socket;
   readonly #counters: Counters = { receivedFrames: 0, sentFrames: 0, rejectedPackets: 0, unsentFrames: 0 };
-  readonly #onSent = (error: Error | null): void => {
-    if (error === null) this.#counters.sentFrames += 1;
-    else this.#counters.unsentFrames += 1;
-  };
+  readonly #tally = new SendTally(this.#counters);
   #format: MediaFormat | null = null;
   #frameBytes = 0;
   #frameSamples = 0;
@@ -181,7 +179,7 @@ export class UnicastTransport implements MediaTransport {
       this.#counters.unsentFrames += 1;
       return;
     }
-    this.#socket.send(payload, this.#onSent);
+    this.#socket.send(payload, this.#tally.next());
   }
 
   playedFrames(): null {

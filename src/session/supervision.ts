@@ -130,7 +130,7 @@ export class Supervision {
     const silentMs = nowMs - this.#lastHeardMs();
     // Whoever says that silence follows need not send; only in the end it counts as gone.
     const announced = media.silenceFollows;
-    this.#dogs.look(nowMs, announced ? 0 : silentMs);
+    this.#dogs.look(nowMs, announced ? 0 : Math.max(silentMs, this.#neverHeardMs(nowMs)));
     if (silentMs > LIMITS.mediaStalledMs && !this.#stallReported && !announced)
       this.#parts.emit({ type: 'media.stalled', silentMs });
     // Twice in a row: after the process stood still the packets that waited must be heard first.
@@ -158,6 +158,12 @@ export class Supervision {
     if (stale) this.#dogs.expired('stale', nowMs - this.#aliveMs, staleMs);
     if (stale) this.#parts.over({ reason: 'expired' }, { hangup: true });
     return stale;
+  }
+
+  /** For how long a far end that owes a frame has sent none at all: one-way audio, where silence alone says nothing. */
+  #neverHeardMs(nowMs: number): number {
+    const { transport, lastFrameMs } = this.#parts.media;
+    return transport.owesFirstFrame === true && Number.isNaN(lastFrameMs) ? nowMs - this.#sinceMs : 0;
   }
 
   /** A far end that holds us, or has nothing to say and reports so, is there all the same. */

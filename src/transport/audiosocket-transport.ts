@@ -44,6 +44,7 @@ export class AudioSocketTransport implements MediaTransport {
   readonly format: MediaFormat;
   /** A party that says nothing may send nothing; that the switch is gone shows on the connection. */
   readonly expectsFrames = false;
+  readonly owesFirstFrame = true;
   readonly #options: AudioSocketTransportOptions;
   readonly #kind: number;
   readonly #samples: number;

@@ -68,6 +68,7 @@ export class ChanWebSocketTransport implements MediaTransport {
   readonly format: MediaFormat;
   /** A party that says nothing may send nothing; that Asterisk is gone shows on the connection. */
   readonly expectsFrames = false;
+  readonly owesFirstFrame = true;
   readonly #options: ChanWebSocketTransportOptions;
   readonly #commands: Commands;
   readonly #frameBytes: number;

@@ -44,6 +44,8 @@ export interface MediaTransport {
   readonly leadInFrames?: number;
   /** False while the far end need not send: on hold. Absent: it always has to. */
   readonly expectsFrames?: boolean;
+  /** True: a far end that may fall silent, but sends something once: that no frame came yet tells of one-way audio. Absent: it need not. */
+  readonly owesFirstFrame?: boolean;
   /** Where the wire reports it (RTP with RTCP). */
   readonly rtpStats?: PathQuality;
   /** The other party of a tapped call, where it comes apart: closed with this one, never sent to. */

@@ -35,6 +35,20 @@ test('capture: told once after five seconds without a frame, and again after fra
   assert.is(rig.end, null);
 });
 
+test('capture: where silence is allowed, a caller of whom nothing was ever heard is told of, and one who falls silent is not', async () => {
+  for (const heardFirst of [false, true]) {
+    const rig = await talking();
+    rig.leg.transport.expectsFrames = false;
+    rig.leg.transport.owesFirstFrame = true;
+    rig.callerSends = heardFirst;
+    await rig.run(100);
+    rig.callerSends = false;
+    await rig.run(20_000);
+    assert.equal(barks(rig), heardFirst ? [] : [['capture', 'event', 5_000]]);
+    assert.is(rig.end, null);
+  }
+});
+
 test('capture: ends the call where it is to', async () => {
   const rig = await talking({ capture: { limitMs: 2_000, action: 'end' } });
   rig.callerSends = false;

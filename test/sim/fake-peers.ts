@@ -48,6 +48,7 @@ export class FakeTransport implements MediaTransport {
   heldFrames: number | null = null;
   /** The far end need not send: on hold. */
   expectsFrames = true;
+  owesFirstFrame = false;
   onClose: () => Promise<void> = () => Promise.resolve();
   #sequenceNumber = 65_530;
 

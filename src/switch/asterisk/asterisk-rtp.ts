@@ -154,6 +154,10 @@ class AsteriskRtpTransport extends RtpTransport {
   override get expectsFrames(): boolean {
     return !this.#linkUp() && super.expectsFrames;
   }
+
+  get owesFirstFrame(): boolean {
+    return super.expectsFrames;
+  }
 }
 
 interface Remote {

@@ -124,6 +124,10 @@ class DialplanTransport implements MediaTransport {
     return this.#inner.expectsFrames;
   }
 
+  get owesFirstFrame(): boolean {
+    return this.#inner.owesFirstFrame;
+  }
+
   start(sink: MediaSink): void {
     this.#inner.start({
       onFrame: (payload, sequenceNumber, timestamp, nowMs) => sink.onFrame(payload, sequenceNumber, timestamp, nowMs),

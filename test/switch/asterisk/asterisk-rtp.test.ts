@@ -151,6 +151,7 @@ for (const [format, payloadType, wireBytes] of [
     transport.start({ onFrame: (payload) => void frames.push(payload.length), onLost: () => undefined });
     assert.is(transport.kind, 'rtp');
     assert.is(transport.expectsFrames, false, 'a silent far end sends nothing');
+    assert.is(transport.owesFirstFrame, true, 'but it begins');
     link.up = false;
     assert.is(transport.expectsFrames, true, 'and while ARI is silent too, that is a sign');
     link.up = true;

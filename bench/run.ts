@@ -23,8 +23,8 @@ interface Bench {
 
 type BenchRun = Omit<typeof values, 'only' | 'stage'> & { stages: readonly string[] };
 
-/** Run only when named: they take an hour. */
-const BY_NAME: ReadonlySet<string> = new Set(['soak.ts']);
+/** Run only when named: they take an hour, or minutes. */
+const BY_NAME: ReadonlySet<string> = new Set(['churn.ts', 'soak.ts']);
 /** It writes docs/benchmarks.md. */
 const PAGE_BENCH = 'dsp.ts';
 const here = dirname(fileURLToPath(import.meta.url));

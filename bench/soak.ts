@@ -8,14 +8,13 @@
  *
  * Left out of a run of all benches, for it takes an hour: name it.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { format, resolveConfig } from 'prettier';
 import { drawPlot } from '../.dev/svg-plot.ts';
-import { LoadProcess } from './load/load-protocol.ts';
-import { BENCH_PASSWORD } from './load/switch-protocol.ts';
-import type { GatewayHostOptions, GatewayReport } from './load/switch-protocol.ts';
+import { writeTable } from './load/page-table.ts';
+import type { GatewayReport } from './load/switch-protocol.ts';
+import { TalkingCalls, heldOf, isReleased } from './load/talking-calls.ts';
 
 const PAGE = fileURLToPath(new URL('../docs/production.md', import.meta.url));
 const PICTURE = fileURLToPath(new URL('../docs/images/soak.svg', import.meta.url));
@@ -58,84 +57,43 @@ export async function run({ small }: { small: boolean }): Promise<void> {
 }
 
 async function soak(plan: Plan): Promise<{ samples: Sample[]; left: GatewayReport }> {
-  const backend = LoadProcess.start('talking-backend.ts');
-  const simulated = LoadProcess.start('switch-host.ts');
-  const [backendPort, switchPort] = await Promise.all([backend.next<number>('port'), simulated.next<number>('port')]);
-  const options: GatewayHostOptions = {
-    backendPort,
-    switchHost: '127.0.0.1',
-    switchPort,
-    switchPassword: BENCH_PASSWORD,
-    media: 'sip',
-    calls: plan.calls + 1,
-    greeting: '',
-    bargeIn: true,
-  };
-  const gateway = LoadProcess.start('gateway-host.ts', options);
-  const up: string[] = [];
-  const call = async (count: number): Promise<void> => {
-    const created = simulated.next<string[]>('created');
-    simulated.tell({ talk: count });
-    const uuids = await created;
-    const opened = gateway.next<{ refused: readonly string[] }>('opened');
-    gateway.tell({ start: uuids });
-    const { refused } = await opened;
-    if (refused.length > 0) throw new Error(refused.join('; '));
-    up.push(...uuids);
-  };
-  const hangUp = async (): Promise<void> => {
-    const gone = simulated.next('soundMs');
-    simulated.tell({ hangup: up.shift() });
-    await gone;
-  };
+  const calls = await TalkingCalls.start({ calls: plan.calls });
   const samples: Sample[] = [];
   try {
-    await gateway.next('ready');
-    await call(plan.calls);
+    await calls.call(plan.calls);
     const beganMs = performance.now();
     const minutes = (): number => (performance.now() - beganMs) / 60_000;
     while (minutes() < plan.minutes) {
       await sleep(plan.sampleMs);
       // One goes, another comes.
-      await hangUp();
-      await call(1);
-      const sample = { minute: minutes(), report: await gateway.report<GatewayReport>() };
+      await calls.hangUp();
+      await calls.call(1);
+      const sample = { minute: minutes(), report: await calls.report() };
       samples.push(sample);
       if (samples.length % 30 === 0) console.log(`  ${describe(sample)}`);
     }
-    while (up.length > 0) await hangUp();
-    const left = await released(gateway, plan.brief);
+    while (calls.up > 0) await calls.hangUp();
+    const left = await released(calls, plan.brief);
     samples.push({ minute: minutes(), report: left });
     return { samples, left };
   } finally {
-    await gateway.stop();
-    await Promise.all([simulated.stop(), backend.stop()]);
+    await calls.stop();
   }
 }
 
 /** The report when everything has had its time to be given back. */
-async function released(gateway: LoadProcess, brief: boolean): Promise<GatewayReport> {
+async function released(calls: TalkingCalls, brief: boolean): Promise<GatewayReport> {
   const untilMs = performance.now() + RELEASE_MS;
   for (;;) {
     await sleep(brief ? RELEASE_POLL_MS : RELEASE_MS);
-    const report = await gateway.report<GatewayReport>();
+    const report = await calls.report();
     if (performance.now() >= untilMs || (brief && isReleased(report))) return report;
   }
-}
-
-function isReleased(report: GatewayReport): boolean {
-  return report.calls === 0 && Object.values(heldOf(report)).every((count) => count === 0);
 }
 
 function describe({ minute, report }: Sample): string {
   const megabytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MB`;
   return `${minute.toFixed(0)} min: ${report.calls} calls, ${megabytes(report.residentBytes)} resident, ${megabytes(report.heapBytes)} heap, ${report.handles} handles`;
-}
-
-/** What must be nothing when no call is up. */
-function heldOf({ resources }: GatewayReport): Record<string, number> {
-  const { legs, dspInUse, rtpPortsInUse, rtpPortsResting, mediaSockets, ariThings } = resources;
-  return { legs, dspInUse, rtpPortsInUse, rtpPortsResting, mediaSockets, ariThings };
 }
 
 function figures(plan: Plan, samples: readonly Sample[], left: GatewayReport): [string, string][] {
@@ -200,9 +158,5 @@ async function publish(plan: Plan, samples: readonly Sample[], rows: readonly [s
       limits: [],
     }),
   );
-  const text = readFileSync(PAGE, 'utf8');
-  const [begin, end] = ['<!-- begin soak -->', '<!-- end soak -->'];
-  const table = ['|     |     |', '| --- | --- |', ...rows.map(([name, value]) => `| ${name} | ${value} |`)].join('\n');
-  const page = `${text.slice(0, text.indexOf(begin) + begin.length)}\n\n${table}\n\n${text.slice(text.indexOf(end))}`;
-  writeFileSync(PAGE, await format(page, { ...(await resolveConfig(PAGE)), filepath: PAGE }));
+  await writeTable(PAGE, 'soak', rows);
 }

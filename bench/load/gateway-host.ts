@@ -33,6 +33,7 @@ function configText({
   calls,
   greeting,
   bargeIn = false,
+  takesAll = false,
 }: GatewayHostOptions): string {
   return JSON.stringify({
     status: false,
@@ -61,6 +62,7 @@ function configText({
     // An echo answers while the caller speaks: with barge-in every call would be one endless interruption.
     profiles: { bench: { backend: 'far', bargeIn, greeting } },
     limits: { calls },
+    ...(takesAll && { overload: { lateTicksPct: 0, loopLagMs: 0, crowdedPct: 0 } }),
   });
 }
 
@@ -112,6 +114,8 @@ function report(): GatewayReport {
   before = now;
   const cpu = process.cpuUsage(lastCpu);
   const nowMs = clock.nowMs();
+  // There where it was asked for.
+  globalThis.gc?.();
   const memory = process.memoryUsage();
   const result: GatewayReport = {
     calls: sessions.filter(({ state }) => state === 'talking').length,

@@ -18,6 +18,8 @@ export interface GatewayHostOptions {
   readonly greeting: string;
   /** Whether callers may cut the agent off; absent: they may not. */
   readonly bargeIn?: boolean;
+  /** No call is refused for lateness of the host; absent: as the defaults have it. */
+  readonly takesAll?: boolean;
 }
 
 /** What it tells once it is there. */

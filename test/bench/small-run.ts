@@ -19,11 +19,11 @@ export const GROUPS = {
   gateway: ['attach-time.ts', 'front-door.ts'],
   'rtp-flood': ['rtp-flood.ts'],
   'switch-load': ['switch-load.ts'],
-  soak: ['soak.ts'],
+  soak: ['churn.ts', 'soak.ts'],
 } as const;
 
 /** What takes its course differs from run to run. */
-const WITHOUT_HASH: ReadonlySet<string> = new Set(['soak.ts', 'failover.ts', 'log-volume.ts']);
+const WITHOUT_HASH: ReadonlySet<string> = new Set(['churn.ts', 'soak.ts', 'failover.ts', 'log-volume.ts']);
 
 /** Runs `bench/run.ts`, resolves to what it said. */
 export function bench(...args: string[]): Promise<{ status: number | null; output: string }> {

@@ -159,6 +159,7 @@ export class ProviderSession {
   }
 
   #beWatched(silentMs: number, due: () => boolean): void {
+    if (!this.isOpen) return;
     this.#every(silentMs / 4, () => {
       const deafMs = this.#options.clock.nowMs() - this.#deafSinceMs;
       if (!this.#halfOpen || deafMs < silentMs * (due() ? 1 : 3)) return;

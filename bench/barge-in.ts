@@ -16,6 +16,7 @@ import { systemTables } from './barge-in/report.ts';
 import type { SceneOutcome } from './barge-in/run-scene.ts';
 import { runScene } from './barge-in/run-scene.ts';
 import { BRIEF, FULL, SMALL, scenes } from './barge-in/scenes.ts';
+import type { Scene } from './barge-in/scenes.ts';
 import { systems } from './barge-in/systems.ts';
 import type { Cast } from './barge-in/voices.ts';
 import { Voices } from './barge-in/voices.ts';
@@ -30,6 +31,8 @@ export interface BargeInReport {
   readonly amount: 'full' | 'brief' | 'small';
   readonly people: readonly string[];
   readonly systems: readonly { readonly name: string; readonly groups: readonly GroupFigures[] }[];
+  /** Each stop of the first system that the caller had nothing to do with: in which call, when, and how long after the echo's delay slipped. */
+  readonly stops: readonly string[];
   /** Of every outcome: two runs of the same code give the same. */
   readonly hash: string;
 }
@@ -53,7 +56,9 @@ interface BargeInRun {
 export async function run({ small, json, markdown, output, stages = [], report: keep }: BargeInRun): Promise<void> {
   const wanted: Cast = stages.includes('development') ? 'development' : 'held out';
   const report = await measure(small || !Voices.recorded ? 'synthetic' : wanted, small, stages);
-  const text = json === true ? `${JSON.stringify(report, null, 2)}\n` : systemTables(report, markdown === true);
+  // Why one of a held-out call stopped is not to be looked at: it would be held out no longer.
+  const stops = report.cast === 'held out' || markdown === true ? '' : report.stops.map((line) => `${line}\n`).join('');
+  const text = json === true ? `${JSON.stringify(report, null, 2)}\n` : systemTables(report, markdown === true) + stops;
   if (output === undefined) process.stdout.write(text);
   else writeFileSync(output, text);
   if (keep !== true) return;
@@ -72,11 +77,16 @@ export async function measure(cast: Cast, small: boolean, stages: readonly strin
   const amount = small ? 'small' : stages.includes('brief') ? 'brief' : 'full';
   const chosen = all.filter(({ name }) => only.length === 0 || only.includes(name));
   const outcomes = new Map(chosen.map(({ name }) => [name, [] as SceneOutcome[]]));
+  const stops: string[] = [];
   let at = 0;
   for (const scene of scenes(voices, cast, AMOUNTS[amount], noises)) {
     // Whoever stops for every echo need not do so for an hour.
-    for (const system of chosen)
-      if (system === all[0] || at % PEERS_EVERY === 0) outcomes.get(system.name)?.push(runScene(scene, system, pool));
+    for (const system of chosen) {
+      if (system !== all[0] && at % PEERS_EVERY !== 0) continue;
+      const outcome = runScene(scene, system, pool);
+      outcomes.get(system.name)?.push(outcome);
+      if (system === all[0]) stops.push(...outcome.falseStops.map((atMs) => stopOf(scene, atMs)));
+    }
     at += 1;
   }
   const hash = createHash('sha256')
@@ -84,5 +94,12 @@ export async function measure(cast: Cast, small: boolean, stages: readonly strin
     .digest('hex')
     .slice(0, 16);
   const results = [...outcomes].map(([name, calls]) => ({ name, groups: figuresOf(calls) }));
-  return { cast, amount, people: voices.names, systems: results, hash };
+  return { cast, amount, people: voices.names, systems: results, stops, hash };
+}
+
+function stopOf({ group, seed, path }: Scene, atMs: number): string {
+  const slipAtMs = path?.slipAtMs ?? Infinity;
+  const slip =
+    slipAtMs < atMs ? `, ${((atMs - slipAtMs) / 1000).toFixed(1)} s after the delay slipped by ${path?.slipMs} ms` : '';
+  return `${group} (${path?.kind ?? 'no echo'}, seed ${seed}): stopped at ${(atMs / 1000).toFixed(1)} s${slip}`;
 }

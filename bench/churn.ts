@@ -1,7 +1,7 @@
 /**
  * Thousands of short calls, ten at a time, one after another: what is left of them in a gateway that has none. After each lot all are
  * hung up, ports have their rest, garbage is collected, and then what is in use is written down. What every call left would rise from
- * row to row by as much for each thousand; compiled code rises, too, ever more slowly. A whole run also writes the table of
+ * row to row by as much for each thousand; what a process compiles and grows to rises, too, ever more slowly. A whole run also writes the table of
  * docs/production.md.
  *
  *   npm run bench -- churn

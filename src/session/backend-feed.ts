@@ -3,7 +3,6 @@ import type { BackendSink } from '../backend/backend.ts';
 import type { Clock } from '../core/clock.ts';
 import { TalkspurtError } from '../core/errors.ts';
 import type { CallEvent } from '../core/events.ts';
-import { LIMITS } from '../limits.ts';
 import type { CallControls } from './call-controls.ts';
 import type { ConversationRecord } from './conversation-record.ts';
 import type { MediaScheduler } from './media-scheduler.ts';
@@ -30,10 +29,6 @@ export class BackendFeed implements BackendSink {
   #deaf = false;
   #lively = false;
   #activeMs = Number.NaN;
-  #overflows = 0;
-  /** Audio that did not fit and was not told of, and when some last was. */
-  #untoldBytes = 0;
-  #toldMs = Number.NEGATIVE_INFINITY;
   /** The backend's name of the phrase that came last, and ours. */
   #itemId = '';
   #phraseId = '';
@@ -52,11 +47,6 @@ export class BackendFeed implements BackendSink {
     return this.#activeMs;
   }
 
-  /** Messages whose audio did not fit. */
-  get overflows(): number {
-    return this.#overflows;
-  }
-
   /** Nothing that still comes is heard. */
   deafen(): void {
     this.#deaf = true;
@@ -68,16 +58,9 @@ export class BackendFeed implements BackendSink {
     const nowMs = clock.nowMs();
     this.#lively = true;
     this.#activeMs = nowMs;
-    const droppedBytes = turns.onAudio(audio, this.#phrase(itemId));
+    turns.onAudio(audio, this.#phrase(itemId));
     // A burst of messages holds the timer back as a burst of packets does.
     scheduler.poke(nowMs);
-    if (droppedBytes === 0) return;
-    this.#overflows += 1;
-    this.#untoldBytes += droppedBytes;
-    if (nowMs - this.#toldMs < LIMITS.overflowReportMs) return;
-    this.#emit({ type: 'media.overflow', place: 'playout', droppedBytes: this.#untoldBytes });
-    this.#untoldBytes = 0;
-    this.#toldMs = nowMs;
   }
 
   onAudioDone(itemId: string): void {

@@ -69,8 +69,6 @@ export class BackendLine {
   #lostFramesBefore = 0;
   /** Results that came while there was nobody to take them. */
   #heldResults: [toolCallId: string, outputJson: string][] = [];
-  /** Of the backends before this one. */
-  #overflowsBefore = 0;
   /** Since when the stream in use is, ms. */
   #usedMs = Number.NaN;
   /** Backends that have answered on this call. */
@@ -103,11 +101,6 @@ export class BackendLine {
   /** Caller audio that no backend has heard yet, ms. */
   get keptMs(): number {
     return this.#relay?.keptMs ?? 0;
-  }
-
-  /** Messages whose audio did not fit, of all backends of the call. */
-  get overflows(): number {
-    return this.#overflowsBefore + (this.#feed?.overflows ?? 0);
   }
 
   /** For how long sentences of a backend that writes have waited while nothing was heard of any, ms. */
@@ -339,7 +332,6 @@ export class BackendLine {
 
   /** The one in use is heard no more, and counts among those before. */
   #retire(): void {
-    this.#overflowsBefore = this.overflows;
     this.#droppedBefore += this.#stream?.droppedFrames ?? 0;
     if (this.#feed?.lively === true) this.#answered.add(this.#backend);
     this.#feed?.deafen();

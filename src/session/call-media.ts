@@ -143,7 +143,9 @@ export class CallMedia implements MediaPath, Tickable {
   connect(stream: BackendStream): void {
     const before = this.stream?.outputFormat ?? this.leg;
     this.#configure(stream.inputFormat, stream.outputFormat);
+    const { playout } = this;
     this.playout = this.#makePlayout(stream.outputFormat);
+    this.playout.countOn(playout);
     // A sound that plays is the operator's, not the backend's.
     if (!sameAudio(before, stream.outputFormat)) {
       this.announcement = this.#makeAnnouncement(stream.outputFormat);
@@ -180,6 +182,7 @@ export class CallMedia implements MediaPath, Tickable {
     this.announcement = this.#makeAnnouncement(output);
     this.holdSound = null;
     this.comfort = null;
+    this.playout.countOn(playout);
     if (audio === null) {
       this.ledger = new PlayedLedger(bytesPerMs(output));
       return false;

@@ -75,7 +75,7 @@ export class OverflowWatch {
     const arrivals = this.#arrivals.look(jitter.receivedFrames);
     this.#tell(this.#jitter, jitter.overflowFrames, leg, nowMs);
     this.#weather(this.#jitter, jitter.overflowFrames, arrivals, nowMs);
-    // What does not fit there is told where it comes in.
+    this.#tell(this.#playout, playout.overflowBytes, null, nowMs);
     this.#weather(this.#playout, playout.overflows, arrivals, nowMs);
     if (stream === null) return;
     if (stream !== this.#stream) this.#backend = new Place('backend', this.#parts.lookMs);
@@ -85,12 +85,12 @@ export class OverflowWatch {
     this.#weather(this.#backend, droppedFrames, arrivals, nowMs);
   }
 
-  /** `count` frames of the call's ptime in `format` have overflowed so far. */
-  #tell(place: Place, count: number, format: AudioFormat, nowMs: number): void {
+  /** `count` frames of the call's ptime in `format` have overflowed so far; null: so many bytes. */
+  #tell(place: Place, count: number, format: AudioFormat | null, nowMs: number): void {
     // Another stream has taken the place of the one that was counted: it begins anew.
     if (count < place.toldCount) place.toldCount = 0;
     if (count <= place.toldCount || nowMs - place.toldMs < LIMITS.overflowReportMs) return;
-    const bytes = frameBytes({ ...format, ptimeMs: this.#parts.media.leg.ptimeMs });
+    const bytes = format === null ? 1 : frameBytes({ ...format, ptimeMs: this.#parts.media.leg.ptimeMs });
     const droppedBytes = (count - place.toldCount) * bytes;
     this.#parts.emit({ type: 'media.overflow', place: place.place, droppedBytes });
     place.toldCount = count;

@@ -195,6 +195,10 @@ export class Playout {
     this.#pause = before.#pause;
     this.#leadInPops = before.#leadInPops;
     this.#underruns = before.#underruns;
+  }
+
+  /** Takes over what `before` has counted of audio that did not fit: it is the call's, whatever the format. */
+  countOn(before: Playout): void {
     this.#overflowBytes += before.#overflowBytes;
     this.#overflows += before.#overflows;
   }

@@ -62,7 +62,7 @@ export function snapshotOf(parts: SnapshotParts): SessionSnapshot {
     speechTicks: media?.endpointer.speechTicks ?? 0,
     underrunTicks: media?.underrunTicks ?? 0,
     speakingTicks: media?.speakingTicks ?? 0,
-    overflows: line?.overflows ?? 0,
+    overflows: media?.playout.overflows ?? 0,
     endReason: parts.endReason,
     turns: turns?.turns ?? 0,
     bargeIns: turns?.bargeIns ?? 0,

@@ -162,17 +162,15 @@ export class TurnKeeper {
     this.#emit({ type: 'barge-in', stopMs, verdictMs: Math.max(0, nowMs - onsetMs), playedMs, droppedMs }, nowMs);
   }
 
-  /** Agent audio from the backend; borrowed. Returns how many bytes did not fit. */
-  onAudio(audio: Uint8Array, itemId: string): number {
-    if (this.#cutOff.has(itemId)) return 0;
+  /** Agent audio from the backend; borrowed. The playout counts what does not fit. */
+  onAudio(audio: Uint8Array, itemId: string): void {
+    if (this.#cutOff.has(itemId)) return;
     const { playout, ledger } = this.#media;
     const taken = playout.push(audio);
-    if (taken > 0) {
-      this.answer.audio();
-      ledger.received(itemId, taken);
-      this.#record?.audio(itemId, taken / playout.bytesPerMs);
-    }
-    return audio.length - taken;
+    if (taken === 0) return;
+    this.answer.audio();
+    ledger.received(itemId, taken);
+    this.#record?.audio(itemId, taken / playout.bytesPerMs);
   }
 
   onAudioDone(itemId: string): void {

@@ -5,9 +5,9 @@
 import { TalkspurtError } from '../core/errors.ts';
 import type { AudioFormat } from '../core/media.ts';
 import { boundedRefusal, engineAudio } from './engine-audio.ts';
-import { engineUrl } from './engine-url.ts';
+import { engineUrl, requireKey } from './engine-url.ts';
 import type { TtsEngine, TtsEngineMaker } from './tts-engine.ts';
-import { ttsErrorOf } from './tts-error.ts';
+import { systemCodeOf, ttsErrorOf } from './tts-error.ts';
 
 /** What an ElevenLabs voice is configured by. */
 export interface ElevenLabsConfig {
@@ -46,12 +46,7 @@ const FORMATS: readonly (readonly [string, AudioFormat])[] = [
 export function elevenLabsSpeech(config: ElevenLabsConfig): TtsEngineMaker {
   const name = config.name ?? 'elevenlabs';
   const baseUrl = engineUrl(name, config.baseUrl ?? BASE_URL, config.allowPlaintext ?? false);
-  if (config.apiKey === '' && config.baseUrl === undefined) {
-    throw new TalkspurtError(
-      'ERR_TALKSPURT_SECRET_MISSING',
-      `speech engine '${name}' has no API key: set ELEVENLABS_API_KEY, or ELEVENLABS_API_KEY_FILE to a file that holds it`,
-    );
-  }
+  requireKey(name, config, 'ELEVENLABS_API_KEY');
   return (wanted) => new ElevenLabsEngine(name, baseUrl, config, wanted);
 }
 
@@ -123,12 +118,11 @@ class ElevenLabsEngine implements TtsEngine {
 
   /** No answer came, or it broke off. */
   #failure(error: unknown): TalkspurtError {
-    const cause = error instanceof Error ? (error.cause as NodeJS.ErrnoException | undefined) : undefined;
     return ttsErrorOf({
       engine: this.name,
       status: undefined,
       secrets: [this.#config.apiKey],
-      systemCode: typeof cause?.code === 'string' ? cause.code : undefined,
+      systemCode: systemCodeOf(error),
     });
   }
 }

@@ -24,6 +24,22 @@ export function engineUrl(engine: string, baseUrl: string, allowPlaintext: boole
   return url.href.replace(/\/+$/, '');
 }
 
+/**
+ * The vendor itself asks for a key; a server of one's own, named by `baseUrl`, may not. `variable`: where it is taken from.
+ * @throws ERR_TALKSPURT_SECRET_MISSING
+ */
+export function requireKey(
+  engine: string,
+  { apiKey, baseUrl }: { readonly apiKey: string; readonly baseUrl?: string | undefined },
+  variable: string,
+): void {
+  if (apiKey !== '' || baseUrl !== undefined) return;
+  throw new TalkspurtError(
+    'ERR_TALKSPURT_SECRET_MISSING',
+    `speech engine '${engine}' has no API key: set ${variable}, or ${variable}_FILE to a file that holds it`,
+  );
+}
+
 function invalid(engine: string, what: string): TalkspurtError {
   return new TalkspurtError('ERR_TALKSPURT_CONFIG_INVALID', `baseUrl of speech engine '${engine}' ${what}`);
 }

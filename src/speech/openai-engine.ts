@@ -2,9 +2,9 @@
 import type OpenAI from 'openai';
 import { TalkspurtError } from '../core/errors.ts';
 import { boundedRefusal, engineAudio } from './engine-audio.ts';
-import { engineUrl } from './engine-url.ts';
+import { engineUrl, requireKey } from './engine-url.ts';
 import type { TtsEngine, TtsEngineMaker } from './tts-engine.ts';
-import { ttsErrorOf } from './tts-error.ts';
+import { systemCodeOf, ttsErrorOf } from './tts-error.ts';
 
 /** What an OpenAI voice is configured by. */
 export interface OpenAiSpeechConfig {
@@ -34,12 +34,7 @@ const BASE_URL = 'https://api.openai.com/v1';
 export function openAiSpeech(config: OpenAiSpeechConfig): TtsEngineMaker {
   const name = config.name ?? 'openai';
   const baseURL = engineUrl(name, config.baseUrl ?? BASE_URL, config.allowPlaintext ?? false);
-  if (config.apiKey === '' && config.baseUrl === undefined) {
-    throw new TalkspurtError(
-      'ERR_TALKSPURT_SECRET_MISSING',
-      `speech engine '${name}' has no API key: set OPENAI_API_KEY, or OPENAI_API_KEY_FILE to a file that holds it`,
-    );
-  }
+  requireKey(name, config, 'OPENAI_API_KEY');
   const engine = new OpenAiEngine(name, baseURL, config);
   return () => engine;
 }
@@ -127,15 +122,4 @@ class OpenAiEngine implements TtsEngine {
 
 function fieldsOf(value: unknown): Record<string, unknown> {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
-}
-
-/** `ECONNREFUSED` and the like, however deep the client has wrapped it. */
-function systemCodeOf(error: unknown): string | undefined {
-  let each: unknown = error;
-  for (let depth = 0; depth < 4 && each instanceof Error; depth += 1) {
-    const { code } = each as NodeJS.ErrnoException;
-    if (typeof code === 'string' && /^(E[A-Z]|UND_|ERR_)/.test(code)) return code;
-    each = each.cause;
-  }
-  return undefined;
 }

@@ -45,6 +45,17 @@ export function ttsErrorOf(refusal: TtsRefusal): TalkspurtError {
   });
 }
 
+/** `ECONNREFUSED` and the like, however deep a client has wrapped it. */
+export function systemCodeOf(error: unknown): string | undefined {
+  let each: unknown = error;
+  for (let depth = 0; depth < 4 && each instanceof Error; depth += 1) {
+    const { code } = each as NodeJS.ErrnoException;
+    if (typeof code === 'string' && /^(E[A-Z]|UND_|ERR_)/.test(code)) return code;
+    each = each.cause;
+  }
+  return undefined;
+}
+
 /** That an engine showed no progress for `limitMs`. */
 export function ttsTimeout(engine: string, limitMs: number, begun: boolean): TalkspurtError {
   const what = begun ? 'stopped in the middle of a sentence' : 'gave no audio';

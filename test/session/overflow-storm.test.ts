@@ -170,13 +170,17 @@ test('what does not fit of the agent is told once a second at most, however many
     for (let each = 0; each < 4; each += 1) rig.say(`phrase-${step}-${each}`, 100);
     rig.clock.advance(10);
   }
-  const told = rig.events.of('media.overflow').filter(({ place }) => place === 'playout');
-  assert.is(told.length, 1);
+  const told = (): number[] => {
+    const events = rig.events.of('media.overflow').filter(({ place }) => place === 'playout');
+    return events.map(({ droppedBytes }) => droppedBytes);
+  };
+  assert.is(told().length, 1, 'at the first look');
+  assert.ok(told()[0]! > 0 && told()[0]! <= 8 * 11 * 400, String(told()));
   await rig.run(1_000);
-  rig.say('last', 8_000);
-  const [first, second] = rig.events.of('media.overflow').filter(({ place }) => place === 'playout');
-  assert.ok((first?.droppedBytes ?? 0) <= 800, `${first?.droppedBytes}`);
-  assert.ok((second?.droppedBytes ?? 0) > 8 * (50 * 400 - 2_000), `${second?.droppedBytes}`);
+  assert.is(told().length, 2);
+  // Twenty seconds came on top of a full playout, which said some of it meanwhile, and had room again when the storm was broken off once.
+  const sum = told().reduce((all, bytes) => all + bytes, 0);
+  assert.ok(sum > 8 * (50 * 400 - 600 - 2_000) && sum <= 8 * 50 * 400, String(sum));
 });
 
 test('another stream takes the place of one that has dropped much: what it drops is told as well', async () => {

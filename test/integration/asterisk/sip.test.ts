@@ -91,6 +91,11 @@ class ToneTalk implements BackendStream {
   }
 }
 
+/** Peak of a tone, from the power of its samples. */
+function peakOf(samples: Int16Array): number {
+  return Math.sqrt((2 * samples.reduce((sum, x) => sum + x * x, 0)) / samples.length);
+}
+
 /** How much of the energy is at that frequency, 0..1 (Goertzel, with a Hann window). */
 function shareOf(samples: Int16Array, rateHz: number, frequencyHz: number): number {
   const windowed = Float64Array.from(
@@ -239,8 +244,9 @@ async function judgeWhatAsteriskHears(
   const best = shares.indexOf(Math.max(...shares));
   assert.ok(shares[best]! > 0.9, `${codec}: Asterisk hears ${toneHz} Hz: ${shares.join(' ')}`);
   assert.ok(shareOf(quarters[best]!, rateHz, toneHz + 200) < 0.05, codec);
-  const level = Math.max(...quarters[best]!);
-  assert.ok(level > 6_000 && level < 10_000, `${codec}: as loud as it was said: ${level}`);
+  // By its power, not by its highest sample: G.722 rings for some milliseconds where it starts.
+  const level = peakOf(quarters[best]!);
+  assert.ok(level > 7_000 && level < 9_000, `${codec}: as loud as it was said: ${level}`);
 }
 
 test('every codec, at the same time: both hear each other, and Asterisk hangs up', async () => {

@@ -5,6 +5,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { format, resolveConfig } from 'prettier';
 import { z } from 'zod';
+import { keptResults } from '../bench/results.ts';
+import { CALLS_HEAD, callsRows, callsSentence } from './calls-per-core.ts';
 import { DASHBOARDS } from './dashboards.ts';
 import { grafanaJson } from './grafana-json.ts';
 import { CALL_VARIABLES } from '../src/call-variables.ts';
@@ -28,7 +30,11 @@ export async function generatedDocs(): Promise<Map<string, string>> {
   const session = z.toJSONSchema(sessionHealthSchema) as SchemaNode;
   const global = z.toJSONSchema(globalHealthSchema) as SchemaNode;
   const record = z.toJSONSchema(callRecordSchema) as SchemaNode;
+  const calls = keptResults().get('calls-per-core');
+  if (calls === undefined) throw new Error('bench/results has no run of calls-per-core');
   const files = new Map<string, string>([
+    ['README.md', between('README.md', { calls: callsSentence(calls) })],
+    ['docs/benches.md', between('docs/benches.md', { calls: table(CALLS_HEAD, callsRows(calls)) })],
     ['docs/schema/config.json', json(CONFIG_JSON_SCHEMA)],
     ['docs/schema/session-health.json', json(session)],
     ['docs/schema/global-health.json', json(global)],

@@ -22,6 +22,8 @@ const resultsSchema = z.strictObject({
   /** Of everything that was computed; absent where time decides. */
   hash: z.string().optional(),
   figures: z.record(z.string(), z.number()),
+  /** Of the runs before on the same machine, the newest first: where what else the machine does counts as much as the code. */
+  earlier: z.array(z.record(z.string(), z.number())).optional(),
 });
 
 /** What one bench measured. */
@@ -29,14 +31,25 @@ export type BenchResults = z.infer<typeof resultsSchema>;
 /** What a bench says of its run. */
 export type MeasuredRun = Pick<BenchResults, 'on' | 'hash' | 'figures'>;
 
+/** Runs of a bench that are kept beside the last one, where it keeps any. */
+const EARLIER = 9;
+
 /** Where the files are. */
 export const RESULTS_FOLDER: string = fileURLToPath(new URL('./results/', import.meta.url));
 
-/** Writes the figures of `bench`, in place of those of its last run. */
-export async function keepResults(bench: string, run: MeasuredRun, folder = RESULTS_FOLDER): Promise<void> {
+/** Writes the figures of `bench`, in place of those of its last run; with `keepsEarlier` those stay beside them, if they are of the same machine. */
+export async function keepResults(
+  bench: string,
+  run: MeasuredRun,
+  { folder = RESULTS_FOLDER, keepsEarlier = false }: { folder?: string; keepsEarlier?: boolean } = {},
+): Promise<void> {
   const { processor, cores, system, node } = thisMachine(null);
   const machine = `${processor}, ${cores} cores, ${system}, Node ${node}`;
-  const results = resultsSchema.parse({ format: 1, bench, version: VERSION, machine, ...run });
+  const before = keepsEarlier ? keptResults(folder).get(bench) : undefined;
+  const comparable = before !== undefined && before.machine === machine && before.on === run.on;
+  const earlier = comparable ? [before.figures, ...(before.earlier ?? [])].slice(0, EARLIER) : [];
+  const more = earlier.length > 0 ? { earlier } : {};
+  const results = resultsSchema.parse({ format: 1, bench, version: VERSION, machine, ...run, ...more });
   mkdirSync(folder, { recursive: true });
   const text = await format(JSON.stringify(results), { parser: 'json', printWidth: 120 });
   writeFileSync(join(folder, `${bench.replaceAll('/', '-')}.json`), text);

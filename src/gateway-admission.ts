@@ -12,8 +12,13 @@ export interface GatewayOverload {
   readonly divertTo: string | null;
 }
 
+/** What was promised to a call that wants to come. */
+export type CallStanding = 'new' | 'adopted' | 'dialled';
+
 /** How things stand when a call wants to come. */
 export interface Asked {
+  /** `adopted`: it is up already. `dialled`: we have dialled it, and there was room for it then. */
+  readonly standing: CallStanding;
   readonly draining: boolean;
   /** It has a voice, or is being given one. */
   readonly running: boolean;
@@ -23,14 +28,16 @@ export interface Asked {
 }
 
 /** @throws ERR_TALKSPURT_DRAINING, _ALREADY_RUNNING, _CALL_LIMIT, _OVERLOADED */
-export function admitCall({ draining, running, calls, limit, overload }: Asked): void {
-  if (draining) throw new TalkspurtError('ERR_TALKSPURT_DRAINING', 'no new call is taken: the gateway is stopping');
+export function admitCall({ standing, draining, running, calls, limit, overload }: Asked): void {
+  const promised = standing === 'dialled';
+  if (draining && !promised)
+    throw new TalkspurtError('ERR_TALKSPURT_DRAINING', 'no new call is taken: the gateway is stopping');
   if (running) {
     throw new TalkspurtError('ERR_TALKSPURT_ALREADY_RUNNING', 'this call already has a voice: stop it first');
   }
-  if (calls >= limit) {
+  if (calls >= limit && !promised) {
     const message = `all ${limit} calls are in use: raise limits.calls, or try later`;
     throw new TalkspurtError('ERR_TALKSPURT_CALL_LIMIT', message);
   }
-  if (overload !== null) throw overload;
+  if (overload !== null && standing === 'new') throw overload;
 }

@@ -4,6 +4,7 @@ import type { EventSink } from './core/events.ts';
 import { LIMITS } from './limits.ts';
 import type { HostLoadSnapshot } from './observe/health.ts';
 import { LoopLag } from './observe/loop-lag.ts';
+import { LoopStops } from './observe/loop-stops.ts';
 import type { Resources } from './observe/resources.ts';
 import { Admission } from './resilience/admission.ts';
 import type { AdmissionPolicy, Load } from './resilience/admission.ts';
@@ -12,6 +13,8 @@ import type { AdmissionPolicy, Load } from './resilience/admission.ts';
 export interface LoopLagLimits {
   readonly warnMs: number;
   readonly errorMs: number;
+  /** Of one single stop, which is no habit, and which every caller has heard all the same. */
+  readonly stopMs: number;
 }
 
 /** Ticks so far, and the calls whose audio storms. */
@@ -44,11 +47,13 @@ export class GatewayLoad {
   /** Ticks at each of the last looks, oldest first. */
   readonly #ticks: { readonly ticks: number; readonly lateTicks: number }[] = [];
   #said: 'no' | 'warn' | 'error' = 'no';
+  readonly #stops: LoopStops;
 
   constructor(parts: GatewayLoadParts) {
     const { clock, events, policy } = parts;
     this.#parts = parts;
-    this.lag = new LoopLag(clock);
+    this.#stops = new LoopStops(parts);
+    this.lag = new LoopLag(clock, (lagMs) => this.#stops.sampled(lagMs));
     this.#admission = new Admission({
       policy,
       clock,
@@ -81,6 +86,7 @@ export class GatewayLoad {
   #look(): void {
     const loopLagMs = this.lag.p99Ms;
     this.#watchLoop(loopLagMs);
+    this.#stops.look();
     this.#admission.look({ ...this.#callLoad(), loopLagMs, freePorts: this.#freePorts(), memoryMb: this.#memoryMb() });
   }
 

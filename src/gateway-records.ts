@@ -46,6 +46,11 @@ export async function openGatewayRecords(
           running: () => sink.open().map(kept),
           onTrouble: (code) =>
             log.note('warn', 'call records cannot be written: calls go on, records wait', { folder, cause: code }),
+          onDoubt: (gapDays) =>
+            log.note('warn', 'old call records are kept for 12 h: a long time without calls, or the clock is wrong', {
+              folder,
+              gapDays,
+            }),
           onRecovered: (lost) => log.note('info', 'call records are written again', { folder, lost }),
         });
   await files?.start();

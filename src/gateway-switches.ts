@@ -43,6 +43,7 @@ export async function originateOn(
   switchName: string,
   request: OriginateRequest,
   signal?: AbortSignal,
+  onChannel?: (channelId: string) => void,
 ): Promise<string> {
   const adapter = adapters.find(({ name }) => name === switchName);
   if (adapter === undefined) {
@@ -52,5 +53,5 @@ export async function originateOn(
   if (adapter.originate === undefined) {
     throw new TalkspurtError('ERR_TALKSPURT_NOT_SUPPORTED', `${adapter.name} dials nobody for us`);
   }
-  return await adapter.originate(request, signal);
+  return await adapter.originate(request, signal, onChannel);
 }

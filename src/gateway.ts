@@ -12,9 +12,11 @@ import type { CallSummary, CommandTarget, OrderCommand, StartOptions, StartTarge
 import { TalkspurtError, asTalkspurtError, hasCode } from './core/errors.ts';
 import type { EndReason, ProcessEvent } from './core/events.ts';
 import { admitCall } from './gateway-admission.ts';
+import type { CallStanding } from './gateway-admission.ts';
 import { DrainWatch } from './gateway-drain.ts';
 import type { CallLoad } from './gateway-load.ts';
 import type { GatewayOptions } from './gateway-options.ts';
+import { DialledPlaces } from './gateway-places.ts';
 import { diverted, letGo } from './gateway-refusal.ts';
 import { notReadyReasons } from './gateway-readiness.ts';
 import { attachOn, linksOf, originateOn, resourcesOf } from './gateway-switches.ts';
@@ -23,6 +25,7 @@ import type { GatewaySnapshot, GlobalHealthJson, SessionHealthJson } from './obs
 import { MediaScheduler } from './session/media-scheduler.ts';
 import { SessionTable } from './session/session-table.ts';
 import { Session } from './session/session.ts';
+import { ORIGINATE_RING_S } from './switch/switch-adapter.ts';
 import type { CallLeg, OriginateRequest, RememberedOrders, SwitchSink } from './switch/switch-adapter.ts';
 
 export type { GatewayBackend, GatewayProfile } from './call-planner.ts';
@@ -43,6 +46,7 @@ export class Gateway implements CommandTarget, SwitchSink {
   readonly #calls: SessionTable;
   /** Channels that are being attached: a second start of the same one is refused at once. */
   readonly #attaching = new Map<string, Attaching>();
+  readonly #places: DialledPlaces;
   readonly #startedMs: number;
   #planner: CallPlanner;
   readonly #drain: DrainWatch;
@@ -53,6 +57,7 @@ export class Gateway implements CommandTarget, SwitchSink {
   constructor(options: GatewayOptions) {
     this.#options = options;
     this.#startedMs = options.clock.nowMs();
+    this.#places = new DialledPlaces(options.clock);
     this.#scheduler = new MediaScheduler({ clock: options.clock });
     this.#planner = new CallPlanner({ ...options, backends: options.backends ?? new Map() });
     this.#drain = new DrainWatch(options.clock, () => this.callCount);
@@ -63,9 +68,9 @@ export class Gateway implements CommandTarget, SwitchSink {
     return this.#draining;
   }
 
-  /** Calls that are up or coming up. */
+  /** Calls that are up or coming up, those that we dial among them. */
   get callCount(): number {
-    return this.#calls.size + this.#attaching.size;
+    return this.#calls.size + this.#attaching.size + this.#places.size;
   }
 
   get profileNames(): readonly string[] {
@@ -118,12 +123,15 @@ export class Gateway implements CommandTarget, SwitchSink {
 
   /**
    * Dials with the switch of that name, and gives whoever answers the voice of the request's profile. Resolves to the
-   * channel's id when it is answered; the voice comes then.
-   * @throws ERR_TALKSPURT_COMMAND_SYNTAX, _NOT_SUPPORTED, _DRAINING, _CALL_LIMIT, _UNKNOWN_PROFILE, and as `SwitchAdapter.originate`
+   * channel's id when it is answered; the voice comes then. Whether there is room is decided now, not when somebody has answered.
+   * @throws ERR_TALKSPURT_COMMAND_SYNTAX, _NOT_SUPPORTED, _DRAINING, _CALL_LIMIT, _OVERLOADED, _UNKNOWN_PROFILE, and as
+   *   `SwitchAdapter.originate`
    */
   async originate(switchName: string, request: OriginateRequest, signal?: AbortSignal): Promise<string> {
     this.admit('', { kind: 'profile', name: request.profile });
-    return await originateOn(this.#options.adapters, switchName, request, signal);
+    return await this.#places.dial((request.timeoutSeconds ?? ORIGINATE_RING_S) * 1000, (onChannel) =>
+      originateOn(this.#options.adapters, switchName, request, signal, onChannel),
+    );
   }
 
   /** One line of the `uuid_audio_stream` grammar, from any front. Never rejects: errors are `-ERR …` replies. */
@@ -250,6 +258,7 @@ export class Gateway implements CommandTarget, SwitchSink {
     this.#drain.stop();
     await this.#stopAll(reason);
     await Promise.all(this.#options.adapters.map((adapter) => adapter.stop()));
+    this.#places.close();
     this.#scheduler.stop();
     this.#emit({ type: 'stopped' });
   }
@@ -279,9 +288,10 @@ export class Gateway implements CommandTarget, SwitchSink {
   /** A leg that the switch itself handed over. Never rejects. */
   async #adopt(leg: CallLeg, profile: string, adopted: boolean | RememberedOrders): Promise<void> {
     const target: StartTarget = { kind: 'profile', name: profile };
+    const dialled = this.#places.take(leg.id);
     let asked = true;
     try {
-      this.admit(leg.id, target, adopted !== false);
+      this.admit(leg.id, target, dialled ? 'dialled' : adopted === false ? 'new' : 'adopted');
       asked = false;
       await this.#begin(this.#register(leg, target, DEFAULT_START, typeof adopted === 'object' && adopted.masked));
     } catch (error) {
@@ -289,7 +299,8 @@ export class Gateway implements CommandTarget, SwitchSink {
       if (!hasCode(error, 'ERR_TALKSPURT_CALL_GONE')) this.#refused(leg, error);
       if (asked && (await diverted(leg, error, this.#options.overload?.divertTo ?? null))) return;
       // A session that failed has let the leg go, twice is harmless; one that was never made has not, whoever else has that id.
-      if (this.#calls.get(leg.id)?.leg !== leg) await this.#letGo(leg, error, adopted !== false);
+      // Whoever was called or had an agent has no dialplan to go back to.
+      if (this.#calls.get(leg.id)?.leg !== leg) await this.#letGo(leg, error, dialled || adopted !== false);
     }
   }
 
@@ -326,14 +337,15 @@ export class Gateway implements CommandTarget, SwitchSink {
     }
   }
 
-  /** Whether a call could be started now; one that was `adopted` is up already. @throws what stands against it, as {@link startCall} */
-  admit(channelId: string, target: StartTarget, adopted = false): void {
+  /** Whether a call could be started now. @throws what stands against it, as {@link startCall} */
+  admit(channelId: string, target: StartTarget, standing: CallStanding = 'new'): void {
     admitCall({
+      standing,
       draining: this.#draining,
       running: this.#attaching.has(channelId) || this.#calls.get(channelId) !== undefined,
       calls: this.callCount,
       limit: this.#calls.limit,
-      overload: adopted ? null : (this.#options.overload?.refusal() ?? null),
+      overload: this.#options.overload?.refusal() ?? null,
     });
     this.#planner.check(target);
   }

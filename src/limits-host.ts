@@ -4,6 +4,10 @@ export const HOST_LIMITS = {
   loopSampleMs: 50,
   loopSamples: 1_200,
   loopRecentSamples: 200,
+  /** How long the place of a call that we dialled is kept for it after it was answered, ms; whose link was lost, also while it may ring. */
+  dialledPlaceMs: 30_000,
+  /** A single stop of the event loop is told at once, the next ones together after this, ms. */
+  loopStopQuietMs: 60_000,
   /** Period of the look at what a process can bear, and how many of them late ticks are counted over. */
   hostLookMs: 1_000,
   hostLooks: 10,

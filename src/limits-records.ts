@@ -16,6 +16,9 @@ export const RECORD_LIMITS = {
   recordCheckpointMs: 10_000,
   /** How often old records are looked for. */
   recordSweepMs: 3_600_000,
+  /** Days without a record, and then a clock that says all before them is old: it may be the clock, and is believed after the process ran that long. */
+  recordGapDays: 7,
+  recordDoubtMs: 12 * 3_600_000,
   /** Frames that one call of the doctor keeps; a minute of the shortest. */
   doctorFrames: 6_000,
   /** One check of the doctor; what takes longer is told as not answering. A call of its own has longer. */

@@ -21,6 +21,8 @@ export const SPEECH_LIMITS = {
   ttsAttempts: 5,
   /** …and for how long: after that the sentence has failed. */
   ttsTriesMs: 20_000,
+  /** Conversion of a fallback's audio in one turn of the event loop, for all calls of a backend, ms; one slice may go beyond it. */
+  ttsTurnMs: 1,
   /** Spoken sentences that are kept for the next time; the least recently used goes. */
   ttsCacheBytes: 32 * 1024 * 1024,
   /** Audio that is still to be heard when the next sentence but one is asked for, ms. */

@@ -16,7 +16,7 @@ function host(policy = { ...DEFAULT_ADMISSION, lateTicksPct: 5, loopLagMs: 250 }
     clock,
     events,
     policy,
-    loopLag: { warnMs: 100, errorMs: 500 },
+    loopLag: { warnMs: 100, errorMs: 500, stopMs: 1_000 },
     residentBytes: () => now.resident,
     calls: (): CallLoad => now,
     rtpPorts: () => [
@@ -58,6 +58,60 @@ test('lag: a warning, an error when it grows, and neither again before it was we
   assert.equal(said(), ['warn 100', 'error 500', 'warn 100']);
   load.close();
   assert.is(clock.pending, 0);
+});
+
+test('one long stop is told at once, those of the next minute together, and it turns no call away', () => {
+  const { clock, events, load } = host();
+  const stops = () =>
+    events.of('host.watchdog').map((event) => [event.dog, event.valueMs, event.dog === 'loop-stop' ? event.stops : 0]);
+  clock.advance(20_000);
+  clock.stall(900 + LIMITS.loopSampleMs);
+  clock.advance(2_000);
+  assert.equal(stops(), [], 'short of the limit');
+  clock.stall(1_300 + LIMITS.loopSampleMs);
+  clock.advance(LIMITS.hostLookMs);
+  assert.equal(stops(), [['loop-stop', 1_300, 1]]);
+  const { loopLagP99Ms, loopLagWorstMs, refusing } = load.snapshot();
+  assert.equal([loopLagP99Ms, loopLagWorstMs, refusing], [0, 1_300, []], 'no percentile knows of it');
+  clock.advance(8_000);
+  for (const ms of [2_000, 5_000, 1_000]) {
+    clock.stall(ms + LIMITS.loopSampleMs);
+    clock.advance(12_000);
+  }
+  assert.is(stops().length, 1, 'no flood');
+  clock.advance(LIMITS.loopStopQuietMs);
+  assert.equal(stops().at(-1), ['loop-stop', 5_000, 3]);
+  clock.advance(10 * LIMITS.loopStopQuietMs);
+  assert.is(stops().filter(([dog]) => dog === 'loop-stop').length, 2);
+  load.close();
+  assert.is(clock.pending, 0);
+});
+
+test('what stops of the loop do to new calls, as the page says', () => {
+  const { clock, load, seconds, now } = host({ ...DEFAULT_ADMISSION });
+  /** All that was due meanwhile is late. */
+  const stop = (ms: number): void => {
+    now.ticks += ms / 2;
+    now.lateTicks += ms / 2;
+    clock.stall(ms + LIMITS.loopSampleMs);
+    seconds(1);
+  };
+  seconds(20);
+  stop(1_000);
+  assert.equal(load.admission.reasons, [], 'one of a second is over');
+  seconds(20);
+  stop(3_000);
+  assert.equal(load.admission.reasons, ['late-ticks'], 'one of three was heard by every call');
+  seconds(14);
+  assert.equal(load.admission.reasons, ['late-ticks'], 'until it is past, and calm for a while');
+  seconds(8);
+  assert.equal(load.admission.reasons, []);
+  for (let nth = 0; nth < 3; nth += 1) {
+    clock.stall(1_100 + LIMITS.loopSampleMs);
+    seconds(1);
+  }
+  assert.equal(load.admission.reasons, ['loop-lag'], 'three of them are a habit');
+  load.close();
 });
 
 test('late ticks: their share of ten seconds; too few ticks say nothing', () => {

@@ -53,9 +53,15 @@ export const watchdogs = z
       .strictObject({
         warnMs: z.number().min(0).max(10_000).default(100).describe('Told as a warning; 0: never'),
         errorMs: z.number().min(0).max(10_000).default(500).describe('Told as an error; 0: never'),
+        stopMs: z
+          .number()
+          .min(0)
+          .max(60_000)
+          .default(1_000)
+          .describe('A single stop of that length, told as a warning, once a minute at most; 0: never'),
       })
       .prefault({})
-      .describe("The event loop's lag: the 99th percentile of ten seconds"),
+      .describe("The event loop's lag: the 99th percentile of ten seconds, and single stops"),
     announcement: z
       .string()
       .max(2_048)

@@ -216,6 +216,8 @@ export type ProcessEvent =
   | { type: 'request.refused'; link: string; status: number }
   /** The event loop is late: of a hundred samples of the last seconds one is later than `limitMs`. */
   | { type: 'host.watchdog'; dog: 'loop-lag'; severity: 'warn' | 'error'; valueMs: number; limitMs: number }
+  /** It stood still for `valueMs`, the longest of `stops` times since it was told last. */
+  | { type: 'host.watchdog'; dog: 'loop-stop'; severity: 'warn'; valueMs: number; limitMs: number; stops: number }
   /** New calls are turned away from now on (`refusing`), for these reasons, or no more. `reasons`: words with a comma between. */
   | { type: 'host.overload'; refusing: boolean; reasons: string }
   | { type: 'ready'; version: string }

@@ -348,7 +348,8 @@ export const EVENT_LINES: { readonly [K in Kind]: Rule<K> } = {
     operation: 'loop_lag',
     level: { well: 'warn', ill: 'error', isIll: ({ severity }) => severity === 'error' },
     outcome: 'degraded',
-    message: 'the event loop is late',
+    message: ({ dog }) =>
+      dog === 'loop-stop' ? 'the event loop stood still: every call was silent' : 'the event loop is late',
     repeats: true,
   },
   'host.overload': {

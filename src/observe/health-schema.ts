@@ -159,6 +159,23 @@ export const globalHealthSchema = z.strictObject({
       }),
     )
     .describe('Circuit breakers'),
+  host: z
+    .strictObject({
+      loop_lag_p99_ms: z
+        .number()
+        .nonnegative()
+        .nullable()
+        .describe('How late the event loop is: the 99th percentile of ten seconds; null: nobody looks'),
+      loop_lag_max_ms: z
+        .number()
+        .nonnegative()
+        .nullable()
+        .describe('The longest stop of the event loop in the last minute; null: nobody looks'),
+      refusing: z
+        .array(z.enum(['late-ticks', 'loop-lag', 'queues', 'ports', 'memory']))
+        .describe('Why new calls are turned away; empty: they are taken'),
+    })
+    .describe('What the process has to bear'),
   resources: z
     .strictObject({
       call_legs: count.describe('Channels of switches that we hold'),

@@ -235,7 +235,16 @@ export function globalHealth(snapshot: GatewaySnapshot): GlobalHealthJson {
       problem,
     })),
     breakers: (snapshot.breakers ?? []).map(({ name, state }) => ({ name, state })),
+    host: hostJson(snapshot.load),
     resources: resourcesJson(snapshot.resources ?? NO_RESOURCES),
+  };
+}
+
+function hostJson(load: HostLoadSnapshot | undefined): GlobalHealthJson['host'] {
+  return {
+    loop_lag_p99_ms: load === undefined ? null : Math.round(load.loopLagP99Ms),
+    loop_lag_max_ms: load === undefined ? null : Math.round(load.loopLagWorstMs),
+    refusing: [...(load?.refusing ?? [])],
   };
 }
 

@@ -9,16 +9,19 @@ export class LoopLag {
   #next = 0;
   #lastMs: number;
 
-  constructor(clock: Clock) {
+  /** `onSample` is told of each, ms. */
+  constructor(clock: Clock, onSample: (lagMs: number) => void = () => undefined) {
     this.#lastMs = clock.nowMs();
     this.#timer = clock.every(LIMITS.loopSampleMs, () => {
       const nowMs = clock.nowMs();
       const passedMs = nowMs - this.#lastMs;
       // What a platform makes up for after a stop says nothing.
       if (passedMs < LIMITS.loopSampleMs / 2) return;
-      this.#samples[this.#next] = Math.max(0, passedMs - LIMITS.loopSampleMs);
+      const lagMs = Math.max(0, passedMs - LIMITS.loopSampleMs);
+      this.#samples[this.#next] = lagMs;
       this.#next = (this.#next + 1) % this.#samples.length;
       this.#lastMs = nowMs;
+      onSample(lagMs);
     });
   }
 

@@ -143,7 +143,10 @@ export class MetricsSink implements EventSink {
         callsRefused.inc({ code: event.error.code, reason: refusalReason(event.error) });
         break;
       case 'host.watchdog':
-        this.#metrics.watchdogs.inc({ dog: event.dog, action: event.severity });
+        this.#metrics.watchdogs.inc(
+          { dog: event.dog, action: event.severity },
+          event.dog === 'loop-stop' ? event.stops : 1,
+        );
         break;
       case 'peer.malformed':
         malformed.inc({ peer: this.#bounded('peer', event.peer), code: event.error.code });

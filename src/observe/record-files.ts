@@ -24,6 +24,8 @@ export interface RecordFilesOptions {
   running(): readonly CallRecord[];
   /** Writing has failed for the first time since it last worked: `code` is the system's. */
   onTrouble(code: string): void;
+  /** Nothing is removed by its age for now: there are `gapDays` days without a record, or the clock is wrong. Told once. */
+  onDoubt(gapDays: number): void;
   /** It works again; `lost` records never got there. */
   onRecovered(lost: number): void;
 }
@@ -51,9 +53,12 @@ export class RecordFiles {
   readonly #timers: Timer[] = [];
   /** The wall clock's time less the steady one's, as it is believed, ms. */
   #wallOffsetMs: number;
+  readonly #startedMs: number;
+  #doubted = false;
 
   constructor(options: RecordFilesOptions) {
     this.#options = options;
+    this.#startedMs = options.clock.nowMs();
     this.#wallOffsetMs = options.clock.wallTimeMs() - options.clock.nowMs();
   }
 
@@ -199,8 +204,13 @@ export class RecordFiles {
   }
 
   async #sweep(): Promise<void> {
-    const { folder, days, maxMegabytes } = this.#options;
-    await sweepRecords(folder, { nowMs: this.#believedMs(), days, maximumBytes: maxMegabytes * MEGABYTE });
+    const { clock, folder, days, maxMegabytes } = this.#options;
+    const sure = clock.nowMs() - this.#startedMs >= LIMITS.recordDoubtMs;
+    const order = { nowMs: this.#believedMs(), days, maximumBytes: maxMegabytes * MEGABYTE, sure };
+    const gapDays = await sweepRecords(folder, order);
+    if (gapDays === null || this.#doubted) return;
+    this.#doubted = true;
+    this.#options.onDoubt(gapDays);
   }
 
   /** Since the start no more time has passed than the steady clock says: a wall clock that is set forward makes nothing older. */

@@ -1,4 +1,4 @@
-/** Pieces of an engine's audio made whole samples of the format that a call's stream has. */
+/** Pieces of an engine's audio made whole samples of the format that a call's stream has, no more of it at a time than is asked for. */
 import type { AudioFormat } from '../core/media.ts';
 import { bytesPerSample, sameAudio } from '../core/media.ts';
 import type { DspLibrary } from '../dsp/library.ts';
@@ -19,6 +19,7 @@ export class SentenceAudio {
   #at = 0;
   /** The first sample that {@link #held} still has. */
   #first = 0;
+  #whole = false;
 
   /** `library` is needed where the formats differ; only L16 is converted. */
   constructor(from: AudioFormat, to: AudioFormat, library: DspLibrary | null) {
@@ -27,41 +28,52 @@ export class SentenceAudio {
     this.#library = sameAudio(from, to) ? null : library;
   }
 
-  /** More of it came: what can be heard now; may be empty. The caller owns what it gets. */
-  push(piece: Uint8Array): Uint8Array {
-    const all = this.#held.length === 0 ? Buffer.from(piece) : Buffer.concat([this.#held, piece]);
-    if (this.#library !== null) {
-      this.#held = all;
-      return this.#converted(this.#library, false);
-    }
-    const odd = all.length % bytesPerSample(this.#from.codec);
-    this.#held = all.subarray(all.length - odd);
-    return all.subarray(0, all.length - odd);
+  /** Whether {@link take} has to convert, and is better not asked for much in one turn of the event loop. */
+  get converts(): boolean {
+    return this.#library !== null;
   }
 
-  /** There is no more: what is left. Half a sample at the end is none. */
-  end(): Uint8Array {
-    const rest = this.#library === null ? new Uint8Array(0) : this.#converted(this.#library, true);
-    this.#held = Buffer.alloc(0);
-    return rest;
+  /** Whether {@link take} has something. */
+  get ready(): boolean {
+    if (this.#library === null) return this.#held.length >= bytesPerSample(this.#from.codec);
+    const left = this.#first + Math.floor(this.#held.length / 2) - this.#at;
+    return this.#whole ? left > 0 : left >= SLICE_SAMPLES + MARGIN_SAMPLES;
   }
 
-  #converted(library: DspLibrary, whole: boolean): Uint8Array {
+  /** More of it came. */
+  push(piece: Uint8Array): void {
+    this.#held = this.#held.length === 0 ? Buffer.from(piece) : Buffer.concat([this.#held, piece]);
+  }
+
+  /** There is no more. Half a sample at the end is none. */
+  end(): void {
+    this.#whole = true;
+  }
+
+  /** What can be heard next, a slice where it is converted; empty: nothing yet. The caller owns it. */
+  take(): Uint8Array {
+    if (!this.ready) return new Uint8Array(0);
+    if (this.#library !== null) return this.#slice(this.#library);
+    const held = this.#held;
+    const odd = held.length % bytesPerSample(this.#from.codec);
+    this.#held = held.subarray(held.length - odd);
+    return held.subarray(0, held.length - odd);
+  }
+
+  #slice(library: DspLibrary): Uint8Array {
     const samples = this.#first + Math.floor(this.#held.length / 2);
     const source: OurPcmSource = {
       sampleRateHz: this.#from.sampleRateHz,
       length: samples,
       read: (from, to) => this.#read(from, to),
     };
-    const slices: Uint8Array[] = [];
-    while (whole ? this.#at < samples : samples - this.#at >= SLICE_SAMPLES + MARGIN_SAMPLES) {
-      slices.push(convertSlice(source, this.#at, this.#to, library));
-      this.#at += SLICE_SAMPLES;
-    }
+    const slice = convertSlice(source, this.#at, this.#to, library);
+    this.#at += SLICE_SAMPLES;
     const first = Math.max(this.#first, Math.min(samples, this.#at) - MARGIN_SAMPLES);
-    this.#held = Buffer.from(this.#held.subarray((first - this.#first) * 2));
+    // A view: what is behind it may be much, and is not to be copied for every slice.
+    this.#held = this.#held.subarray((first - this.#first) * 2);
     this.#first = first;
-    return slices.length === 1 ? slices[0]! : Buffer.concat(slices);
+    return slice;
   }
 
   #read(from: number, to: number): Int16Array {

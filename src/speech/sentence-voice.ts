@@ -15,6 +15,7 @@ import type { SpeechCache } from './speech-cache.ts';
 import { hasWords, spokenText } from './spoken-text.ts';
 import type { TtsBreaker, TtsFault } from './tts-breaker.ts';
 import type { TtsEngine } from './tts-engine.ts';
+import type { TurnBudget } from './turn-budget.ts';
 
 /** What a voice is made of. */
 export interface SentenceVoiceOptions {
@@ -25,6 +26,8 @@ export interface SentenceVoiceOptions {
   readonly cache: SpeechCache;
   /** For a fallback of another format, and the error tone. */
   readonly dspLibrary: () => Promise<DspLibrary>;
+  /** For the conversion of that fallback; shared with the voices of other calls. */
+  readonly turns: TurnBudget;
   readonly firstAudioMs?: number;
   readonly stallMs?: number;
 }
@@ -156,7 +159,10 @@ export class SentenceVoice {
 
   /** The engine's audio in our format; ends with an error when it makes no progress, even if it heeds no signal. */
   async *#watched(engine: TtsEngine, words: string, signal: AbortSignal): AsyncGenerator<Uint8Array, void> {
-    const { dspLibrary, clock, firstAudioMs = LIMITS.ttsFirstAudioMs, stallMs = LIMITS.ttsStallMs } = this.#options;
+    const { dspLibrary, clock, turns } = this.#options;
+    const { firstAudioMs = LIMITS.ttsFirstAudioMs, stallMs = LIMITS.ttsStallMs } = this.#options;
+    // Its beginning is waited for; the rest is ahead of what is heard.
+    let urgent = true;
     const audio = new SentenceAudio(
       engine.format,
       this.format,
@@ -168,12 +174,16 @@ export class SentenceVoice {
       pieces = engine.speak(words, watch.signal)[Symbol.asyncIterator]();
       for (;;) {
         const next = await watch.next(pieces.next());
-        if (next.done === true) break;
-        const ours = audio.push(next.value);
+        if (next.done === true) audio.end();
+        else audio.push(next.value);
         if (watch.bytes > LIMITS.ttsSentenceBytes) throw tooLong(engine.name);
-        yield ours;
+        while (audio.ready) {
+          const take = (): Uint8Array => audio.take();
+          yield audio.converts ? await turns.run(take, { urgent, signal: watch.signal }) : take();
+          urgent = false;
+        }
+        if (next.done === true) return;
       }
-      yield audio.end();
     } finally {
       watch.end();
       // Not waited for: one that heeds no signal would never be done.

@@ -15,6 +15,7 @@ import { SpokenConversation } from './spoken-conversation.ts';
 import { SpokenStream } from './spoken-stream.ts';
 import { TtsBreaker } from './tts-breaker.ts';
 import type { TtsEngineMaker } from './tts-engine.ts';
+import { TurnBudget } from './turn-budget.ts';
 
 /** How a backend's text is spoken. */
 export interface SpokenBackendOptions {
@@ -47,6 +48,7 @@ class SpokenBackend implements Backend {
   readonly #clock: Clock;
   readonly #cache: SpeechCache;
   readonly #breaker: TtsBreaker;
+  readonly #turns: TurnBudget;
   #library: Promise<DspLibrary> | null = null;
 
   constructor(inner: Backend, options: SpokenBackendOptions) {
@@ -57,6 +59,7 @@ class SpokenBackend implements Backend {
     this.#clock = options.clock ?? new SystemClock();
     this.#cache = options.cache ?? new SpeechCache(LIMITS.ttsCacheBytes);
     const hasFallback = (options.fallback ?? null) !== null;
+    this.#turns = new TurnBudget(this.#clock, LIMITS.ttsTurnMs);
     this.#breaker = options.breaker ?? new TtsBreaker({ name: inner.name, clock: this.#clock, hasFallback });
   }
 
@@ -100,6 +103,7 @@ class SpokenBackend implements Backend {
       breaker: this.#breaker,
       cache: this.#cache,
       dspLibrary: () => this.#loaded(),
+      turns: this.#turns,
       ...(firstAudioMs === undefined ? {} : { firstAudioMs }),
       ...(stallMs === undefined ? {} : { stallMs }),
     });

@@ -89,6 +89,9 @@ export interface AttachRequest {
   readonly sampleRateHz: number | null;
 }
 
+/** How long a call that we dial may ring where the request does not say, s. */
+export const ORIGINATE_RING_S = 30;
+
 /** Whom to call, and with which voice. */
 export interface OriginateRequest {
   /** As the switch names it. Asterisk: `PJSIP/alice`, `Local/100@office`; FreeSWITCH: `user/1000`, `sofia/gateway/carrier/100`. */
@@ -100,7 +103,7 @@ export interface OriginateRequest {
   readonly variables?: Readonly<Record<string, string>>;
   /** Codecs that the call may have, as the switch names them. Default: ulaw on Asterisk, the switch's own on FreeSWITCH. */
   readonly formats?: readonly string[];
-  /** How long it may ring, s. Default 30. */
+  /** How long it may ring, s. Default {@link ORIGINATE_RING_S}. */
   readonly timeoutSeconds?: number;
 }
 
@@ -140,12 +143,13 @@ export interface SwitchAdapter {
   /** A live channel as a leg. @throws ERR_TALKSPURT_UNKNOWN_CALL, ERR_TALKSPURT_LINK_* */
   attach(channelId: string, signal: AbortSignal, request?: AttachRequest): Promise<CallLeg>;
   /**
-   * Dials, and hands whoever answers to the sink with the voice of a profile. Resolves to the channel's id when it is answered.
+   * Dials, and hands whoever answers to the sink with the voice of a profile. Resolves to the channel's id when it is answered;
+   * `onChannel` is told it before it rings: whoever keeps a place for the call knows it by that when it comes.
    * Absent: the switch dials nobody for us.
    * @throws ERR_TALKSPURT_COMMAND_SYNTAX; ERR_TALKSPURT_SWITCH_COMMAND when it is not answered, with `details.hangupCause`;
    *   ERR_TALKSPURT_COMMAND_LIMIT, ERR_TALKSPURT_LINK_*
    */
-  originate?(request: OriginateRequest, signal?: AbortSignal): Promise<string>;
+  originate?(request: OriginateRequest, signal?: AbortSignal, onChannel?: (channelId: string) => void): Promise<string>;
   /** Passes an operator's command on to the switch and returns its reply. @throws ERR_TALKSPURT_LINK_* */
   command(line: string): Promise<string>;
   stop(): Promise<void>;

@@ -20,6 +20,7 @@ type Anything = Named & Readonly<Record<string, unknown>>;
 interface Waiter {
   readonly matches: () => unknown;
   readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
 }
 
 /** One client's connection, on which `Said` is said and `Heard` is heard. */
@@ -49,6 +50,7 @@ export class ScriptedPeer<Said extends Named = Anything, Heard extends Named = A
     socket.on('close', (code) => {
       this.closeCode = code;
       this.#wake();
+      for (const { reject } of this.#waiters.splice(0)) reject(this.#gone());
     });
   }
 
@@ -73,15 +75,23 @@ export class ScriptedPeer<Said extends Named = Anything, Heard extends Named = A
 
   /** A ping overtakes nothing: its pong says that the client has taken all before it, and we all that it sent. */
   settled(): Promise<void> {
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
+      if (this.closeCode !== null) reject(this.#gone());
+      this.socket.once('close', () => reject(this.#gone()));
       this.socket.once('pong', () => resolve());
       this.socket.ping();
     });
   }
 
+  /** Rejects when the client goes first: nothing could come any more. */
   wait(matches: () => unknown): Promise<void> {
     if (matches()) return Promise.resolve();
-    return new Promise((resolve) => this.#waiters.push({ matches, resolve }));
+    if (this.closeCode !== null) return Promise.reject(this.#gone());
+    return new Promise((resolve, reject) => this.#waiters.push({ matches, resolve, reject }));
+  }
+
+  #gone(): Error {
+    return new Error(`the client went (${this.closeCode}) while the test waited; it had said: ${this.texts.join(' ')}`);
   }
 
   #hear(text: string): void {

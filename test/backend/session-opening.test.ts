@@ -15,9 +15,22 @@ interface Opened {
   readonly clock: ManualClock;
   /** States in which a message was judged, each with its text. */
   readonly judged: readonly [state: string, text: string][];
-  readonly opening: Promise<BackendSession>;
+  /** What came of it by the time that the client has taken all that the peer said; if nothing did, it throws. */
+  outcome(): Promise<BackendSession | Error>;
+  /** The same, if it is a session. */
+  session(): Promise<BackendSession>;
+  /** The client has answered with `texts` to all that the peer said. */
+  answered(...texts: string[]): Promise<void>;
   end(): Promise<void>;
 }
+
+const servers = new Set<ScriptedServer>();
+
+test.after.each(async () => {
+  // Of a test that failed: an open server would keep the process up, and the failure untold.
+  for (const server of servers) await server.close();
+  servers.clear();
+});
 
 /** Opens with a dialect of two steps, `asking` and `agreeing`; `verdicts` by the text of a message, chatter where there is none. */
 async function opened(
@@ -25,6 +38,7 @@ async function opened(
   more: Partial<SessionOpening> = {},
 ): Promise<Opened> {
   const server = await ScriptedServer.listen();
+  servers.add(server);
   const clock = new ManualClock();
   const judged: [string, string][] = [];
   const dialect: SessionOpening = {
@@ -42,38 +56,59 @@ async function opened(
   };
   const connected = server.peer();
   const opening = openSession(dialect, clock, new AbortController().signal);
-  // Whoever waits for it comes later.
-  opening.catch(() => undefined);
-  const peer = await connected;
+  const settled: Promise<BackendSession | Error> = opening.catch(asError);
+  const peer = await Promise.race([connected, settled.then(unconnected)]);
+  async function outcome(): Promise<BackendSession | Error> {
+    // A client that goes instead has given up: an outcome too.
+    await peer.settled().catch(() => undefined);
+    // A turn of the event loop is enough for what follows from a message that was taken.
+    const late = new Promise<never>((_resolve, reject) => {
+      setImmediate(() => reject(new Error(`nothing came of the opening; judged: ${JSON.stringify(judged)}`)));
+    });
+    return await Promise.race([settled, late]);
+  }
   return {
-    ...{ server, peer, clock, judged, opening },
+    ...{ server, peer, clock, judged, outcome },
+    async session() {
+      const session = await outcome();
+      if (session instanceof Error) throw session;
+      return session;
+    },
+    async answered(...texts) {
+      await peer.settled();
+      assert.equal(peer.texts, texts);
+    },
     async end() {
       await server.drained();
       assert.is(clock.pending, 0, 'no timer is left');
-      await server.close();
     },
   };
+}
+
+const asError = (reason: unknown): Error => (reason instanceof Error ? reason : new Error(String(reason)));
+
+function unconnected(outcome: BackendSession | Error): never {
+  throw outcome instanceof Error ? outcome : new Error('a session without a connection');
 }
 
 const VERDICTS = { question: { send: '{"type":"answer"}' }, agreement: { send: '{"type":"thanks"}' } };
 
 test('each step is judged in its state, answers, and the last one opens the session', async () => {
-  const { peer, judged, opening, end } = await opened(VERDICTS);
+  const { peer, judged, session, answered, end } = await opened(VERDICTS);
   peer.raw('agreed?');
   peer.raw('question');
   peer.raw('well');
   peer.raw('agreement');
-  const session = await opening;
-  await peer.wait(() => peer.texts.length === 2);
+  const { socket } = await session();
+  await answered('{"type":"answer"}', '{"type":"thanks"}');
   assert.is(peer.headers['x-asked'], 'yes');
-  assert.equal(peer.texts, ['{"type":"answer"}', '{"type":"thanks"}']);
   assert.equal(judged, [
     ['asking', 'agreed?'],
     ['asking', 'question'],
     ['agreeing', 'well'],
     ['agreeing', 'agreement'],
   ]);
-  await session.socket.close();
+  await socket.close();
   await end();
 });
 
@@ -83,33 +118,33 @@ test('the session lasts from the open socket on, or as a step says', async () =>
     [{ lastsMs: 5_000 }, 5_300],
   ] as const) {
     const verdicts = { ...VERDICTS, agreement: { ...VERDICTS.agreement, ...more } };
-    const { peer, clock, opening, end } = await opened(verdicts);
+    const { peer, clock, session, answered, end } = await opened(verdicts);
     const startedAtMs = clock.nowMs();
     peer.raw('question');
-    await peer.wait(() => peer.texts.length === 1);
+    await answered('{"type":"answer"}');
     clock.advance(300);
     peer.raw('agreement');
-    const session = await opening;
-    assert.is(session.expiresAtMs - startedAtMs, expected);
-    await session.socket.close();
+    const { socket, expiresAtMs } = await session();
+    assert.is(expiresAtMs - startedAtMs, expected);
+    await socket.close();
     await end();
   }
 });
 
 test('an error of the judge is the error of the opening', async () => {
   const refused = new TalkspurtError('ERR_TALKSPURT_BACKEND_DENIED', 'no');
-  const { peer, opening, end } = await opened({ question: refused });
+  const { peer, outcome, end } = await opened({ question: refused });
   peer.raw('question');
-  assert.is(await opening.catch((error: unknown) => error), refused);
+  assert.is(await outcome(), refused);
   await end();
 });
 
 test('a deadline tells the step that was not reached, in words and in details', async () => {
-  const { peer, clock, opening, end } = await opened(VERDICTS);
+  const { peer, clock, outcome, answered, end } = await opened(VERDICTS);
   peer.raw('question');
-  await peer.wait(() => peer.texts.length === 1);
+  await answered('{"type":"answer"}');
   clock.advance(500);
-  const error = (await opening.catch((reason: unknown) => reason)) as TalkspurtError;
+  const error = (await outcome()) as TalkspurtError;
   assert.is(error.code, 'ERR_TALKSPURT_BACKEND_TIMEOUT');
   assert.is(error.message, "backend 'made-up' did not set a session up within 500 ms (no agreement)");
   assert.equal(error.details, { limitMs: 500, state: 'agreeing' });
@@ -117,16 +152,17 @@ test('a deadline tells the step that was not reached, in words and in details', 
 });
 
 test('what comes before the hand-over is bounded, and its taker hears of the end after all that was held', async () => {
-  const { peer, clock, opening, end } = await opened(VERDICTS);
+  const { peer, clock, session, end } = await opened(VERDICTS);
   peer.raw('question');
   peer.raw('agreement');
-  const session = await opening;
+  const held = await session();
   const half = Buffer.alloc(LIMITS.backendMessageBytes / 2 + 1, 1);
   peer.raw(half);
   peer.raw(half);
-  await new Promise((resolve) => peer.socket.once('close', resolve));
+  await peer.settled().catch(() => undefined);
+  assert.is.not(peer.closeCode, null, 'the client has gone');
   const taken: (number | string)[] = [];
-  session.handOver({
+  held.handOver({
     onMessage: (data) => void taken.push(data.length),
     onClosed: (error) => void taken.push(error?.message ?? 'in good order'),
   });
@@ -136,14 +172,13 @@ test('what comes before the hand-over is bounded, and its taker hears of the end
 });
 
 test('a taker that throws at what was held ends the session, and is told so', async () => {
-  const { peer, opening, end } = await opened(VERDICTS);
+  const { peer, session, end } = await opened(VERDICTS);
   peer.raw('question');
   peer.raw('agreement');
   peer.raw('early');
-  const session = await opening;
-  await peer.settled();
+  const taker = await session();
   const ends: (string | undefined)[] = [];
-  session.handOver({
+  taker.handOver({
     onMessage() {
       throw new Error('a bug');
     },

@@ -121,7 +121,7 @@ test('the page says how many are met, and which runs are kept', () => {
 test('what is kept survives its file; another file is refused', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'talkspurt-test-'));
   try {
-    await keepResults('long/run', { on: 'calls', hash: 'feed', figures: { calls: 600.5 } }, folder);
+    await keepResults('long/run', { on: 'calls', hash: 'feed', figures: { calls: 600.5 } }, { folder });
     const [run] = [...keptResults(folder).values()];
     assert.equal([run?.bench, run?.on, run?.hash, run?.figures], ['long/run', 'calls', 'feed', { calls: 600.5 }]);
     assert.not.match(readFileSync(join(folder, 'long-run.json'), 'utf8'), /\d{4}-\d\d-\d\d/);

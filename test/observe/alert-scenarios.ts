@@ -46,6 +46,11 @@ export const ALERT_SCENARIOS: readonly AlertScenario[] = [
     quiet: { [P('nodejs_eventloop_lag_p99_seconds')]: flat(0.04) },
   },
   {
+    alert: 'TalkspurtEventLoopStop',
+    fires: { [T('event_loop_lag_seconds', 'of="max"')]: '0x28 1.4 0x60' },
+    quiet: { [T('event_loop_lag_seconds', 'of="max"')]: flat(0.9) },
+  },
+  {
     alert: 'TalkspurtLateTicks',
     fires: { [T('media_late_ticks_total')]: growing(40), [T('media_ticks_total')]: growing(3_000) },
     quiet: { [T('media_late_ticks_total')]: growing(20), [T('media_ticks_total')]: growing(3_000) },

@@ -71,9 +71,20 @@ test('the field names are an API: exactly these, in this order', () => {
       'build',
       'switch_links',
       'breakers',
+      'host',
       'resources',
     ],
   ]);
+});
+
+test('what the process has to bear: the longest stop of the loop beside the percentile that knows nothing of it', () => {
+  const load = { loopLagP99Ms: 1.2, loopLagWorstMs: 1_340.4, refusing: ['late-ticks'] as const };
+  assert.equal(globalHealth({ ...gateway(), load }).host, {
+    loop_lag_p99_ms: 1,
+    loop_lag_max_ms: 1_340,
+    refusing: ['late-ticks'],
+  });
+  assert.equal(globalHealth(gateway()).host, { loop_lag_p99_ms: null, loop_lag_max_ms: null, refusing: [] });
 });
 
 test('measures of a call', () => {

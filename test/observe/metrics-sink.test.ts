@@ -114,6 +114,14 @@ test('every metric of ours has a value after one of each event and one call', as
   assert.equal(empty, []);
 });
 
+test('every stop of the event loop counts, also those that are told together', async () => {
+  const sink = new MetricsSink({ processMetrics: false, snapshot: () => gateway([]) });
+  const stop = { type: 'host.watchdog', dog: 'loop-stop', severity: 'warn', limitMs: 1_000, atMs: 0 } as const;
+  sink.emit({ ...stop, valueMs: 1_200, stops: 1 });
+  sink.emit({ ...stop, valueMs: 4_000, stops: 3 });
+  assert.match((await sink.page()).body, /^talkspurt_watchdog_total\{dog="loop-stop",action="warn"\} 4$/m);
+});
+
 test('what sessions measure is added up, and taken over those that talk', async () => {
   const sessions = [
     session({

@@ -54,6 +54,7 @@ class Rig {
       maxMegabytes: given.maxMegabytes ?? 500,
       running: () => this.running,
       onTrouble: (code) => void this.told.push(code),
+      onDoubt: (gapDays) => void this.told.push(`doubt ${gapDays}`),
       onRecovered: (lost) => void this.told.push(`recovered, ${lost} lost`),
     });
   }
@@ -145,7 +146,7 @@ test('what is old goes, then what is too much, the oldest first; the newest file
   write('calls-2026-02-03.jsonl', 100);
   write('notes.txt', 5_000);
   const nowMs = Date.parse('2026-02-03T12:00:00Z');
-  await sweepRecords(folder, { nowMs, days: 10, maximumBytes: 650 });
+  await sweepRecords(folder, { nowMs, days: 10, maximumBytes: 650, sure: true });
   const names = async (): Promise<string[]> =>
     (await recordFiles(folder)).map(({ path }) => path.slice(folder.length + 1));
   const kept = [
@@ -155,7 +156,7 @@ test('what is old goes, then what is too much, the oldest first; the newest file
     'calls-2026-02-03.jsonl',
   ];
   assert.equal(await names(), kept);
-  await sweepRecords(folder, { nowMs, days: 10, maximumBytes: 1 });
+  await sweepRecords(folder, { nowMs, days: 10, maximumBytes: 1, sure: true });
   assert.equal(await names(), ['calls-2026-02-03.jsonl']);
   assert.ok(existsSync(join(folder, 'notes.txt')), 'what is not ours is left alone');
 });
@@ -179,7 +180,7 @@ test('a sweep takes one day that is overdue, with all its files', async () => {
   mkdirSync(folder);
   for (const name of ['01-01', '01-01.1', '01-02', '01-03', '03-01'])
     writeFileSync(join(folder, `calls-2026-${name}.jsonl`), 'x');
-  const given = { nowMs: Date.parse('2026-03-01T12:00:00Z'), days: 10, maximumBytes: 1_000 };
+  const given = { nowMs: Date.parse('2026-03-01T12:00:00Z'), days: 10, maximumBytes: 1_000, sure: true };
   for (const left of [3, 2, 1, 1]) {
     await sweepRecords(folder, given);
     assert.is((await recordFiles(folder)).length, left);
@@ -187,7 +188,9 @@ test('a sweep takes one day that is overdue, with all its files', async () => {
 });
 
 /** A folder with a file for each of the last 30 days, and its clock, which may be set. */
-async function monthOfRecords(aheadMs = 0): Promise<{ clock: SetClock; files: RecordFiles; count: () => number }> {
+async function monthOfRecords(
+  aheadMs = 0,
+): Promise<{ clock: SetClock; files: RecordFiles; count: () => number; doubts: number[] }> {
   const folder = join(root, `month${(folders += 1)}`);
   mkdirSync(folder);
   const clock = new SetClock();
@@ -196,13 +199,15 @@ async function monthOfRecords(aheadMs = 0): Promise<{ clock: SetClock; files: Re
     writeFileSync(join(folder, `calls-${date}.jsonl`), '{}\n');
   }
   clock.aheadMs = aheadMs;
+  const doubts: number[] = [];
   const files = new RecordFiles({
+    onDoubt: (gapDays) => void doubts.push(gapDays),
     ...{ clock, folder, days: 30, maxMegabytes: 500, running: () => [] },
     onTrouble: () => assert.unreachable(),
     onRecovered: () => assert.unreachable(),
   });
   await files.start();
-  return { clock, files, count: () => readdirSync(folder).length };
+  return { clock, files, doubts, count: () => readdirSync(folder).length };
 }
 
 /** The wall clock can be set; the steady one cannot. */
@@ -236,16 +241,53 @@ test('a wall clock that jumps forward makes no record older; days that pass do',
   await files.close();
 });
 
-test('a clock that is years ahead at the start costs a day an hour, and no more', async () => {
-  const { clock, files, count } = await monthOfRecords(14 * YEAR_MS);
-  assert.is(count(), 29);
-  for (let hours = 1; hours <= 3; hours += 1) {
-    await hour(clock, count, 29 - hours);
-  }
+test('a clock that is years ahead at the start costs nothing for half a day, and then a day an hour', async () => {
+  const { clock, files, count, doubts } = await monthOfRecords(14 * YEAR_MS);
+  const hours = LIMITS.recordDoubtMs / LIMITS.recordSweepMs;
+  for (let passed = 1; passed < hours; passed += 1) await hour(clock, count, 30);
+  assert.equal(doubts, [14 * 365], 'told once');
+  await hour(clock, count, 29);
+  await hour(clock, count, 28);
   // Somebody has set it right.
   clock.aheadMs = 0;
-  await hour(clock, count, 26);
+  await hour(clock, count, 28);
   await files.close();
+});
+
+test('one that is set right in time has cost nothing', async () => {
+  const { clock, files, count } = await monthOfRecords(14 * YEAR_MS);
+  for (let passed = 1; passed < 6; passed += 1) await hour(clock, count, 30);
+  clock.aheadMs = 0;
+  for (let passed = 6; passed < 24; passed += 1) await hour(clock, count, 30);
+  await files.close();
+});
+
+test('a clock is in doubt where it, or a hole in the records, makes them old at a stroke; their size is another matter', async () => {
+  const cases: [days: string[], sure: boolean, gap: number | null, left: number][] = [
+    [['2026-01-01', '2026-01-31'], false, 30, 2],
+    // A day is over, a weekend, a week without a call: as ever.
+    [['2026-01-20', '2026-01-25', '2026-01-29'], false, null, 2],
+    [['2026-01-20', '2026-01-24', '2026-01-31'], false, null, 2],
+    [['2026-01-19', '2026-01-23', '2026-01-31'], false, 8, 3],
+    [['2026-01-19', '2026-01-23', '2026-01-31'], true, null, 2],
+    // Not overdue: nothing to doubt.
+    [['2026-01-22'], false, null, 1],
+    // A process whose clock was wrong has left a record of its own day: it does not make that day true.
+    [['2026-01-01', '2026-01-02', '2026-01-31'], false, 29, 3],
+    // Dated later than now.
+    [['2026-01-19', '2026-01-24', '2026-01-31', '2040-05-05'], false, null, 3],
+    [[], false, null, 0],
+  ];
+  for (const [names, sure, gap, left] of cases) {
+    const folder = join(root, `doubt${(folders += 1)}`);
+    mkdirSync(folder);
+    for (const day of names) writeFileSync(join(folder, `calls-${day}.jsonl`), 'x');
+    const order = { nowMs: Date.parse('2026-01-31T12:00:00Z'), days: 10, sure };
+    assert.is(await sweepRecords(folder, { ...order, maximumBytes: 1_000 }), gap, names.join());
+    assert.is((await recordFiles(folder)).length, left, names.join());
+    await sweepRecords(folder, { ...order, maximumBytes: 1 });
+    assert.is((await recordFiles(folder)).length, Math.min(1, left), 'the disk is not filled for a doubt');
+  }
 });
 
 test('a day that is too big goes on in another file, and all together stay below the bound', async () => {

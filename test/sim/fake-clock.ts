@@ -46,13 +46,19 @@ export class FakeClock implements Clock {
       else due.dueMs += due.periodMs;
       due.run();
     }
-    this.#nowMs = untilMs;
+    // Somebody may have worked for longer.
+    this.#nowMs = Math.max(this.#nowMs, untilMs);
   }
 
   /** The process stands still for `ms`: nothing runs meanwhile, and what has come due runs late. */
   stall(ms: number): void {
     this.#nowMs += ms;
     this.advance(0);
+  }
+
+  /** Whoever runs now needs `ms` for it. */
+  work(ms: number): void {
+    this.#nowMs += ms;
   }
 
   #first(untilMs: number): Pending | null {

@@ -1,11 +1,12 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { loadDsp } from '../../src/dsp/library.ts';
+import type { DspLibrary } from '../../src/dsp/library.ts';
 import { LIMITS } from '../../src/limits.ts';
 import { SentenceAudio } from '../../src/speech/sentence-audio.ts';
 import { SpeechCache } from '../../src/speech/speech-cache.ts';
 import { hasWords, spokenText } from '../../src/speech/spoken-text.ts';
-import { settle } from '../sim/fake-clock.ts';
+import { FakeClock, settle } from '../sim/fake-clock.ts';
 import { FakeEngine, fails, said, saying, speaksAtOnce, voiceRig } from './speech-rig.ts';
 
 test('three failures in a row bring the fallback, five an end, and a probe after the cool-down the first one back', async () => {
@@ -241,17 +242,23 @@ test('audio of another format is converted, and does not depend on how it came',
     const audio = new SentenceAudio(from, { codec: 'pcmu', sampleRateHz: 8000 }, library);
     const pieces: Uint8Array[] = [];
     const by = step === 1 ? 997 : step;
-    for (let at = 0; at < bytes.length; at += by) pieces.push(audio.push(bytes.subarray(at, at + by)));
-    pieces.push(audio.end());
+    for (let at = 0; at < bytes.length; at += by) {
+      audio.push(bytes.subarray(at, at + by));
+      pieces.push(audio.take());
+    }
+    audio.end();
+    while (audio.ready) pieces.push(audio.take());
     const whole = Buffer.concat(pieces);
     assert.is(whole.length, Math.floor(41_000 / 3));
     assert.equal(whole, Buffer.from(wanted.subarray(0, whole.length)));
   }
   const same = new SentenceAudio(from, from, null);
-  assert.equal(
-    [same.push(new Uint8Array(3)).length, same.push(new Uint8Array(3)).length, same.end().length],
-    [2, 4, 0],
-  );
+  same.push(new Uint8Array(3));
+  assert.is(same.take().length, 2);
+  same.push(new Uint8Array(4));
+  assert.is(same.take().length, 4);
+  same.end();
+  assert.not.ok(same.ready, 'half a sample is none');
 });
 
 test('a fallback of another format is heard in the format of the first', async () => {
@@ -262,6 +269,67 @@ test('a fallback of another format is heard in the format of the first', async (
   const result = saying(rig.voice);
   while (!result.over) await new Promise((resolve) => setImmediate(resolve));
   assert.equal([result.error, result.bytes], [null, 8_000]);
+});
+
+/** A clock that also knows of work, and a fallback of another rate that speaks for 25 s with one voice that has `msPerSlice` of it. */
+function convertingRig(msPerSlice: number) {
+  const work = { ms: 0, slices: 0 };
+  const clock = new FakeClock();
+  const fallback = new FakeEngine('fallback', { codec: 'l16', sampleRateHz: 16000 });
+  fallback.onRequest = (request) => {
+    for (let piece = 0; piece < 125; piece += 1) request.give(200, 0);
+    request.finish();
+  };
+  const dspLibrary = async (): Promise<DspLibrary> => {
+    const library = await loadDsp();
+    const resample: DspLibrary['resample'] = (...given) => {
+      clock.work(msPerSlice);
+      work.ms += msPerSlice;
+      work.slices += 1;
+      return library.resample(...given);
+    };
+    return { ...library, encodeUlaw: (pcm) => library.encodeUlaw(pcm), resample };
+  };
+  const rig = voiceRig({ fallback, clock, dspLibrary });
+  fails(rig.first, 'ERR_TALKSPURT_TTS_AUTH');
+  return { rig, work };
+}
+
+const turnOfTheLoop = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+test('a long sentence of a fallback of another rate shares its turns of the event loop with the calls', async () => {
+  const { rig, work } = convertingRig(0.6);
+  const result = saying(rig.voice);
+  const turns: number[] = [];
+  while (!result.over) {
+    const beforeMs = work.ms;
+    if (turns.length > 0) rig.clock.advance(0);
+    // The binary is loaded first, which takes turns of its own.
+    for (let turn = 0; turn < 1_000 && work.ms === beforeMs && !result.over; turn += 1) await turnOfTheLoop();
+    await settle();
+    turns.push(work.ms - beforeMs);
+    assert.ok(turns.length < 100, 'it goes on');
+    if (turns.length === 1) assert.ok(result.bytes >= 8 * 600, 'its beginning waits for nothing');
+  }
+  assert.equal([result.error, result.bytes], [null, 8 * 25_000]);
+  assert.ok(work.slices > 40, String(work.slices));
+  assert.ok(Math.max(...turns) <= LIMITS.ttsTurnMs + 0.6 + 1e-9, `${Math.max(...turns)} ms in one turn`);
+});
+
+test('a caller who cuts in ends the conversion where it is', async () => {
+  const { rig, work } = convertingRig(0.6);
+  const stop = new AbortController();
+  const result = saying(rig.voice, 'Good day.', stop.signal);
+  while (work.slices === 0) await turnOfTheLoop();
+  await settle();
+  const { bytes } = result;
+  stop.abort(new Error('cut in'));
+  await settle();
+  rig.clock.advance(1_000);
+  await settle();
+  assert.equal([result.over, result.bytes, work.slices], [true, bytes, 2]);
+  assert.is(rig.clock.pending, 0);
+  assert.ok(rig.fallback?.last.left, 'the engine was left');
 });
 
 test('marks of writing are not read out', () => {

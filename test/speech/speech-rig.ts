@@ -12,6 +12,8 @@ import { spokenBackend } from '../../src/speech/spoken-backend.ts';
 import type { SpokenBackendOptions } from '../../src/speech/spoken-backend.ts';
 import { TtsBreaker } from '../../src/speech/tts-breaker.ts';
 import type { TtsEngine } from '../../src/speech/tts-engine.ts';
+import { TurnBudget } from '../../src/speech/turn-budget.ts';
+import { LIMITS } from '../../src/limits.ts';
 import { RecordingSink } from '../backend/recording-sink.ts';
 import { FakeClock, settle } from '../sim/fake-clock.ts';
 import { FakeBackend, FakeStream, PCMU_LEG, RecordingEvents } from '../sim/fake-peers.ts';
@@ -114,9 +116,17 @@ export function speaksAtOnce(engine: FakeEngine, msPerCharacter = 50): FakeEngin
 }
 
 /** A voice with its parts. */
-export function voiceRig(given: { fallback?: FakeEngine; first?: FakeEngine; cacheBytes?: number } = {}) {
-  const clock = new FakeClock();
-  const { first = new FakeEngine(), fallback = null, cacheBytes = 1_000_000 } = given;
+export function voiceRig(
+  given: {
+    fallback?: FakeEngine;
+    first?: FakeEngine;
+    cacheBytes?: number;
+    clock?: FakeClock;
+    dspLibrary?: typeof loadDsp;
+  } = {},
+) {
+  const { first = new FakeEngine(), fallback = null, cacheBytes = 1_000_000, clock = new FakeClock() } = given;
+  const { dspLibrary = loadDsp } = given;
   const changes: BreakerChange[] = [];
   const breaker = new TtsBreaker({
     name: 'b',
@@ -125,7 +135,8 @@ export function voiceRig(given: { fallback?: FakeEngine; first?: FakeEngine; cac
     onChange: (change) => changes.push(change),
   });
   const cache = new SpeechCache(cacheBytes);
-  const voice = new SentenceVoice({ clock, first, fallback, breaker, cache, dspLibrary: loadDsp });
+  const turns = new TurnBudget(clock, LIMITS.ttsTurnMs);
+  const voice = new SentenceVoice({ clock, first, fallback, breaker, cache, dspLibrary, turns });
   return { clock, first, fallback, breaker, cache, voice, changes };
 }
 

@@ -1,14 +1,7 @@
 /** One Asterisk: its link, the calls that its dialplan sends into our Stasis application, and those that we dial. */
 import { TalkspurtError, asTalkspurtError } from '../../core/errors.ts';
 import type { ProcessEvent } from '../../core/events.ts';
-import type {
-  AttachRequest,
-  CallLeg,
-  LinkFitness,
-  OriginateRequest,
-  SwitchAdapter,
-  SwitchSink,
-} from '../switch-adapter.ts';
+import type { AttachRequest, CallLeg, LinkFitness, SwitchAdapter, SwitchSink } from '../switch-adapter.ts';
 import { protocolError } from './ari-link-error.ts';
 import type { AriEvent, AriInfo, AriLink } from './ari-link.ts';
 import { AriObservedLink } from './ari-observed-link.ts';
@@ -165,9 +158,9 @@ export class AsteriskAdapter implements SwitchAdapter {
    * @throws ERR_TALKSPURT_COMMAND_SYNTAX; ERR_TALKSPURT_SWITCH_COMMAND when it is not answered, with `details.hangupCause`;
    *   ERR_TALKSPURT_LINK_*, ERR_TALKSPURT_ARI_REFUSED
    */
-  async originate(request: OriginateRequest, signal?: AbortSignal): Promise<string> {
+  async originate(...[request, signal, onChannel]: Parameters<AsteriskOriginates['originate']>): Promise<string> {
     await this.#checkFitness();
-    return await this.#originates.originate(request, signal);
+    return await this.#originates.originate(request, signal, onChannel);
   }
 
   /** @throws ERR_TALKSPURT_NOT_SUPPORTED */

@@ -2,6 +2,7 @@
 import type { Clock } from '../../core/clock.ts';
 import { TalkspurtError, asTalkspurtError } from '../../core/errors.ts';
 import { LIMITS } from '../../limits.ts';
+import { ORIGINATE_RING_S } from '../switch-adapter.ts';
 import type { OriginateRequest } from '../switch-adapter.ts';
 import { ChannelWaits } from '../channel-waits.ts';
 import type { AriLink } from './ari-link.ts';
@@ -21,7 +22,6 @@ interface Dialled {
   hangupCause: number | null;
 }
 
-const TIMEOUT_S = 30;
 const ENDPOINT = /^[A-Za-z0-9]{1,32}\/[^\s,&|\p{Cc}]{1,200}$/u;
 const FORMAT = /^[a-z0-9]{1,32}$/;
 
@@ -49,8 +49,12 @@ export class AsteriskOriginates {
   }
 
   /** See `AsteriskAdapter.originate`. */
-  async originate(request: OriginateRequest, signal?: AbortSignal): Promise<string> {
-    const dialling = this.#dial(request, signal);
+  async originate(
+    request: OriginateRequest,
+    signal?: AbortSignal,
+    onChannel: (channelId: string) => void = () => undefined,
+  ): Promise<string> {
+    const dialling = this.#dial(request, onChannel, signal);
     this.#running.add(dialling);
     try {
       return await dialling;
@@ -59,8 +63,12 @@ export class AsteriskOriginates {
     }
   }
 
-  async #dial(request: OriginateRequest, signal?: AbortSignal): Promise<string> {
-    const { endpoint, profile, variables = {}, timeoutSeconds = TIMEOUT_S } = request;
+  async #dial(
+    request: OriginateRequest,
+    onChannel: (channelId: string) => void,
+    signal?: AbortSignal,
+  ): Promise<string> {
+    const { endpoint, profile, variables = {}, timeoutSeconds = ORIGINATE_RING_S } = request;
     check(request);
     if (this.#dialled.size >= LIMITS.ariOriginates) {
       const message = `${LIMITS.ariOriginates} calls of ${this.#parts.switchName} are being dialled already`;
@@ -68,6 +76,7 @@ export class AsteriskOriginates {
     }
     const { link, clock, ids, routes } = this.#parts;
     const id = ids.make('call');
+    onChannel(id);
     const wanted = { profile, variables: new Map(Object.entries(variables)) };
     const waits = new ChannelWaits(clock);
     const dialled: Dialled = { wanted, waits, answered: false, hangupCause: null };
@@ -162,7 +171,7 @@ function check({
   variables = {},
   timeoutSeconds,
 }: OriginateRequest): void {
-  const seconds = timeoutSeconds ?? TIMEOUT_S;
+  const seconds = timeoutSeconds ?? ORIGINATE_RING_S;
   const names = Object.entries(variables);
   const fault = !ENDPOINT.test(endpoint)
     ? 'an endpoint is TECHNOLOGY/RESOURCE, without spaces'

@@ -6,7 +6,7 @@ import { delay } from '../../core/clock.ts';
 import { TalkspurtError, asTalkspurtError } from '../../core/errors.ts';
 import type { EventSink } from '../../core/events.ts';
 import { LIMITS } from '../../limits.ts';
-import type { AttachRequest, CallLeg, OriginateRequest, SwitchAdapter, SwitchSink } from '../switch-adapter.ts';
+import type { AttachRequest, CallLeg, SwitchAdapter, SwitchSink } from '../switch-adapter.ts';
 import { PARK_MARK } from './channel-event.ts';
 import { isChannelId, operatorLine } from './esl-command-text.ts';
 import { parseJsonHeaders } from './esl-event.ts';
@@ -169,10 +169,12 @@ export class FreeswitchAdapter implements SwitchAdapter {
   }
 
   /** As `SwitchAdapter.originate`; the call waits in a park until it is ours. */
-  async originate(request: OriginateRequest, signal?: AbortSignal): Promise<string> {
+  async originate(
+    ...[request, signal, onChannel]: Parameters<NonNullable<SwitchAdapter['originate']>>
+  ): Promise<string> {
     const link = this.#link;
     const { clock } = this.#options;
-    const uuid = await originateParked({ link, clock, ...originateWords(request) }, signal ?? NEVER);
+    const uuid = await originateParked({ link, clock, onChannel, ...originateWords(request) }, signal ?? NEVER);
     try {
       const leg = await this.attach(uuid, signal);
       // Left to the switch one day, it is to stay.

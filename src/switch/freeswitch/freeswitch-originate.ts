@@ -2,9 +2,9 @@
 import { TalkspurtError } from '../../core/errors.ts';
 import { LIMITS } from '../../limits.ts';
 import { isProfileName } from '../profile-name.ts';
+import { ORIGINATE_RING_S } from '../switch-adapter.ts';
 import type { OriginateRequest } from '../switch-adapter.ts';
 
-const TIMEOUT_S = 30;
 /** A background job is not waited for longer. */
 const LONGEST_S = Math.floor(LIMITS.eslJobMs / 1000) - 5;
 /** One endpoint: no list of them, no variables in front, no expansion. */
@@ -23,7 +23,7 @@ export function originateWords(request: OriginateRequest): {
   variables: string[];
   timeoutSeconds: number;
 } {
-  const { endpoint, profile, callerId, variables = {}, formats = [], timeoutSeconds = TIMEOUT_S } = request;
+  const { endpoint, profile, callerId, variables = {}, formats = [], timeoutSeconds = ORIGINATE_RING_S } = request;
   const [, name, number, alone] = CALLER_ID.exec(callerId ?? '0') ?? [null];
   const entries = Object.entries(variables);
   const plain = entries.every(([each, value]) => NAME.test(each) && !OURS.test(each) && VALUE.test(value));

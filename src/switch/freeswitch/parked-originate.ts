@@ -17,6 +17,8 @@ export interface ParkedOriginate {
   readonly variables: readonly string[];
   /** How long it may ring, s. */
   readonly timeoutSeconds: number;
+  /** Told the channel's id before it rings. */
+  readonly onChannel?: ((channelId: string) => void) | undefined;
 }
 
 /** How long whoever answered stays parked when nobody fetches it, because we are gone or cannot tell it, s. */
@@ -33,6 +35,7 @@ export async function originateParked(wanted: ParkedOriginate, signal: AbortSign
   const { link, clock, endpoint, timeoutSeconds } = wanted;
   signal.throwIfAborted();
   const uuid = randomUUID();
+  wanted.onChannel?.(uuid);
   const variables = [
     `origination_uuid=${uuid}`,
     `originate_timeout=${timeoutSeconds}`,

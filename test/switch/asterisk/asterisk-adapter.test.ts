@@ -362,11 +362,11 @@ test('calls that we dial', async () => {
   const world = await new StasisWorld().start();
   const { adapter, ari } = world;
   world.said();
-  const dialling = adapter.originate({
-    endpoint: 'Local/1@test',
-    profile: 'agent',
-    callerId: '12',
-    variables: { ORDER: '7' },
+  const named: string[] = [];
+  const request = { endpoint: 'Local/1@test', profile: 'agent', callerId: '12', variables: { ORDER: '7' } };
+  const dialling = adapter.originate(request, undefined, (channelId) => {
+    named.push(channelId);
+    assert.is(ari.channels.has(channelId), false, 'it does not ring yet');
   });
   await settle();
   const query = 'endpoint=Local%2F1%40test&app=talkspurt&appArgs=profile%3Dagent&channelId=our-call&timeout=30';
@@ -374,6 +374,7 @@ test('calls that we dial', async () => {
   const id = [...ari.channels.keys()].find((each) => ids.kindOf(each) === 'call')!;
   ari.enter(id, ['profile=agent']);
   assert.is(await dialling, id);
+  assert.equal(named, [id]);
   await settle();
   const { leg, profile } = world.calls[0]!;
   assert.equal([leg.id, profile, ...leg.variables], [id, 'agent', ['ORDER', '7'], ['direction', 'outbound']]);

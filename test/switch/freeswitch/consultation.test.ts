@@ -156,12 +156,13 @@ test('attended: a caller who hangs up calls it off', () =>
 
 test('originate: whoever answers is handed on with the profile; who does not is told with the cause', () =>
   withCall(async ({ adapter, fs, taken }) => {
-    const id = await adapter.originate({
-      endpoint: 'user/1000',
-      profile: 'p',
-      callerId: '"Front desk" <100>',
-      variables: { account: 'a 17' },
+    const named: string[] = [];
+    const request = { callerId: '"Front desk" <100>', variables: { account: 'a 17' } };
+    const id = await adapter.originate({ endpoint: 'user/1000', profile: 'p', ...request }, undefined, (channelId) => {
+      named.push(channelId);
+      assert.is(fs.channels.has(channelId), false, 'it does not ring yet');
     });
+    assert.equal(named, [id]);
     assert.equal([taken[0]?.[0].id, taken[0]?.[1]], [id, 'p']);
     assert.is(fs.channels.get(id)?.variables.get('park_timeout'), undefined);
     assert.is(taken[0]?.[0].variables.get('account'), 'a 17');

@@ -1,8 +1,9 @@
 /**
- * An hour of 50 calls at real speed on a simulated FreeSWITCH over SIP legs: callers talk, agents answer, callers cut in, and every few
- * seconds one hangs up and another calls. What the gateway holds is written down every ten seconds: memory must not grow once all is
- * warm, nothing may be left when the last call has gone, and no call may run dry. Switch, Realtime server and gateway are a
- * process each. A whole run also writes docs/images/soak.svg and the table of docs/production.md.
+ * An hour of 50 calls at real speed on a simulated FreeSWITCH over SIP legs: callers talk, agents answer, callers cut in, and every ten
+ * seconds one hangs up and another calls. What the gateway holds is written down every ten seconds: memory must not grow,
+ * nothing may be left when the last call has gone, and no call may run dry. Ten minutes before the hour are busier, with a
+ * call replaced every second: V8's heap takes so many calls to get to its size. Switch, Realtime server and gateway are a process
+ * each. A whole run also writes docs/images/soak.svg and the table of docs/production.md.
  *
  *   TALKSPURT_BENCH_MINUTES=60 TALKSPURT_BENCH_CALLS=50 npm run bench -- soak
  *
@@ -18,9 +19,11 @@ import { TalkingCalls, heldOf, isReleased } from './load/talking-calls.ts';
 
 const PAGE = fileURLToPath(new URL('../docs/production.md', import.meta.url));
 const PICTURE = fileURLToPath(new URL('../docs/images/soak.svg', import.meta.url));
-/** From here on memory has to be flat, and the share of a short run that it is given instead. */
+/** The busier minutes before those that are asked for, and how often a call is replaced in them. */
 const WARM_MINUTES = 10;
-const WARM_SHARE = 1 / 3;
+const WARM_REPLACED_MS = 1_000;
+/** Means of so many minutes are independent of one another. */
+const BATCH_MINUTES = 5;
 /** Time after the last call in which everything has to be given back; ports rest 5 s. */
 const RELEASE_MS = 15_000;
 /** How often a small run asks whether it has been. */
@@ -28,6 +31,7 @@ const RELEASE_POLL_MS = 250;
 
 interface Plan {
   readonly calls: number;
+  readonly warmMinutes: number;
   readonly minutes: number;
   readonly sampleMs: number;
   /** The run ends as soon as everything is given back, and does not look for what may come after that. */
@@ -42,9 +46,10 @@ interface Sample {
 /** Runs it; `small` is for a check that it works. */
 export async function run({ small }: { small: boolean }): Promise<void> {
   const plan: Plan = small
-    ? { calls: 4, minutes: 0.05, sampleMs: 1_000, brief: true }
+    ? { calls: 4, warmMinutes: 0.02, minutes: 0.05, sampleMs: 1_000, brief: true }
     : {
         calls: Number(process.env['TALKSPURT_BENCH_CALLS'] ?? 50),
+        warmMinutes: WARM_MINUTES,
         minutes: Number(process.env['TALKSPURT_BENCH_MINUTES'] ?? 60),
         sampleMs: 10_000,
         brief: false,
@@ -63,11 +68,14 @@ async function soak(plan: Plan): Promise<{ samples: Sample[]; left: GatewayRepor
     await calls.call(plan.calls);
     const beganMs = performance.now();
     const minutes = (): number => (performance.now() - beganMs) / 60_000;
-    while (minutes() < plan.minutes) {
-      await sleep(plan.sampleMs);
+    let sampledMs = beganMs;
+    while (minutes() < plan.warmMinutes + plan.minutes) {
+      await sleep(minutes() < plan.warmMinutes ? WARM_REPLACED_MS : plan.sampleMs);
       // One goes, another comes.
       await calls.hangUp();
       await calls.call(1);
+      if (performance.now() - sampledMs < plan.sampleMs) continue;
+      sampledMs = performance.now();
       const sample = { minute: minutes(), report: await calls.report() };
       samples.push(sample);
       if (samples.length % 30 === 0) console.log(`  ${describe(sample)}`);
@@ -97,9 +105,9 @@ function describe({ minute, report }: Sample): string {
 }
 
 function figures(plan: Plan, samples: readonly Sample[], left: GatewayReport): [string, string][] {
-  const warmFrom = Math.min(WARM_MINUTES, plan.minutes * WARM_SHARE);
-  const warm = samples.slice(0, -1).filter(({ minute }) => minute >= warmFrom);
-  const { slope, error } = slopeOf(warm.map(({ minute, report }) => [minute / 60, report.residentBytes / 2 ** 20]));
+  const warm = samples.slice(0, -1).filter(({ minute }) => minute >= plan.warmMinutes);
+  const megabytes = warm.map(({ minute, report }) => [minute, report.residentBytes / 2 ** 20] as const);
+  const { slope, error, scatter } = slopeOf(megabytes);
   const underruns = samples.flatMap(({ report }) => report.underruns).toSorted((a, b) => a - b);
   const sum = (of: (report: GatewayReport) => number): number =>
     samples.reduce((all, each) => all + of(each.report), 0);
@@ -107,15 +115,19 @@ function figures(plan: Plan, samples: readonly Sample[], left: GatewayReport): [
   for (const { report } of samples) {
     for (const [reason, count] of Object.entries(report.ends)) ends.set(reason, (ends.get(reason) ?? 0) + count);
   }
-  const flat = Math.abs(slope) <= 2 * error ? 'flat: within twice its error' : slope < 0 ? 'falling' : 'RISING';
+  const first = plan.warmMinutes.toFixed(0);
   return [
-    ['calls at once, in all', `${plan.calls}, ${underruns.length} in ${plan.minutes} min`],
+    [
+      'calls at once, in all',
+      `${plan.calls}, ${underruns.length} in ${first} busier minutes and ${plan.minutes} others`,
+    ],
     ['ended', [...ends].map(([reason, count]) => `${reason} ${count}`).join(', ')],
     [
-      `resident memory from minute ${warmFrom.toFixed(0)}`,
-      `${slope.toFixed(1)} ± ${error.toFixed(1)} MB an hour (${flat})`,
+      `resident memory from minute ${first}`,
+      `${slope.toFixed(1)} ± ${error.toFixed(1)} MB an hour (${verdictOf(slope, error, scatter)})`,
     ],
-    ['resident memory, least and most', range(warm.map(({ report }) => report.residentBytes / 2 ** 20))],
+    ['…how far samples lie about that line', `${scatter.toFixed(1)} MB`],
+    ['…least and most', range(megabytes.map(([, value]) => value))],
     ['underruns a call, median, most', `${underruns[underruns.length >> 1] ?? 0}, ${underruns.at(-1) ?? 0}`],
     ['late ticks', `${((100 * sum((r) => r.lateTicks)) / sum((r) => r.ticks)).toFixed(3)} %`],
     ['processor, of one core', `${((100 * sum((r) => r.cpuMs)) / sum((r) => r.wallMs)).toFixed(1)} %`],
@@ -127,18 +139,42 @@ function range(values: readonly number[]): string {
   return `${Math.min(...values).toFixed(0)}–${Math.max(...values).toFixed(0)} MB`;
 }
 
-/** Least squares, and the error of the slope; neighbouring samples are alike, so only one in six counts as independent. */
-function slopeOf(points: readonly (readonly [number, number])[]): { slope: number; error: number } {
-  const n = points.length;
-  const [meanX, meanY] = [0, 1].map((at) => points.reduce((sum, point) => sum + (point[at] ?? 0), 0) / n) as [
-    number,
-    number,
-  ];
+/** What becomes of the memory in an hour. */
+function verdictOf(slope: number, error: number, scatter: number): string {
+  if (Math.abs(slope) <= 2 * error) return 'flat: within twice its error';
+  const way = slope < 0 ? 'falls' : 'rises';
+  return Math.abs(slope) <= scatter ? `${way} by less than samples scatter` : way.toUpperCase();
+}
+
+/**
+ * Least squares over [minute, MB]: MB an hour, the slope's error, and the standard deviation of samples about the line. What
+ * happens to the memory lasts for minutes (a heap grows in steps): the error is that of means of five minutes.
+ */
+function slopeOf(points: readonly (readonly [number, number])[]): { slope: number; error: number; scatter: number } {
+  const { slope, rest } = lineOf(points);
+  const batches = new Map<number, (readonly [number, number])[]>();
+  for (const point of points) {
+    const batch = Math.floor(point[0] / BATCH_MINUTES);
+    batches.set(batch, [...(batches.get(batch) ?? []), point]);
+  }
+  const means = [...batches.values()].map(
+    (batch) => [mean(batch.map(([x]) => x)), mean(batch.map(([, y]) => y))] as const,
+  );
+  const coarse = lineOf(means);
+  const error = means.length > 2 ? Math.sqrt(coarse.rest / (means.length - 2) / coarse.xx) : Infinity;
+  return { slope: slope * 60, error: error * 60, scatter: Math.sqrt(rest / points.length) };
+}
+
+/** Slope of the line, squares that it leaves, and squares of x about their mean. */
+function lineOf(points: readonly (readonly [number, number])[]): { slope: number; rest: number; xx: number } {
+  const [meanX, meanY] = [mean(points.map(([x]) => x)), mean(points.map(([, y]) => y))];
   const xx = points.reduce((sum, [x]) => sum + (x - meanX) ** 2, 0);
   const slope = points.reduce((sum, [x, y]) => sum + (x - meanX) * (y - meanY), 0) / xx;
-  const rest = points.reduce((sum, [x, y]) => sum + (y - meanY - slope * (x - meanX)) ** 2, 0);
-  const independent = Math.max(1, n / 6 - 2);
-  return { slope, error: Math.sqrt((rest / n / independent) * (n / xx)) };
+  return { slope, xx, rest: points.reduce((sum, [x, y]) => sum + (y - meanY - slope * (x - meanX)) ** 2, 0) };
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 async function publish(plan: Plan, samples: readonly Sample[], rows: readonly [string, string][]): Promise<void> {
@@ -148,8 +184,13 @@ async function publish(plan: Plan, samples: readonly Sample[], rows: readonly [s
   writeFileSync(
     PICTURE,
     drawPlot({
-      title: `${plan.calls} calls, one in ten seconds replaced`,
-      x: { name: 'minutes', from: 0, to: Math.ceil(plan.minutes / 5) * 5, step: plan.minutes > 20 ? 10 : 5 },
+      title: `${plan.calls} calls, one replaced every second for ${plan.warmMinutes} minutes, then every ten`,
+      x: {
+        name: 'minutes',
+        from: 0,
+        to: Math.ceil((plan.warmMinutes + plan.minutes) / 5) * 5,
+        step: plan.minutes > 20 ? 10 : 5,
+      },
       y: { name: 'MB', from: 0, to: most, step: 50 },
       curves: [
         { name: 'resident', points: megabytes },

@@ -15,6 +15,8 @@ export const SPEECH_LIMITS = {
   ttsFallbackFailures: 3,
   ttsOffFailures: 5,
   ttsCoolDownMs: 30_000,
+  /** While somebody tries whether an engine speaks again, others wait for what comes of it, so long at the most. */
+  ttsProbeWaitMs: 3_000,
   /** Longest rest that an engine may ask for (`Retry-After`). */
   ttsRestMs: 600_000,
   /** Tries of one sentence, of all engines. */

@@ -54,6 +54,11 @@ export interface BackendSink {
    * the backend tells.
    */
   onTranscript(by: Speaker, text: string, final: boolean, itemId?: string): void;
+  /**
+   * Of a backend that writes: no more audio of that phrase comes, though more of its answer may. `words`: what of its text the audio
+   * says; absent: all of it.
+   */
+  onPhraseSpoken?(itemId: string, words?: string): void;
   onToolCall(toolCallId: string, name: string, argumentsJson: string): void;
   /** A message that is the application's own business, as it came: a generic WebSocket server may send any text. */
   onMessage?(text: string): void;
@@ -85,6 +90,12 @@ export interface Backend {
    * aborts. @throws ERR_TALKSPURT_BACKEND_REFUSED | _AUTH | _TIMEOUT | _PROTOCOL | _API, ERR_TALKSPURT_SECRET_MISSING
    */
   open(call: BackendCall, sink: BackendSink, signal: AbortSignal): Promise<BackendStream>;
+}
+
+/** A phrase, and how much of it has left for the caller. */
+export interface HeardPhrase {
+  readonly itemId: string;
+  readonly playedMs: number;
 }
 
 /** One conversation of one call. */
@@ -120,9 +131,10 @@ export interface BackendStream {
   commitTurn(): void;
   /**
    * The caller cut in: stop what is being said. `itemId` is the phrase that was being heard (null: none) and
-   * `playedMs` how much of it really left for the caller.
+   * `playedMs` how much of it really left for the caller. `lastHeard`, where it is none: the phrase of this stream's that was heard
+   * last; null: there was none; absent: nobody knows.
    */
-  cancelResponse(itemId: string | null, playedMs: number): void;
+  cancelResponse(itemId: string | null, playedMs: number, lastHeard?: HeardPhrase | null): void;
   /** Asks the agent to speak without the caller having spoken: a greeting. `instructions` are for this answer only. */
   requestResponse(instructions?: string): void;
   /** Adds text to the conversation as the caller's and asks for an answer. */
@@ -155,6 +167,8 @@ export interface BackendStream {
     /** For how long a text has been due and nothing of it came, ms. */
     readonly waitMs: number;
   };
+  /** Of such a stream: texts of {@link say} that are not heard if it ends now. `alone`: nothing of the backend's waits besides. */
+  readonly unsaid?: { readonly texts: readonly string[]; readonly alone: boolean };
   /** A phrase was heard to its end (`whole`), or dropped after `playedMs` of it. */
   onItemPlayed?(itemId: string, playedMs: number, whole: boolean): void;
   /** Ends in good order. Twice is harmless. */

@@ -238,7 +238,11 @@ export class OpenAiConversation {
         return;
       case 'response.output_audio_transcript.done':
       case 'response.output_text.done':
-        if (event.type === 'response.output_text.done') this.#written.add(event.responseId, event.itemId);
+        if (event.type === 'response.output_text.done') {
+          this.#written.add(event.responseId, event.itemId);
+          // It would be spoken.
+          if (cancelled) return;
+        }
         // Also of a cancelled one: a record of the call wants the whole of what was begun.
         this.#sink.onTranscript('agent', event.text, true, event.itemId);
         return;
@@ -291,6 +295,10 @@ export class OpenAiConversation {
     if (this.#tracker.activeId === event.responseId) this.#dueAtMs = null;
     const next = this.#tracker.done(event.responseId);
     if (event.error !== null) this.#sink.onError(this.#apiError('response', event.error));
+    // Called off before it began, and perhaps written to its end before the server knew: nobody else will say that it was not heard.
+    if (this.#announced !== event.responseId && this.#tracker.isCancelled(event.responseId)) {
+      this.#written.unheard(event.responseId);
+    }
     this.#finishResponse(event.responseId, event.status);
     this.#correct(this.#written.done(event.responseId));
     this.#create(next, nowMs);

@@ -34,6 +34,12 @@ export class WrittenItems {
     return this.#correction(responseId, written);
   }
 
+  /** Nothing of it was heard, unless more is known. */
+  unheard(responseId: string): void {
+    const written = this.#responses.get(responseId);
+    if (written !== undefined) written.heard ??= '';
+  }
+
   /** Only `heard` of it was heard: what is to be put right now; null: nothing, or not before it is over. */
   heard(responseId: string, heard: string): WrittenCorrection | null {
     const written = this.#responses.get(responseId);

@@ -93,6 +93,11 @@ export class BackendFeed implements BackendSink {
     this.#emit({ type: 'transcript', by, text, final });
   }
 
+  onPhraseSpoken(itemId: string, words?: string): void {
+    if (this.#deaf || this.#parts.controls.masked) return;
+    this.#parts.record.spoken(this.#phrase(itemId), words);
+  }
+
   onToolCall(toolCallId: string, name: string, argumentsJson: string): void {
     this.#stir();
     if (this.#deaf) return;

@@ -17,6 +17,8 @@ import { resumption } from './resumption.ts';
 import type { SessionOptions } from './session-options.ts';
 import { backendCallOf } from './session-parts.ts';
 import type { SessionParts } from './session-parts.ts';
+import { SpokenLegacy } from './spoken-legacy.ts';
+import { interject } from './tell-caller.ts';
 import type { TurnKeeper } from './turn-keeper.ts';
 
 /** What a line is made of; it owns the stream that is open. */
@@ -46,6 +48,8 @@ export interface OpenedStream {
   readonly feed: BackendFeed;
   readonly prefix: string;
   readonly connectMs: number;
+  /** Where the record ended when it was told what had been said. */
+  readonly told: number;
 }
 
 /** What came of the line's troubles. */
@@ -74,6 +78,7 @@ export class BackendLine {
   /** Backends that have answered on this call. */
   readonly #answered = new WeakSet<Backend>();
   #droppedBefore = 0;
+  readonly #legacy = new SpokenLegacy();
 
   constructor(parts: BackendLineParts) {
     this.#parts = parts;
@@ -106,6 +111,12 @@ export class BackendLine {
   /** For how long sentences of a backend that writes have waited while nothing was heard of any, ms. */
   get spokenWaitMs(): number {
     return this.#stream?.speech?.waitMs ?? 0;
+  }
+
+  /** Sentences of backends that write, of all streams of the call; those of them that were ready; and those that wait. */
+  get sentences(): { readonly spoken: number; readonly cached: number; readonly waiting: number } {
+    const { spoken = 0, cached = 0, waiting = 0 } = this.#stream?.speech ?? {};
+    return { spoken: this.#legacy.spoken + spoken, cached: this.#legacy.cached + cached, waiting };
   }
 
   /** A stream is in use that has given no sign of an answer yet. */
@@ -147,11 +158,13 @@ export class BackendLine {
       emit: (event) => this.#parts.emit(event),
       onClosed: (error) => this.#parts.onClosed(error),
     });
+    let told = Number.POSITIVE_INFINITY;
     const call: BackendCall = {
       ...backendCallOf(session, media.leg),
       reopened: true,
       underWay,
       get history() {
+        told = record.mark;
         return record.history();
       },
       get toolCalls() {
@@ -166,7 +179,7 @@ export class BackendLine {
       }
       throw error;
     });
-    return { backend, stream, feed, prefix, connectMs: clock.nowMs() - dialledMs };
+    return { backend, stream, feed, prefix, connectMs: clock.nowMs() - dialledMs, told };
   }
 
   /** The same, within `withinMs`. @throws ERR_TALKSPURT_BACKEND_TIMEOUT, the reason of `signal`, and as {@link Backend.open} */
@@ -247,9 +260,10 @@ export class BackendLine {
     this.#parts.onTaken();
     // Last: a stream may end of what it is sent, and is then lost like any other.
     relay.commitPassed();
-    if (owed) this.#resume(resumption(record, options.greeting));
+    if (owed && !this.#onlyTexts) this.#resume(resumption(record, options.greeting, opened.told));
     record.responseStarted();
     this.#sendHeld();
+    for (const text of this.#legacy.takeTexts()) this.#say(text);
     return { before, gapMs, keptMs, droppedMs };
   }
 
@@ -313,6 +327,32 @@ export class BackendLine {
     for (const [toolCallId, outputJson] of held) this.sendToolResult(toolCallId, outputJson);
   }
 
+  /** What was lost is what will be said word for word: there is nothing that the agent itself would have to go on with. */
+  get #onlyTexts(): boolean {
+    const { record, options } = this.#parts;
+    const greeted = record.agentHasSpoken || options.greeting === '';
+    return this.#legacy.alone && greeted && !record.callerUnanswered && record.answeredCalls.length === 0;
+  }
+
+  /** What the one before was to say. */
+  #say(text: string): void {
+    const { session, clock, media, controls, signal, turns } = this.#parts;
+    const { sounds = null } = session;
+    if (this.#stream?.say !== undefined) {
+      turns.onRequested();
+      this.#stream.say(text);
+      return;
+    }
+    const spoken =
+      sounds?.speech === undefined
+        ? Promise.reject(unsaid())
+        : interject({ clock, media, controls, sounds, signal }, { play: '', say: text });
+    spoken.catch((error: unknown) => {
+      if (!signal.aborted)
+        this.#parts.emit({ type: 'backend.error', backend: this.backendName, error: asTalkspurtError(error) });
+    });
+  }
+
   #resume(instructions: string | undefined): void {
     const { turns } = this.#parts;
     turns.onRequested();
@@ -333,6 +373,7 @@ export class BackendLine {
   /** The one in use is heard no more, and counts among those before. */
   #retire(): void {
     this.#droppedBefore += this.#stream?.droppedFrames ?? 0;
+    this.#legacy.leave(this.#stream);
     if (this.#feed?.lively === true) this.#answered.add(this.#backend);
     this.#feed?.deafen();
     this.#parts.record.streamEnded();
@@ -347,4 +388,9 @@ export class BackendLine {
     this.#usedMs = this.#parts.clock.nowMs();
     this.#parts.emit({ type: 'backend.opened', backend: backend.name, connectMs });
   }
+}
+
+function unsaid(): TalkspurtError {
+  const message = 'a text that was to be said was lost with its backend, and nobody here can speak it';
+  return new TalkspurtError('ERR_TALKSPURT_NOT_SUPPORTED', message);
 }

@@ -4,7 +4,7 @@
  *
  * Order: nothing overtakes the audio that is kept. A turn of the caller that ended within it is told when its audio has been sent.
  */
-import type { BackendStream } from '../backend/backend.ts';
+import type { BackendStream, HeardPhrase } from '../backend/backend.ts';
 import { bytesPerMs, sameAudio } from '../core/media.ts';
 import type { AudioFormat } from '../core/media.ts';
 import { LIMITS } from '../limits.ts';
@@ -143,9 +143,12 @@ export class BackendRelay implements BackendStream {
     if (this.#turnEnds.length > LIMITS.backlogTurns) this.#turnEnds.shift();
   }
 
-  cancelResponse(itemId: string | null, playedMs: number): void {
+  cancelResponse(itemId: string | null, playedMs: number, lastHeard?: HeardPhrase | null): void {
     const own = this.#own(itemId);
-    this.#target?.cancelResponse(own, own === null ? 0 : playedMs);
+    if (own !== null) this.#target?.cancelResponse(own, playedMs);
+    // Whoever is heard is another one: this one's turn had not come.
+    else if (itemId !== null) this.#target?.cancelResponse(null, 0, null);
+    else this.#target?.cancelResponse(null, 0, this.#ownPhrase(lastHeard));
   }
 
   onItemPlayed(itemId: string, playedMs: number, whole: boolean): void {
@@ -175,6 +178,11 @@ export class BackendRelay implements BackendStream {
     if (itemId === null || !itemId.startsWith(this.#prefix)) return null;
     const own = itemId.slice(this.#prefix.length);
     return own.startsWith(PREFIX_MARK) ? null : own;
+  }
+
+  #ownPhrase(phrase: HeardPhrase | null | undefined): HeardPhrase | null | undefined {
+    const itemId = phrase === undefined || phrase === null ? phrase : this.#own(phrase.itemId);
+    return typeof itemId === 'string' ? { itemId, playedMs: phrase?.playedMs ?? 0 } : itemId;
   }
 
   #keep(backlog: CallerBacklog, frame: Uint8Array): boolean {

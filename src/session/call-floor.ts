@@ -86,6 +86,7 @@ export class CallFloor {
         // What has been written and is not spoken is no fault of who wrote it.
         engine: () => (session.mode === 'ws' || this.line.spokenWaitMs > 0 ? null : this.line.signs),
         speechWaitMs: () => this.line.spokenWaitMs,
+        unspoken: () => this.line.sentences.waiting,
         act: (dog, action) => this.#onDog(dog, action),
       },
       ...(session.hostLagMs === undefined ? {} : { hostLagMs: session.hostLagMs }),
@@ -259,7 +260,8 @@ export class CallFloor {
     const { session, clock, signal } = this.#parts;
     const { media, controls } = this;
     const { announcement: play } = session.watchdogs ?? DEFAULT_WATCHDOGS;
-    const parts = { clock, media, controls, sounds: session.sounds ?? null, signal };
+    const unspoken = (): number => this.line.sentences.waiting;
+    const parts = { clock, media, controls, sounds: session.sounds ?? null, signal, unspoken };
     try {
       // What the caller says from now on nobody will answer.
       if (dog === 'session') controls.pause(true);
@@ -283,6 +285,7 @@ export class CallFloor {
     await sendOff(
       {
         ...{ clock, media, controls, sounds: session.sounds ?? null, signal, stop },
+        unspoken: () => this.line.sentences.waiting,
         transfer: (destination) => this.#parts.transfer(destination),
         pause: () => controls.pause(true),
         onFault: (error) => this.#tell(error),

@@ -59,6 +59,8 @@ const CUT = '…';
 export class ConversationRecord {
   readonly #nowMs: () => number;
   readonly #entries: Entry[] = [];
+  /** Entries that went to make room. */
+  #gone = 0;
   readonly #tools = new Map<string, PendingToolCall>();
   /** Answered, and no response has begun since: whether the agent has made anything of it nobody knows. */
   readonly #answered = new Map<string, AnsweredCall>();
@@ -128,10 +130,17 @@ export class ConversationRecord {
   /** All audio of a phrase has come. */
   audioDone(itemId: string): void {
     const entry = this.#entries.findLast((each) => each.itemId === itemId);
-    if (entry === undefined) return;
+    if (entry === undefined || entry.audioDone) return;
     entry.audioDone = true;
     if (entry === this.#nameless) this.#nameless = null;
     this.#measure(entry);
+  }
+
+  /** No more audio of a phrase comes, though more of its answer may. `words`: what of its text was made audio; absent: all of it. */
+  spoken(itemId: string, words?: string): void {
+    const entry = this.#entries.findLast((each) => each.itemId === itemId);
+    if (entry !== undefined && words !== undefined) entry.text = words === '' ? '' : `${words.trim()}${CUT}`;
+    this.audioDone(itemId);
   }
 
   /** The phrase was heard for `playedMs` and no longer. */
@@ -201,6 +210,17 @@ export class ConversationRecord {
       const text = entry.by === 'caller' ? entry.text : this.#heardOf(entry);
       return text === '' ? [] : [{ by: entry.by, text }];
     });
+  }
+
+  /** Where the record ends now: for {@link agentSince}. */
+  get mark(): number {
+    return this.#gone + this.#entries.length;
+  }
+
+  /** What the caller has heard of the agent that was not there yet at `mark`, oldest first. */
+  agentSince(mark: number): readonly string[] {
+    const since = this.#entries.slice(Math.max(0, mark - this.#gone)).filter(({ by }) => by === 'agent');
+    return since.map((entry) => this.#heardOf(entry)).filter((text) => text !== '');
   }
 
   /** The caller has spoken last, or has a turn whose words are not known. */
@@ -289,6 +309,7 @@ export class ConversationRecord {
     while (this.#entries.length > 1) {
       if (this.#entries.length <= LIMITS.historyTurns && characters <= LIMITS.historyCharacters) return;
       characters -= this.#entries.shift()?.text.length ?? 0;
+      this.#gone += 1;
     }
   }
 }

@@ -1,8 +1,8 @@
 /** What a backend that takes another one's place is asked for, so that the caller does not wait for an answer that was lost. */
 import type { ConversationRecord } from './conversation-record.ts';
 
-/** Instructions for its first answer; undefined: it answers what it was told. */
-export function resumption(record: ConversationRecord, greeting: string): string | undefined {
+/** Instructions for its first answer; undefined: it answers what it was told, which was what the record had at the mark `told`. */
+export function resumption(record: ConversationRecord, greeting: string, told: number): string | undefined {
   if (!record.agentHasSpoken && greeting !== '') return greeting;
   const results = record.answeredCalls.map(
     ({ call, outputJson }) => `${call.name}(${call.argumentsJson}): ${outputJson}`,
@@ -11,7 +11,9 @@ export function resumption(record: ConversationRecord, greeting: string): string
   if (record.callerUnanswered) {
     return record.lastCallerText === '' ? ASK_AGAIN : undefined;
   }
-  return GO_ON;
+  // Whoever was in use until now went on speaking while this one was opened.
+  const since = record.agentSince(told);
+  return since.length === 0 ? GO_ON : [GO_ON, HEARD_SINCE, ...since].join('\n');
 }
 
 const TOOLS_ANSWERED =
@@ -23,3 +25,4 @@ const ASK_AGAIN =
 const GO_ON =
   'The connection was interrupted while you spoke: the caller heard your last sentence only as far as it stands in the conversation. ' +
   'Go on from there, in the same language. Do not repeat anything that was said.';
+const HEARD_SINCE = 'Behind what stands there the caller has also heard you say:';

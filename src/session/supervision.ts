@@ -21,7 +21,7 @@ export interface SupervisionParts {
   readonly options: Pick<SessionOptions, 'maxDurationMs' | 'staleMs' | 'underrunReportMs'>;
   readonly watchdogs: WatchdogOptions;
   /** What `CallWatchdogs` is given besides. */
-  readonly watch: Pick<CallWatchdogParts, 'engine' | 'speechWaitMs' | 'act'>;
+  readonly watch: Pick<CallWatchdogParts, 'engine' | 'speechWaitMs' | 'act'> & { unspoken(): number };
   /** How late the process's event loop is, ms. Absent: nobody knows. */
   readonly hostLagMs?: () => number;
   readonly talking: () => boolean;
@@ -112,7 +112,10 @@ export class Supervision {
       return;
     }
     const quiet = !media.playout.busy && !media.announcement.busy;
-    if (nowMs >= this.#quietUntilMs || (quiet && !Number.isNaN(this.#quietUntilMs))) {
+    if (
+      nowMs >= this.#quietUntilMs ||
+      (quiet && !Number.isNaN(this.#quietUntilMs) && this.#parts.watch.unspoken() === 0)
+    ) {
       this.#parts.over({ reason: 'stopped' });
       return;
     }

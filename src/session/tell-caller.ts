@@ -16,6 +16,8 @@ export interface TellCallerParts {
   readonly sounds: SessionSounds | null;
   /** Aborts when the call is over. */
   readonly signal: AbortSignal;
+  /** Sentences that are written, and not spoken yet. Absent: none are. */
+  readonly unspoken?: () => number;
 }
 
 /** What is told. Neither: three short notes. */
@@ -35,12 +37,13 @@ const TONE = { hz: 425, noteMs: 250, pauseMs: 250, notes: 3, levelDbov: -18 } as
  * @throws ERR_TALKSPURT_SOUND and what else is wrong with the sound; the signal's reason
  */
 export async function tellCaller(parts: TellCallerParts, told: Announcement): Promise<void> {
-  const { clock, media, controls, signal } = parts;
+  const { clock, media, controls, signal, unspoken = () => 0 } = parts;
   const untilMs = clock.nowMs() + LIMITS.farewellMs;
   await interject(parts, told);
   // On hold nobody would hear what the agent was saying.
   controls.unhold();
-  while ((media.announcement.busy || media.playout.busy) && clock.nowMs() < untilMs) {
+  const busy = (): boolean => media.announcement.busy || media.playout.busy || unspoken() > 0;
+  while (busy() && clock.nowMs() < untilMs) {
     await delay(clock, LOOK_MS, signal);
   }
 }

@@ -5,6 +5,7 @@ import type { CallMedia } from './call-media.ts';
 import type { ConversationRecord } from './conversation-record.ts';
 import type { SpeechEdge } from './endpointer.ts';
 import { PendingAnswer } from './pending-answer.ts';
+import type { PlayedPosition } from './played-ledger.ts';
 import type { PlayoutMoment } from './playout.ts';
 import type { SessionOptions } from './session-options.ts';
 import { RecentNames } from './recent-names.ts';
@@ -139,11 +140,10 @@ export class TurnKeeper {
     const agentHeard = media.playout.speaking;
     const position = media.ledger.position(media.transport.playedFrames());
     media.transport.flush();
-    if (position !== null) this.#record?.cut(position.itemId, position.playedMs);
-    this.#forgetUnheard();
+    this.#forgetUnheard(position);
     const droppedMs = media.playout.clear();
     media.dsp.rampGain(1, 0);
-    media.stream?.cancelResponse(position?.itemId ?? null, position?.playedMs ?? 0);
+    media.stream?.cancelResponse(position?.itemId ?? null, position?.playedMs ?? 0, position);
     if (position !== null) media.stream?.onItemPlayed?.(position.itemId, position.playedMs, false);
     this.answer.forget();
     if (agentHeard) this.#agentStopped(nowMs);
@@ -356,9 +356,10 @@ export class TurnKeeper {
   #callOff(): boolean {
     const media = this.#media;
     if (!this.answer.expected && media.playout.waitingBytes === 0) return false;
-    this.#forgetUnheard();
+    const lastHeard = media.ledger.position(media.transport.playedFrames());
+    this.#forgetUnheard(lastHeard);
     media.playout.clear();
-    media.stream?.cancelResponse(null, 0);
+    media.stream?.cancelResponse(null, 0, lastHeard);
     this.answer.forget();
     return true;
   }
@@ -388,10 +389,11 @@ export class TurnKeeper {
     this.#emit({ type: 'speech.stopped', by: 'agent', source: 'backend', durationMs }, nowMs);
   }
 
-  #forgetUnheard(): void {
+  #forgetUnheard(heard: PlayedPosition | null): void {
+    if (heard !== null) this.#record?.cut(heard.itemId, heard.playedMs);
     for (const itemId of this.#media.ledger.unheard()) {
       this.#cutOff.add(itemId);
-      this.#record?.cut(itemId, 0);
+      if (itemId !== heard?.itemId) this.#record?.cut(itemId, 0);
     }
     this.#media.ledger.clear();
   }

@@ -43,6 +43,7 @@ export interface SentenceReport {
 const TEXT_FAULTS: ReadonlySet<unknown> = new Set([400, 413, 422]);
 const LEAST_PAUSE_MS = 250;
 const MOST_PAUSE_MS = 3_000;
+const PROBE_LOOK_MS = 50;
 const FATAL = new Set(['ERR_TALKSPURT_TTS_AUTH', 'ERR_TALKSPURT_TTS_QUOTA', 'ERR_TALKSPURT_TTS_REFUSED']);
 
 /** Says sentences in one format; see the top of the file. */
@@ -80,6 +81,7 @@ export class SentenceVoice {
     }
     for (;;) {
       signal.throwIfAborted();
+      if (breaker.probing) await this.#probed(signal);
       const attempt = breaker.admit(hurried || refused);
       if (attempt === null) throw speechOff();
       report.attempts += 1;
@@ -134,6 +136,13 @@ export class SentenceVoice {
     if (codec === 'pcmu') return library.encodeUlaw(pcm);
     if (codec === 'pcma') return library.encodeAlaw(pcm);
     return new Uint8Array(pcm.buffer);
+  }
+
+  /** The sentence behind the one that finds out that an engine speaks again is not lost for coming too early; nor are other calls'. */
+  async #probed(signal: AbortSignal): Promise<void> {
+    const { clock, breaker } = this.#options;
+    const untilMs = clock.nowMs() + LIMITS.ttsProbeWaitMs;
+    while (breaker.probing && clock.nowMs() < untilMs) await delay(clock, PROBE_LOOK_MS, signal);
   }
 
   /** What was spoken before by the first engine, or by the other one where that is not asked now. */

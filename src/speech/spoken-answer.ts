@@ -57,6 +57,12 @@ export class SpokenAnswer {
     return this.#lossy;
   }
 
+  /** The text of the sentences whose turn has not come. */
+  get unsaid(): string {
+    const next = this.#sentences.find(({ end, audioMs }) => end === null && audioMs === 0);
+    return next === undefined ? '' : this.#written.slice(next.from).trim();
+  }
+
   /** The last of its items that was delivered; null: none was. */
   get lastItemId(): string | null {
     return this.#lastSounded;
@@ -121,6 +127,14 @@ export class SpokenAnswer {
     });
   }
 
+  /** What of a sentence's words was delivered; undefined: all of them. */
+  wordsOf(itemId: string, msPerCharacter = MS_PER_CHARACTER): string | undefined {
+    const sentence = this.#find(itemId);
+    if (sentence === undefined) return '';
+    const share = shareOf(sentence, sentence.audioMs, msPerCharacter);
+    return share >= 1 ? undefined : heardText(sentence.text, share);
+  }
+
   /** All that will have been heard of it; null: all of it. */
   get heardAtLast(): string | null {
     return this.#lossy ? this.heardBy(Number.POSITIVE_INFINITY) : null;
@@ -164,5 +178,7 @@ function shareOf({ end, audioMs, text }: SpokenSentence, playedMs: number, msPer
   const wholeMs = end?.outcome === 'spoken' ? audioMs : Math.max(audioMs, text.length * msPerCharacter);
   // Positions are in whole milliseconds, rounded down. A tone that took the place of the rest is none of the words.
   const wordsMs = Math.min(playedMs + 1, audioMs);
-  return wordsMs >= wholeMs ? 1 : wordsMs / wholeMs;
+  const share = Math.min(1, wordsMs / wholeMs);
+  // Whatever the pace says: of one that never came whole the last word is missing.
+  return end?.outcome === 'spoken' ? share : Math.min(share, 1 - 1 / text.length);
 }

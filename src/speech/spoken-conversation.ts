@@ -2,13 +2,12 @@
  * Between a backend that writes and a session that wants to hear: text in, sentences out to the voice, audio on to the
  * session, with the answers in their order. An answer is over for the session when its last sentence has been delivered.
  */
-import type { BackendSink, BackendStream } from '../backend/backend.ts';
+import type { BackendSink, BackendStream, HeardPhrase } from '../backend/backend.ts';
 import type { Clock } from '../core/clock.ts';
 import { TalkspurtError } from '../core/errors.ts';
-import type { CallEvent, EventSink, Speaker } from '../core/events.ts';
+import type { EventSink, Speaker } from '../core/events.ts';
 import { bytesPerMs } from '../core/media.ts';
 import { LIMITS } from '../limits.ts';
-import { MS_PER_CHARACTER } from './heard-text.ts';
 import { SentenceSplitter } from './sentence-splitter.ts';
 import type { SentenceSplitterOptions } from './sentence-splitter.ts';
 import type { SentenceVoice } from './sentence-voice.ts';
@@ -16,6 +15,8 @@ import { SpeechQueue, ttsOverflow } from './speech-queue.ts';
 import type { QueuedSentence, SentenceEnd, SpeechQueueSink } from './speech-queue.ts';
 import { SpokenAnswer } from './spoken-answer.ts';
 import type { AnswerStatus } from './spoken-answer.ts';
+import { SpokenTally } from './spoken-tally.ts';
+import type { SpokenStats } from './spoken-tally.ts';
 
 /** What it is made of. */
 export interface SpokenConversationOptions {
@@ -28,18 +29,10 @@ export interface SpokenConversationOptions {
   readonly splitter: SentenceSplitterOptions;
 }
 
-/** Counters of one call's speech, for health. */
-export interface SpokenStats {
-  /** Sentences that were heard from their beginning, and those of them that were ready. */
-  spoken: number;
-  cached: number;
-  /** Of which nothing, or not all, could be said. */
-  failed: number;
-}
+type Unsaid = NonNullable<BackendStream['unsaid']>;
 
 /** The sink of the backend that writes, and the half of the stream that the session talks to. */
 export class SpokenConversation implements BackendSink, SpeechQueueSink {
-  readonly stats: SpokenStats = { spoken: 0, cached: 0, failed: 0 };
   readonly #options: SpokenConversationOptions;
   readonly #sink: BackendSink;
   readonly #splitter: SentenceSplitter;
@@ -54,6 +47,8 @@ export class SpokenConversation implements BackendSink, SpeechQueueSink {
   #writing: SpokenAnswer | null = null;
   /** Text of the item that is being written. */
   #item = '';
+  /** The backend's name of the item that was whole last. */
+  #wholeItemId = '';
   /** Until the next answer begins, text is not for the caller. */
   #muted = false;
   /** Cancelled, and the session waits to hear that it is over. */
@@ -64,7 +59,9 @@ export class SpokenConversation implements BackendSink, SpeechQueueSink {
   #openItem: string | null = null;
   #itemNumber = 0;
   #ownNumber = 0;
-  #msPerCharacter = MS_PER_CHARACTER;
+  readonly #tally: SpokenTally;
+  /** Left when it was over. */
+  #unsaid: Unsaid = { texts: [], alone: false };
   #refused = false;
   /** The backend says when its responses begin: text outside of one is none to be spoken. */
   #announces = false;
@@ -76,6 +73,7 @@ export class SpokenConversation implements BackendSink, SpeechQueueSink {
     this.#splitter = new SentenceSplitter(options.splitter);
     this.#queue = new SpeechQueue({ clock: options.clock, voice: options.voice, sink: this });
     this.#bytesPerMs = bytesPerMs(options.voice.format);
+    this.#tally = new SpokenTally(options);
     // What a sink does not have must not be seen to be there.
     if (options.sink.onMessage !== undefined) this.onMessage = (text) => options.sink.onMessage?.(text);
     if (options.sink.onExpiring !== undefined) this.onExpiring = (inMs) => options.sink.onExpiring?.(inMs);
@@ -83,6 +81,18 @@ export class SpokenConversation implements BackendSink, SpeechQueueSink {
 
   onMessage?: (text: string) => void;
   onExpiring?: (inMs: number) => void;
+
+  get stats(): Readonly<SpokenStats> {
+    return this.#tally.stats;
+  }
+
+  /** Texts that were to be said word for word, as far as nothing of them was delivered. */
+  get unsaid(): Unsaid {
+    if (this.#over) return this.#unsaid;
+    const rests = this.#answers.filter(({ ours }) => ours).map(({ unsaid }) => unsaid);
+    const texts = [...rests, ...this.#toSay].filter((text) => text !== '');
+    return { texts, alone: this.#answers.every(({ ours }) => ours) };
+  }
 
   /** Sentences that have not been delivered. */
   get waiting(): number {
@@ -112,7 +122,7 @@ export class SpokenConversation implements BackendSink, SpeechQueueSink {
     if (this.#writing?.id === responseId) this.#endWriting(status);
   }
 
-  onTranscript(by: Speaker, text: string, final: boolean): void {
+  onTranscript(by: Speaker, text: string, final: boolean, itemId = ''): void {
     // The agent's words are passed on with their sound: what nobody hears was not said.
     if (by === 'caller') this.#sink.onTranscript(by, text, final);
     if (by === 'caller' || this.#over) return;
@@ -123,11 +133,15 @@ export class SpokenConversation implements BackendSink, SpeechQueueSink {
     }
     // Some servers begin to write without saying so; there, an item is an answer.
     if (this.#writing === null && this.#announces) return;
+    if (this.#writing === null && final && itemId !== '' && itemId === this.#wholeItemId) return;
     if (this.#writing === null && !this.#begin(new SpokenAnswer(this.#ownId('text')))) {
       this.#muted = !final;
       return;
     }
-    const rest = final && text.startsWith(this.#item) ? text.slice(this.#item.length) : '';
+    // Who is told twice that an item is whole does not say it twice.
+    const again = final && itemId !== '' && itemId === this.#wholeItemId;
+    if (final) this.#wholeItemId = itemId;
+    const rest = final && !again && text.startsWith(this.#item) ? text.slice(this.#item.length) : '';
     const addition = final ? rest : text;
     if (this.#fits(addition)) {
       this.#item += addition;
@@ -167,7 +181,11 @@ export class SpokenConversation implements BackendSink, SpeechQueueSink {
   onSentenceEnd(sentence: QueuedSentence, end: SentenceEnd): void {
     const answer = this.#answers.find((each) => each.has(sentence.itemId));
     answer?.ended(sentence.itemId, end);
-    this.#count(sentence, end);
+    this.#tally.count(sentence, end);
+    // Its phrase stays open until another one is heard: until then, only this says that it is whole, or never will be.
+    if (sentence.itemId === this.#openItem && end.outcome !== 'cut' && end.audioMs > 0) {
+      this.#sink.onPhraseSpoken?.(sentence.itemId, answer?.wordsOf(sentence.itemId, this.#tally.msPerCharacter));
+    }
     if (end.outcome === 'dropped' && answer !== undefined) this.#tellOverflow(answer);
     else if (end.error !== null) this.#sink.onError(end.error);
     // Not while it is being cut: the answers are told one by one then.
@@ -196,15 +214,20 @@ export class SpokenConversation implements BackendSink, SpeechQueueSink {
     this.#sink.onClosed(error);
   }
 
-  /** The caller cut in: nothing more is delivered, and the backend is told what was heard. */
-  cancel(itemId: string | null, playedMs: number): void {
+  /**
+   * The caller cut in: nothing more is delivered, and the backend is told what was heard. `lastHeard`: the phrase that was heard last;
+   * null: none was; undefined: nobody knows, and it is reckoned by the clock.
+   */
+  cancel(lastHeard: HeardPhrase | null | undefined): void {
     const nowMs = this.#options.clock.nowMs();
     const all = [...this.#delivered, ...this.#answers];
-    const present = itemId === null ? -1 : all.findIndex((answer) => answer.has(itemId));
+    // One that is not there is of an answer that was heard to its end: these come after it.
+    const present = lastHeard ? all.findIndex((answer) => answer.has(lastHeard.itemId)) : -1;
     const heard = all.map((answer, index) => {
-      if (present < 0 || itemId === null) return answer.heardBy(nowMs, this.#msPerCharacter);
+      if (lastHeard === undefined) return answer.heardBy(nowMs, this.#tally.msPerCharacter);
       if (index < present) return answer.heardAtLast;
-      return index === present ? answer.heardUntil(itemId, playedMs, this.#msPerCharacter) : '';
+      if (lastHeard === null || index > present) return '';
+      return answer.heardUntil(lastHeard.itemId, lastHeard.playedMs, this.#tally.msPerCharacter);
     });
     this.#drop();
     this.#inner?.cancelResponse(null, 0);
@@ -238,6 +261,7 @@ export class SpokenConversation implements BackendSink, SpeechQueueSink {
   /** Nothing more is delivered. */
   close(): void {
     if (this.#over) return;
+    this.#unsaid = this.unsaid;
     this.#over = true;
     this.#drop();
     this.#delivered = [];
@@ -353,30 +377,6 @@ export class SpokenConversation implements BackendSink, SpeechQueueSink {
     if (this.#over) return;
     if (answer.ours) this.#inner?.noteHeard?.(null, heard ?? answer.text);
     else if (heard !== null && !answer.isAll(heard)) this.#inner?.noteHeard?.(answer.id, heard);
-  }
-
-  #count(sentence: QueuedSentence, end: SentenceEnd): void {
-    const { outcome, engine, cached, attempts, audioMs, firstAudioMs, error } = end;
-    if (audioMs > 0) this.stats.spoken += 1;
-    if (cached && audioMs > 0) this.stats.cached += 1;
-    if (error !== null) this.stats.failed += 1;
-    const characters = sentence.text.length;
-    // A voice has its own pace; one sentence says little of it.
-    if (outcome === 'spoken' && audioMs > 0 && characters > 10) {
-      this.#msPerCharacter += (audioMs / characters - this.#msPerCharacter) / 4;
-    }
-    const event: CallEvent = {
-      type: 'speech.sentence',
-      engine: engine === '' ? 'none' : engine,
-      outcome,
-      characters,
-      cached,
-      attempts,
-      audioMs,
-      ...(Number.isNaN(firstAudioMs) ? {} : { firstAudioMs }),
-    };
-    const { events, callId, clock } = this.#options;
-    events?.emit({ ...event, callId, atMs: clock.nowMs() });
   }
 
   #ownId(kind: 'say' | 'text'): string {

@@ -1,5 +1,5 @@
 /** One conversation of a backend that writes, as the stream of a call: hears through the backend, speaks through the voice. */
-import type { BackendStream } from '../backend/backend.ts';
+import type { BackendStream, HeardPhrase } from '../backend/backend.ts';
 import type { AudioFormat } from '../core/media.ts';
 import type { SpokenConversation } from './spoken-conversation.ts';
 
@@ -47,6 +47,10 @@ export class SpokenStream implements BackendStream {
     return { ...stats, waiting, waitMs };
   }
 
+  get unsaid(): NonNullable<BackendStream['unsaid']> {
+    return this.#conversation.unsaid;
+  }
+
   sendAudio(frame: Uint8Array, silentMs?: number): boolean {
     return this.#inner.sendAudio(frame, silentMs);
   }
@@ -55,8 +59,8 @@ export class SpokenStream implements BackendStream {
     this.#inner.commitTurn();
   }
 
-  cancelResponse(itemId: string | null, playedMs: number): void {
-    this.#conversation.cancel(itemId, playedMs);
+  cancelResponse(itemId: string | null, playedMs: number, lastHeard?: HeardPhrase | null): void {
+    this.#conversation.cancel(itemId === null ? lastHeard : { itemId, playedMs });
   }
 
   requestResponse(instructions?: string): void {

@@ -68,6 +68,11 @@ export class TtsBreaker {
     return this.#rests(this.#all);
   }
 
+  /** Nobody speaks, and somebody is trying whether that is still so. */
+  get probing(): boolean {
+    return this.#all.state !== 'closed' && this.#all.probing;
+  }
+
   /** Whose the next try will be; null: nobody's. */
   get next(): TtsRank | null {
     if (this.#rests(this.#all)) return null;

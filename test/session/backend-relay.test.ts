@@ -184,4 +184,27 @@ test('a phrase is told to its own stream alone', () => {
   }
 });
 
+test('what is heard of another stream says that nothing is heard of this one', () => {
+  const [first, second] = [stream(), stream()];
+  const told: unknown[] = [];
+  second.cancelResponse = (...given: unknown[]) => void told.push(given);
+  const relay = new BackendRelay(first, OPTIONS);
+  relay.attach(second, phrasePrefix(1), null);
+  const ours = `${phrasePrefix(1)}i2`;
+  relay.cancelResponse('i1', 300);
+  relay.cancelResponse(ours, 300);
+  relay.cancelResponse(null, 0);
+  relay.cancelResponse(null, 0, null);
+  relay.cancelResponse(null, 0, { itemId: 'i1', playedMs: 300 });
+  relay.cancelResponse(null, 0, { itemId: ours, playedMs: 300 });
+  assert.equal(told, [
+    [null, 0, null],
+    ['i2', 300],
+    [null, 0, undefined],
+    [null, 0, null],
+    [null, 0, null],
+    [null, 0, { itemId: 'i2', playedMs: 300 }],
+  ]);
+});
+
 test.run();

@@ -176,4 +176,31 @@ test('results that nothing was made of are taken back, in order, with their call
   assert.equal(record.takeBackAnswers(), []);
 });
 
+test('a phrase that is spoken is known before it is closed: whole, or as far as it came', () => {
+  const record = fresh();
+  record.transcript('agent', 'One two three.', true, 'i1');
+  record.audio('i1', 700);
+  record.spoken('i1');
+  record.audioDone('i1');
+  record.transcript('agent', 'Four five six.', true, 'i2');
+  record.audio('i2', 300);
+  record.spoken('i2', 'Four');
+  assert.equal(texts(record), ['agent: One two three.', 'agent: Four…']);
+  // Cut off at its end it is no less whole.
+  record.cut('i1', 700);
+  assert.is(texts(record)[0], 'agent: One two three.');
+});
+
+test('what came after a mark is known, also when what was before it has gone', () => {
+  const record = fresh();
+  phrase(record, 'i0', 'Before.', 300);
+  const { mark } = record;
+  assert.equal(record.agentSince(mark), []);
+  for (let n = 1; n <= LIMITS.historyTurns; n += 1) phrase(record, `i${n}`, `Number ${n}.`, 300);
+  record.callerWrote('Hello.');
+  assert.is(record.agentSince(mark).length, LIMITS.historyTurns - 1);
+  assert.equal(record.agentSince(record.mark - 2), [`Number ${LIMITS.historyTurns}.`]);
+  assert.equal(record.agentSince(Number.POSITIVE_INFINITY), []);
+});
+
 test.run();

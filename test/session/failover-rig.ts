@@ -6,6 +6,7 @@ import { MediaScheduler } from '../../src/session/media-scheduler.ts';
 import { Session } from '../../src/session/session.ts';
 import type { GivenOptions, SessionEnd } from '../../src/session/session.ts';
 import type { SessionSounds } from '../../src/session/session-parts.ts';
+import type { WatchdogOptions } from '../../src/session/watch-options.ts';
 import { FakeClock, settle } from '../sim/fake-clock.ts';
 import { FakeDspPool, FakeLeg, PCMU_LEG, RecordingEvents } from '../sim/fake-peers.ts';
 import { ScriptedBackend } from '../sim/scripted-backend.ts';
@@ -33,6 +34,7 @@ export class FailoverRig {
       formats?: readonly AudioFormat[];
       detectsTurns?: boolean;
       sounds?: SessionSounds;
+      watchdogs?: WatchdogOptions;
       /** What the call is given in the place of each. */
       guard?: (backend: ScriptedBackend, clock: FakeClock) => Backend;
     } = {},
@@ -58,6 +60,7 @@ export class FailoverRig {
       events: this.events,
       ...(given.options === undefined ? {} : { options: given.options }),
       ...(given.sounds === undefined ? {} : { sounds: given.sounds }),
+      ...(given.watchdogs === undefined ? {} : { watchdogs: given.watchdogs }),
     });
     void this.session.ended.then((end) => (this.end = end));
   }

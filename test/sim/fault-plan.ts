@@ -1,4 +1,6 @@
 /** What happens in one simulated run, and when: made from a seed, plain enough to be printed, and any step of it may be left out. */
+import { UTTERANCES } from './marked-engine.ts';
+import type { UtteranceKind } from './marked-engine.ts';
 import { seededRandom } from './network-model.ts';
 
 /** How a backend takes the next opening. Statuses are those of HTTP; `late`: it opens long after nobody waits for it any more. */
@@ -55,6 +57,7 @@ export type Step = { readonly atMs: number } & (
   | { readonly kind: 'media-lost'; readonly call: number; readonly as: 'transferred' | 'link-lost' | null }
   | { readonly kind: 'restart'; readonly adopted: boolean }
   | { readonly kind: 'drain'; readonly seconds: number }
+  | { readonly kind: 'utterance'; readonly backend: number; readonly utterance: UtteranceKind }
 );
 
 /** What goes wrong with a leg itself. */
@@ -65,11 +68,15 @@ export interface FaultPlan {
   readonly seed: number;
   readonly backends: number;
   readonly detectsTurns: boolean;
+  /** Which of the backends write, and have an engine speak. */
+  readonly writes: readonly boolean[];
   readonly greeting: boolean;
   readonly playoutMaximumMs: number;
   readonly lastResort: 'default' | 'release' | 'hangup' | 'transfer' | 'announce';
   /** Nobody knows yet whether what is heard is an echo. */
   readonly unsettledEcho: boolean;
+  /** Who is sent off is told goodbye. */
+  readonly goodbye: boolean;
   /** When the faults stop. */
   readonly endMs: number;
   readonly steps: readonly Step[];
@@ -146,14 +153,29 @@ export function faultPlan(seed: number): FaultPlan {
     const atMs = random() < 0.15 ? 0 : below(endMs);
     steps.push({ atMs, ...fault({ random, below, of, call: below(calls), backend: below(backends) }) } as Step);
   }
-  return {
-    seed,
-    backends,
+  const rest = {
     detectsTurns: random() < 0.6,
     greeting: random() < 0.6,
     playoutMaximumMs: of([2_000, 10_000, 300_000]),
     lastResort: of(['default', 'release', 'hangup', 'transfer', 'announce'] as const),
     unsettledEcho: random() < 0.3,
+  };
+  // Last of all the dice: what else a seed does does not hang on it.
+  const share = random() < 0.5 ? 0.6 : 0;
+  const writes = Array.from({ length: backends }, () => random() < share);
+  for (const [backend] of writes.entries()) {
+    for (let n = writes[backend] === true ? below(6) : 0; n > 0; n -= 1) {
+      steps.push({ atMs: below(endMs), kind: 'utterance', backend, utterance: of(UTTERANCES) });
+    }
+  }
+  const goodbye = share > 0 && random() < 0.5;
+  if (goodbye && random() < 0.4) steps.push({ atMs: 3_000 + below(endMs - 3_000), kind: 'drain', seconds: below(3) });
+  return {
+    seed,
+    backends,
+    ...rest,
+    writes,
+    goodbye,
     endMs,
     steps: steps.toSorted((one, other) => one.atMs - other.atMs),
   };

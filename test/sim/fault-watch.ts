@@ -1,5 +1,6 @@
 /** What must be true of a run at every moment, and at its end. */
 import type { CallState, EventSink, TalkspurtEvent, TurnState } from '../../src/core/events.ts';
+import { LIMITS } from '../../src/limits.ts';
 import type { FaultWorld } from './fault-world.ts';
 import type { ProviderSession } from './provider-session.ts';
 
@@ -12,6 +13,9 @@ const TIMERS_PER_CALL = 24;
 const NOTES = 400;
 /** What grows slowly is looked at less often: every so many slices. */
 const BOUNDS_EVERY = 10;
+
+/** What was on its way to the caller was dropped, and that is told. */
+const LOSSES: ReadonlySet<TalkspurtEvent['type']> = new Set(['media.overflow', 'media.overflow-storm']);
 
 interface Seen {
   state: CallState;
@@ -59,10 +63,13 @@ export class FaultWatch implements EventSink {
     } else if (event.type === 'turn.state') {
       if (event.previous !== seen.turn) this.fail(`${event.callId}: turn ${event.previous} after ${seen.turn}`);
       seen.turn = event.state;
+    } else if (LOSSES.has(event.type) || (event.type === 'order' && event.order === 'mute-agent')) {
+      this.#world.voiceOf(event.callId).lossy = true;
     } else if (event.type === 'tool.call') {
       this.#answerTool(event.callId, event.toolCallId);
     } else if (event.type === 'call.ended') {
       seen.ended = true;
+      if (event.reason === 'drained') this.#lookAtFarewell(event.callId);
       if (seen.state !== 'ended') this.fail(`${event.callId}: an end in ${seen.state}`);
     }
   }
@@ -83,6 +90,10 @@ export class FaultWatch implements EventSink {
     if (this.#looks % BOUNDS_EVERY > 0) return;
     const offence = this.#sessions().find(({ offences }) => offences.length > 0)?.offences[0];
     if (offence !== undefined) this.fail(offence);
+    // What is said while the caller is masked is written down nowhere.
+    const masked = plan.steps.some((step) => step.kind === 'order' && step.order === 'mask on');
+    const unknown = masked ? undefined : this.#sessions().find((session) => session.unknown !== null);
+    if (unknown !== undefined) this.fail(`${unknown.callId}: ${unknown.unknown}`);
     const kept = gateway.snapshot().sessions;
     for (const { callId, keptMs = 0, playoutMs } of kept) {
       if (keptMs > 2_000) this.fail(`${callId} keeps ${keptMs} ms of the caller`);
@@ -96,6 +107,8 @@ export class FaultWatch implements EventSink {
     for (const session of this.#sessions()) {
       if (session.isOpen) this.fail(`a stream of ${session.callId} is open`);
     }
+    for (const { name, open } of this.#world.engines.values())
+      if (open > 0) this.fail(`${open} requests to ${name} are left`);
     if (pool.inUse > 0) this.fail(`${pool.inUse} signal chains are in use`);
     if (pool.strangers > 0) this.fail(`${pool.strangers} signal chains were given back twice`);
     for (const { id, line, opened } of legs) if (opened && !line.closed) this.fail(`the media path of ${id} is open`);
@@ -108,6 +121,15 @@ export class FaultWatch implements EventSink {
     }
     this.#lookAtCallers();
     if (clock.pending > 0) this.fail(`${clock.pending} timers are left`);
+  }
+
+  /** Who is told goodbye has heard what was written, unless that took too long. */
+  #lookAtFarewell(callId: string): void {
+    const { clock, farewellsMs } = this.#world;
+    const sinceMs = farewellsMs.get(callId) ?? Number.NEGATIVE_INFINITY;
+    if (clock.nowMs() - sinceMs > LIMITS.farewellMs - 1_000) return;
+    const last = this.#sessions().findLast((session) => session.callId === callId);
+    if (last?.endedByUs === true && last.unheard !== null) this.fail(`${callId}, told goodbye: ${last.unheard}`);
   }
 
   /** One stream has the call, but for the moment in which an order puts another in its place. */

@@ -3,16 +3,20 @@ import type { SoundSource } from '../../src/call-orders.ts';
 import { TalkspurtError } from '../../src/core/errors.ts';
 import type { CallState } from '../../src/core/events.ts';
 import type { DspLibrary } from '../../src/dsp/library.ts';
+import type { Backend } from '../../src/backend/backend.ts';
 import { Gateway } from '../../src/gateway.ts';
 import type { GatewayBackend } from '../../src/gateway.ts';
 import { BreakerBoard } from '../../src/resilience/breaker-board.ts';
 import { GuardedBackend } from '../../src/resilience/guarded-backend.ts';
 import type { GivenOptions } from '../../src/session/session.ts';
+import type { SendOff } from '../../src/session/send-off.ts';
 import type { CallLeg, SwitchAdapter } from '../../src/switch/switch-adapter.ts';
+import { spokenBackend } from '../../src/speech/spoken-backend.ts';
 import { settle } from './fake-clock.ts';
 import type { FaultPlan, LegFault, Step } from './fault-plan.ts';
 import { FaultWatch } from './fault-watch.ts';
 import { SOUND } from './marked-audio.ts';
+import { MarkedEngine } from './marked-engine.ts';
 import { MarkedDspPool } from './marked-dsp.ts';
 import { MarkedLeg, MarkedLine } from './marked-line.ts';
 import { AgentVoice } from './marked-voice.ts';
@@ -41,6 +45,9 @@ export class FaultWorld {
   /** Orders that have not been answered, by call. */
   readonly orders = new Map<string, number>();
   readonly plan: FaultPlan;
+  readonly engines = new Map<string, MarkedEngine>();
+  /** When calls were told goodbye. */
+  readonly farewellsMs = new Map<string, number>();
   readonly #slots = new Map<number, Slot>();
   #channels = 0;
   #answers = 0;
@@ -56,13 +63,15 @@ export class FaultWorld {
         name: `ai-${index}`,
         clock: this.clock,
         detectsTurns: plan.detectsTurns,
+        writes: plan.writes[index] === true,
         voiceOf: (callId) => this.voiceOf(callId),
         nextAnswer: () => (this.#answers += 1),
       });
     });
-    const guarded = this.providers.map((backend): GatewayBackend => ({
-      backend: new GuardedBackend({ backend, board }),
-    }));
+    const guarded = this.providers.map((backend, index): GatewayBackend => {
+      const guard = new GuardedBackend({ backend, board });
+      return { backend: plan.writes[index] === true ? this.#spoken(guard) : guard };
+    });
     const [first, ...fallbacks] = guarded;
     if (first === undefined) throw new Error('a plan has a backend');
     this.gateway = new Gateway({
@@ -73,6 +82,7 @@ export class FaultWorld {
       backends: new Map(guarded.map((each) => [each.backend.name, each])),
       profiles: new Map([[PROFILE, { ...first, fallbacks, options: optionsOf(plan) }]]),
       sounds: SOUNDS,
+      ...(plan.goodbye && { sendOff: GOODBYE }),
       version: 'simulated',
     });
   }
@@ -101,6 +111,24 @@ export class FaultWorld {
     }
   }
 
+  #spoken(backend: Backend): Backend {
+    const { name } = backend;
+    const engine = new MarkedEngine(name, this.clock);
+    // One in two has another one to fall back on.
+    const second = this.plan.seed % 2 === 0 ? new MarkedEngine(`${name}-second`, this.clock) : null;
+    this.engines.set(name, engine);
+    if (second !== null) this.engines.set(second.name, second);
+    return spokenBackend(backend, {
+      engine: () => engine,
+      fallback: second === null ? null : () => second,
+      clock: this.clock,
+      events: this.watch,
+      firstAudioMs: 1_500,
+      stallMs: 1_500,
+      loadDspLibrary: SOUNDS.dspLibrary,
+    });
+  }
+
   voiceOf(callId: string): AgentVoice {
     let voice = this.voices.get(callId);
     if (voice === undefined) this.voices.set(callId, (voice = new AgentVoice()));
@@ -110,6 +138,7 @@ export class FaultWorld {
   /** The faults are over: every call that lives is heard and answers, or has an end. */
   async #recover(): Promise<void> {
     for (const provider of this.providers) provider.heal();
+    for (const engine of this.engines.values()) engine.faults.length = 0;
     for (const { leg } of this.#slots.values()) leg.line.calm();
     for (const { leg } of this.#slots.values()) {
       for (const order of AS_EVER) this.#order(leg.id, order);
@@ -121,12 +150,34 @@ export class FaultWorld {
     const answered = ({ id }: MarkedLeg): boolean =>
       this.#stateOf(id) !== 'talking' || this.voiceOf(id).heardMs > before.get(id)!;
     // What was promised and never came is waited for; and what had come is heard to its end.
-    for (let round = 0; round < 4 && !talking.every(answered); round += 1) {
+    // An engine that was found not to speak rests for half a minute.
+    const rounds = this.plan.writes.includes(true) ? 7 : 4;
+    for (let round = 0; round < rounds && !talking.every(answered); round += 1) {
       for (const leg of talking) leg.line.speak(700);
       await this.pass(9_000, () => talking.every(answered));
     }
+    await this.#everythingHeard(talking);
     for (const leg of talking) {
       if (!answered(leg) && !this.gateway.draining) this.watch.fail(`${leg.id} is talked to and does not answer`);
+    }
+  }
+
+  /** What was written is heard, or its agent knows better. */
+  async #everythingHeard(talking: readonly MarkedLeg[]): Promise<void> {
+    const quiet = (): boolean =>
+      this.gateway
+        .snapshot()
+        .sessions.every(
+          ({ playoutMs, waitingSentences = 0, turn }) => playoutMs + waitingSentences === 0 && turn === 'listening',
+        );
+    await this.pass(20_000, quiet);
+    // What was cut off at last is put right when its answer is over.
+    await this.pass(200);
+    if (!quiet()) return;
+    for (const { id } of talking) {
+      const live = this.providers.flatMap((provider) => provider.live).find(({ callId }) => callId === id);
+      if (this.#stateOf(id) === 'talking' && typeof live?.unheard === 'string')
+        this.watch.fail(`${id}: ${live.unheard}`);
     }
   }
 
@@ -184,13 +235,23 @@ export class FaultWorld {
         return provider?.live.forEach((session) => session.say(step.text));
       case 'order':
         return leg === undefined ? undefined : this.#order(leg.id, step.order);
+      case 'utterance':
+        return void this.engines.get(provider?.name ?? '')?.faults.push(step.utterance);
       case 'media-lost':
         return leg?.listener?.onMediaEnded('the switch says so', step.as ?? undefined);
       case 'restart':
         return this.#restart(step.adopted);
       case 'drain':
-        this.gateway.drain(step.seconds);
+        this.#drain(step.seconds);
     }
+  }
+
+  #drain(seconds: number): void {
+    this.gateway.drain(seconds);
+    if (!this.plan.goodbye) return;
+    this.clock.after(seconds * 1_000, () => {
+      for (const { callId } of this.gateway.snapshot().sessions) this.farewellsMs.set(callId, this.clock.nowMs());
+    });
   }
 
   #arrive(call: number, by: 'command' | 'switch', fault: LegFault): void {
@@ -258,6 +319,8 @@ export class FaultWorld {
     };
   }
 }
+
+const GOODBYE: SendOff = { told: { play: 'goodbye.wav' }, action: 'hangup', destination: '' };
 
 /** What an operator orders so that nothing stands any more. */
 const AS_EVER = ['hold off', 'unmute all', 'mask off', 'resume'];

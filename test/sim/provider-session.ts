@@ -7,6 +7,7 @@ import type { FakeClock } from './fake-clock.ts';
 import type { ReplyKind } from './fault-plan.ts';
 import { callerNumber, callerSpeaks, FRAME_BYTES } from './marked-audio.ts';
 import type { AgentVoice } from './marked-voice.ts';
+import { WrittenAnswers, sentenceOf } from './written-answers.ts';
 
 /** What it is made with. */
 export interface ProviderSessionOptions {
@@ -19,6 +20,8 @@ export interface ProviderSessionOptions {
   readonly nextAnswer: () => number;
   readonly voice: AgentVoice;
   readonly history: readonly string[];
+  /** It writes, and somebody else speaks. */
+  readonly writes: boolean;
 }
 
 interface Answer {
@@ -38,6 +41,8 @@ const DELTA_EVERY_MS = 30;
 const LATENCY_MS = 120;
 const SPEECH_FRAMES = 4;
 const SILENT_FRAMES = 20;
+/** Of one sentence of who writes. */
+const SENTENCE_MS = 600;
 
 /** See the top of the file. */
 export class ProviderSession {
@@ -47,6 +52,8 @@ export class ProviderSession {
   readonly toolResults: string[] = [];
   /** What the client did that the interface does not allow. */
   readonly offences: string[] = [];
+  /** What was heard before and it was not told of; null: nothing. */
+  unknown: string | null = null;
   readonly socket = {
     bufferedBytes: 0,
     send: (text: string): void => this.#send(text),
@@ -57,6 +64,8 @@ export class ProviderSession {
     watchClosely: (silentMs: number, due: () => boolean): void => this.#beWatched(silentMs, due),
   };
   isOpen = true;
+  /** Our side closed it. */
+  endedByUs = false;
   readonly #options: ProviderSessionOptions;
   readonly #timers = new Set<Timer>();
   readonly #unread: string[] = [];
@@ -74,9 +83,18 @@ export class ProviderSession {
   #silentFrames = 0;
   #speaking = false;
 
+  readonly #written: WrittenAnswers;
+
   constructor(options: ProviderSessionOptions) {
     this.#options = options;
+    this.#written = new WrittenAnswers(options.voice);
     this.callId = options.callId;
+  }
+
+  /** What the agent has written and nobody has heard; null: nothing. */
+  get unheard(): string | null {
+    // What it has not read yet may put that right.
+    return this.#halfOpen || this.#unread.length > 0 ? null : this.#written.unheard;
   }
 
   handOver(listener: BackendSocketListener): void {
@@ -148,6 +166,7 @@ export class ProviderSession {
   #end(error: TalkspurtError | null | undefined): void {
     if (!this.isOpen) return;
     this.isOpen = false;
+    this.endedByUs = error === undefined;
     for (const timer of this.#timers) timer.cancel();
     this.#timers.clear();
     // Nobody listens yet: it is told then.
@@ -182,13 +201,23 @@ export class ProviderSession {
         return this.#cancel();
       case 'conversation.item.truncate':
         return this.#truncate(message['item_id'] as string, message['audio_end_ms'] as number);
+      case 'conversation.item.delete':
+        return this.#object(this.#written.forget(message['item_id'] as string));
       case 'conversation.item.create': {
-        const item = message['item'] as { type: string; call_id?: string };
+        const item = message['item'] as { type: string; call_id?: string; content?: [{ text: string }] };
+        // What was said before is no correction.
+        if (String(message['event_id']).startsWith('heard')) {
+          return this.#object(this.#written.claim(item.content?.[0].text ?? ''));
+        }
         if (item.type === 'function_call_output') this.toolResults.push(item.call_id ?? '');
         return;
       }
       default:
     }
+  }
+
+  #object(wrong: string | null): void {
+    if (wrong !== null) this.offences.push(wrong);
   }
 
   #truncate(itemId: string, endMs: number): void {
@@ -283,7 +312,8 @@ export class ProviderSession {
       else if (this.#answer === answer) this.#answer = null;
       return true;
     }
-    this.#tell(this.#delta(answer, Math.min(DELTA_MS, item.ms - item.saidMs), answer.cancelled));
+    const mostMs = this.#options.writes ? SENTENCE_MS : DELTA_MS;
+    this.#tell(this.#delta(answer, Math.min(mostMs, item.ms - item.saidMs), answer.cancelled));
     const half = item.saidMs * 2 >= item.ms && answer.at === 0;
     if (half && answer.reply === 'cut') this.cut(1006);
     else if (half && answer.reply === 'goodbye') this.cut(1000);
@@ -304,21 +334,36 @@ export class ProviderSession {
     const item = answer.items[Math.min(answer.at, answer.items.length - 1)]!;
     item.saidMs += ms;
     this.#ms.set(item.id, item.saidMs);
+    if (this.#options.writes) return this.#text(answer.id, item.id, ms, forbidden);
     const delta = Buffer.from(this.#options.voice.say(ms, forbidden)).toString('base64');
     const names = `"response_id":"${answer.id}","item_id":"${item.id}","output_index":0,"content_index":0`;
     return `{"type":"response.output_audio.delta","event_id":"e${item.saidMs}",${names},"delta":"${delta}"}`;
   }
 
+  /** A sentence, in two pieces. */
+  #text(responseId: string, itemId: string, ms: number, forbidden: boolean): string {
+    const text = ` ${sentenceOf({ first: this.#options.voice.write(ms, forbidden), ms })}`;
+    this.#written.write(itemId, text);
+    const names = { response_id: responseId, item_id: itemId, output_index: 0, content_index: 0 };
+    const type = 'response.output_text.delta';
+    this.#tell({ type, event_id: 'e', ...names, delta: text.slice(0, 9) });
+    return JSON.stringify({ type, event_id: 'e', ...names, delta: text.slice(9) });
+  }
+
   #itemDone(answer: Answer, item: { readonly id: string }): void {
     const names = { response_id: answer.id, item_id: item.id, output_index: 0, content_index: 0 };
-    const done = { type: 'response.output_audio.done', ...names };
+    const done = this.#options.writes
+      ? { type: 'response.output_text.done', ...names, text: this.#written.write(item.id, '') }
+      : { type: 'response.output_audio.done', ...names };
     this.#tell(done);
     if (answer.reply === 'duplicated') this.#tell(done);
+    if (this.#options.writes) return;
     this.#tell({ type: 'response.output_audio_transcript.done', ...names, transcript: `sentence ${item.id}` });
   }
 
   #done(answer: Answer, status: string): void {
     this.#answer = null;
+    if (status === 'completed') for (const { id } of answer.items) this.#written.complete(id);
     const done = { type: 'response.done', response: { id: answer.id, status } };
     this.#tell(done);
     if (answer.reply === 'duplicated') this.#tell(done);

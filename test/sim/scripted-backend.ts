@@ -26,6 +26,8 @@ export class ScriptedStream implements BackendStream {
   readonly toolResults: [string, string][] = [];
   readonly cancels: [string | null, number][] = [];
   readonly played: [string, number, boolean][] = [];
+  /** What was heard of what it wrote, by response. */
+  readonly notes: [string | null, string][] = [];
   /** How many frames had been heard when the turn was ended. */
   readonly commits: number[] = [];
   readonly call: BackendCall;
@@ -68,6 +70,10 @@ export class ScriptedStream implements BackendStream {
 
   onItemPlayed(itemId: string, playedMs: number, whole: boolean): void {
     this.played.push([itemId, playedMs, whole]);
+  }
+
+  noteHeard(responseId: string | null, heard: string): void {
+    this.notes.push([responseId, heard]);
   }
 
   requestResponse(instructions?: string): void {

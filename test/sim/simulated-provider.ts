@@ -14,6 +14,7 @@ import type { FakeClock } from './fake-clock.ts';
 import { FRAME_BYTES } from './marked-audio.ts';
 import type { AgentVoice } from './marked-voice.ts';
 import { ProviderSession } from './provider-session.ts';
+import { sentenceOf, sentencesIn } from './written-answers.ts';
 
 const FORMAT: AudioFormat = { codec: 'pcmu', sampleRateHz: 8000 };
 const LATENCY_MS = 40;
@@ -31,6 +32,7 @@ export class SimulatedProvider implements Backend {
   readonly replies: ReplyKind[] = [];
   readonly #clock: FakeClock;
   readonly #detectsTurns: boolean;
+  readonly #writes: boolean;
   readonly #voiceOf: (callId: string) => AgentVoice;
   readonly #nextAnswer: () => number;
 
@@ -38,6 +40,8 @@ export class SimulatedProvider implements Backend {
     name: string;
     clock: FakeClock;
     detectsTurns: boolean;
+    /** It writes what is to be said. */
+    writes: boolean;
     /** Who numbers what a call's agents say. */
     voiceOf: (callId: string) => AgentVoice;
     /** Numbers the answers of a run. */
@@ -46,6 +50,7 @@ export class SimulatedProvider implements Backend {
     this.name = options.name;
     this.#clock = options.clock;
     this.#detectsTurns = options.detectsTurns;
+    this.#writes = options.writes;
     this.#voiceOf = options.voiceOf;
     this.#nextAnswer = options.nextAnswer;
   }
@@ -73,18 +78,37 @@ export class SimulatedProvider implements Backend {
       nextAnswer: this.#nextAnswer,
       voice: this.#voiceOf(call.callId),
       history: (call.history ?? []).map(({ by, text }) => `${by}: ${text}`),
+      writes: this.#writes,
     });
     this.sessions.push(session);
+    this.#checkHistory(session, call);
     const opened = {
       socket: session.socket as unknown as BackendSocket,
       expiresAtMs: this.#clock.nowMs() + SESSION_MS,
       handOver: (listener: OpenAiStream): void => session.handOver(listener),
     };
     const turnDetection = { type: this.#detectsTurns ? ('server_vad' as const) : ('none' as const) };
-    const config = { name: this.name, model: 'm', apiKey: '', turnDetection, responseTimeoutMs: 5_000 };
+    const config = {
+      name: this.name,
+      model: 'm',
+      apiKey: '',
+      turnDetection,
+      responseTimeoutMs: 5_000,
+      writes: this.#writes,
+    };
     const stream = new OpenAiStream(config, FORMAT, FRAME_BYTES, opened, this.#clock, sink);
     stream.restore(call);
     return stream;
+  }
+
+  /** Who takes over knows of every sentence that was heard. */
+  #checkHistory(session: ProviderSession, { callId, history = [] }: BackendCall): void {
+    const known = new Set(sentencesIn(history.map(({ text }) => text).join(' ')).map(({ first }) => first));
+    const [unknown, ...more] = this.#voiceOf(callId).heardWhole.filter(({ first }) => !known.has(first));
+    // All of a sentence had come, and nobody had said that it was all.
+    const unsure = history.filter(({ text }) => text.endsWith('…')).length;
+    if (unknown !== undefined && more.length >= unsure)
+      session.unknown = `'${sentenceOf(unknown)}' was heard, and who takes over is not told`;
   }
 
   /** Resolves when a session is there. @throws what the opening is to fail with */

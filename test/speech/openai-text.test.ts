@@ -39,6 +39,31 @@ test('a session that writes is asked for text, and for no voice', async () => {
   await call.end();
 });
 
+test('what was called off before it began is not said, however the server ends it', async () => {
+  const call = await converse({ writes: true });
+  call.stream.requestResponse('Greet');
+  call.stream.cancelResponse(null, 0);
+  call.peer.say(responseCreated('r1'));
+  call.peer.say(textDelta('r1', 'i1', 'Good '));
+  call.peer.say(textDone('r1', 'i1', 'Good '));
+  call.peer.say(responseDone('r1', 'cancelled'));
+  await call.settled();
+  assert.equal(call.sink.of('transcript'), []);
+  assert.equal(corrections(call), ['i1'], 'nor does the model believe that it was');
+  call.peer.say(responseCreated('r2'));
+  call.peer.say(textDelta('r2', 'i2', 'Hello.'));
+  call.peer.say(textDone('r2', 'i2', 'Hello.'));
+  await call.settled();
+  assert.equal(
+    call.sink.of('transcript').map(({ text, final }) => [text, final]),
+    [
+      ['Hello.', false],
+      ['Hello.', true],
+    ],
+  );
+  await call.end();
+});
+
 test('what was not heard is put right once the response is over, in the place where it stood', async () => {
   const call = await converse({ writes: true });
   call.peer.say(responseCreated('r1'));

@@ -162,4 +162,52 @@ test('what the fallback said is not asked for again while it speaks, nor while n
   assert.is((await said(rig, 'Good day.')).engine, 'first');
 });
 
+test('sentences of other calls wait for the one that finds out that an engine speaks again, and not for ever', async () => {
+  const rig = voiceRig();
+  fails(rig.first, 'ERR_TALKSPURT_TTS_AUTH');
+  await said(rig, 'One.');
+  assert.is(rig.voice.off, true);
+  rig.clock.advance(LIMITS.ttsCoolDownMs);
+  rig.first.onRequest = () => undefined;
+  const probe = saying(rig.voice, 'Two.');
+  const [next, other] = [saying(rig.voice, 'Three.'), saying(rig.voice, 'Four.')];
+  await settle();
+  assert.is(rig.first.texts.at(-1), 'Two.');
+  assert.equal([next.over, other.over], [false, false]);
+  rig.first.last.speak(200);
+  speaksAtOnce(rig.first);
+  await settle();
+  rig.clock.advance(100);
+  await settle();
+  assert.equal(
+    [probe, next, other].map(({ error, over }) => [error, over]),
+    [
+      [null, true],
+      [null, true],
+      [null, true],
+    ],
+  );
+  // One that hangs does not hold up the others for as long as it may itself.
+  fails(rig.first, 'ERR_TALKSPURT_TTS_AUTH');
+  await said(rig, 'Five.');
+  rig.clock.advance(LIMITS.ttsCoolDownMs);
+  rig.first.onRequest = () => undefined;
+  const stop = new AbortController();
+  saying(rig.voice, 'Six.', stop.signal);
+  const late = saying(rig.voice, 'Seven.');
+  const gone = new AbortController();
+  const left = saying(rig.voice, 'Eight.', gone.signal);
+  await settle();
+  gone.abort(new Error('the caller has cut in'));
+  for (let ms = 0; ms <= LIMITS.ttsProbeWaitMs; ms += 50) {
+    await settle();
+    rig.clock.advance(50);
+  }
+  await settle();
+  assert.equal([late.error, left.over], ['TTS_OFF', true]);
+  stop.abort(new Error('over'));
+  await settle();
+  assert.is(rig.clock.pending, 0);
+});
+
 test.run();

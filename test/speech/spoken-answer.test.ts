@@ -71,6 +71,14 @@ test('a sentence that nobody spoke was not heard; one with nothing to say was', 
   assert.is(answer.heardUntil('s3', 500), 'One two.  ***  Four.');
 });
 
+test('of a sentence that never came whole the last word was not heard, however slow the voice', () => {
+  const answer = answered(['One two three.', 9_000, 'failed']);
+  assert.is(answer.heardUntil('s0', 9_000, 50), 'One two');
+  assert.is(answer.wordsOf('s0', 50), 'One two');
+  assert.is(answered(['One two.', 800]).wordsOf('s0', 50), undefined, 'all of it');
+  assert.is(answer.wordsOf('s9'), '');
+});
+
 test('of a sentence that is still being made the whole is estimated', () => {
   const answer = new SpokenAnswer('r1');
   answer.wrote('Alpha beta gamma delta.');

@@ -247,4 +247,47 @@ test('a session that ends leaves nothing', async () => {
   assert.is(rig.story.length, told);
 });
 
+test('an item that is said to be whole twice is said once, also by a server that announces nothing', async () => {
+  for (const announces of [true, false]) {
+    const rig = await spokenRig();
+    speaksAtOnce(rig.engine);
+    if (announces) rig.writer.onResponseStarted('r1');
+    rig.writer.onTranscript('agent', 'One two. ', false, 'i1');
+    rig.writer.onTranscript('agent', 'One two. Three', true, 'i1');
+    rig.writer.onTranscript('agent', 'One two. Three', true, 'i1');
+    rig.writer.onTranscript('agent', 'One two. Three', true, 'i2');
+    if (announces) rig.writer.onResponseDone('r1', 'completed');
+    await settle();
+    rig.clock.advance(5_000);
+    await settle();
+    rig.clock.advance(5_000);
+    await settle();
+    assert.equal(
+      rig.sink.of('transcript').map(({ text }) => text),
+      ['One two.', 'Three', 'One two.', 'Three'],
+    );
+    await rig.stream.close();
+  }
+});
+
+test('what was heard is what whoever hears says, not what the clock says', async () => {
+  const rig = await spokenRig();
+  speaksAtOnce(rig.engine);
+  rig.write('r1', 'First one. Second one.');
+  await settle();
+  rig.clock.advance(10_000);
+  rig.stream.cancelResponse(null, 0, null);
+  assert.equal(rig.notes, [['r1', '']]);
+  rig.write('r2', 'Third one. Fourth one.');
+  await settle();
+  rig.stream.cancelResponse(null, 0, { itemId: 'speech-3', playedMs: 500 });
+  assert.equal(rig.notes.slice(1), [['r2', 'Third one.']]);
+  rig.write('r3', 'Fifth one.');
+  await settle();
+  rig.clock.advance(10_000);
+  // Of an answer that is over and forgotten: these come behind it.
+  rig.stream.cancelResponse(null, 0, { itemId: 'speech-3', playedMs: 500 });
+  assert.equal(rig.notes.slice(2), [['r3', '']]);
+});
+
 test.run();

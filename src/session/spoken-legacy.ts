@@ -1,0 +1,46 @@
+/** What the streams of a call whose text is spoken leave behind when they go: how much was said, and what was to be said and was not. */
+import type { BackendStream } from '../backend/backend.ts';
+import { LIMITS } from '../limits.ts';
+
+/** One call's. */
+export class SpokenLegacy {
+  #spoken = 0;
+  #cached = 0;
+  /** The one that went last: what it was in the middle of is counted when it is closed. */
+  #last: BackendStream | null = null;
+  #texts: readonly string[] = [];
+  #alone = false;
+
+  /** Sentences of streams that are gone, and those of them that were ready. */
+  get spoken(): number {
+    return this.#spoken + (this.#last?.speech?.spoken ?? 0);
+  }
+
+  get cached(): number {
+    return this.#cached + (this.#last?.speech?.cached ?? 0);
+  }
+
+  /** `stream` is used no more. */
+  leave(stream: BackendStream | null): void {
+    if (stream?.speech === undefined) return;
+    const { spoken, cached } = this;
+    this.#last = stream;
+    this.#spoken = spoken;
+    this.#cached = cached;
+    const { texts, alone } = stream.unsaid ?? { texts: [], alone: false };
+    this.#alone = texts.length > 0 && alone;
+    this.#texts = [...this.#texts, ...texts].slice(-LIMITS.ttsAnswers);
+  }
+
+  /** Texts wait that were to be said, and nothing else was under way. */
+  get alone(): boolean {
+    return this.#alone && this.#texts.length > 0;
+  }
+
+  /** Texts that were to be said word for word, and of which the rest was never heard; asked once. */
+  takeTexts(): readonly string[] {
+    const texts = this.#texts;
+    this.#texts = [];
+    return texts;
+  }
+}

@@ -1,0 +1,253 @@
+/** A backend that writes is lost, or changed for another one: nothing is said twice, and nothing is lost in silence. */
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import {
+  ALL,
+  ONE,
+  SOUND_MS,
+  SPOKEN_BYTE,
+  THREE,
+  TWO,
+  byteOf,
+  lengthOf,
+  settle,
+  spokenLine,
+} from './spoken-line-rig.ts';
+import { CUT_OFF } from '../sim/scripted-backend.ts';
+import { FakeEngine } from './speech-rig.ts';
+
+const said = (line: Awaited<ReturnType<typeof spokenLine>>, stream = line.b): string[] =>
+  stream.history.map(({ by, text }) => `${by}: ${text}`);
+
+test('lost between two sentences: the one that was heard is known whole, and the other one goes on', async () => {
+  const line = await spokenLine();
+  const engine = line.engine('text-a');
+  const speak = engine.onRequest;
+  engine.onRequest = (request) => (request.text === TWO ? undefined : speak(request));
+  line.write(line.a, 'r1', ALL);
+  await line.rig.run(400);
+  line.rig.a.always = CUT_OFF;
+  line.a.lose();
+  await line.rig.run(4_000);
+  assert.is(line.heardOf(ONE), lengthOf(ONE));
+  assert.equal(said(line), [`agent: ${ONE}`]);
+  assert.is(line.b.requests.length, 1);
+  assert.match(line.b.requests[0] ?? '', /^The connection was interrupted while you spoke/);
+  await line.end();
+});
+
+test('lost in the middle of a sentence: of that one what came is heard, and known', async () => {
+  const line = await spokenLine();
+  const engine = line.engine('text-a');
+  const speak = engine.onRequest;
+  engine.onRequest = (request) => (request.text === TWO ? request.give(900, byteOf(TWO)) : speak(request));
+  line.write(line.a, 'r1', ALL);
+  await line.rig.run(1_200);
+  line.rig.a.always = CUT_OFF;
+  line.a.lose();
+  await line.rig.run(4_000);
+  assert.is(line.heardOf(ONE), lengthOf(ONE));
+  assert.is(line.heardOf(TWO), 900);
+  const [one, two = '', more] = said(line);
+  assert.is(one, `agent: ${ONE}`);
+  assert.match(two, /^agent: Your parcel.*…$/);
+  assert.is(more, undefined);
+  assert.is(line.b.requests.length, 1);
+  await line.end();
+});
+
+test('a sentence whose engine died in its middle is known as far as it was heard', async () => {
+  const fallback = new FakeEngine('fallback');
+  const line = await spokenLine({ fallback });
+  const engine = line.engine('text-a');
+  const speak = engine.onRequest;
+  engine.onRequest = (request) => {
+    if (request.text !== TWO) return speak(request);
+    request.give(600, byteOf(TWO));
+    request.fail();
+  };
+  line.write(line.a, 'r1', ALL);
+  await line.rig.run(6_000);
+  assert.is(line.heardOf(TWO), 600);
+  assert.is(line.heardOf(THREE), lengthOf(THREE));
+  line.rig.a.always = CUT_OFF;
+  line.a.lose();
+  await line.rig.run(3_000);
+  const [one, two = '', three] = said(line);
+  assert.is(one, `agent: ${ONE}`);
+  assert.match(two, /^agent: Your.*…$/);
+  assert.is(three, `agent: ${THREE}`);
+  await line.end();
+});
+
+test('audio to text: a caller who cuts in on what the first one said has heard nothing of the second', async () => {
+  const line = await spokenLine({ names: ['audio-a', 'text-b'] });
+  line.a.speak('i1', 6_000, { value: 0x21, text: 'A long story.' });
+  await line.rig.run(500);
+  await line.rig.session.switchBackend(line.backend('text-b'));
+  line.write(line.b, 'r1', `${ONE} ${TWO}`);
+  await line.rig.run(3_000);
+  assert.is(line.heardOf(ONE), 0);
+  await line.rig.run(400, 0.9);
+  assert.is(line.rig.events.of('barge-in').length, 1);
+  assert.equal(line.b.notes, [['r1', '']]);
+  await line.end();
+});
+
+test('what waits behind a sound was not heard, whatever the clock says', async () => {
+  const line = await spokenLine({ names: ['text-a'], options: { turnOwner: 'endpointer' } });
+  line.rig.session.controls.play(new Uint8Array(8_000 * 5).fill(0x33), line.rig.session.controls.soundFormat);
+  await line.rig.run(100);
+  line.write(line.a, 'r1', ONE);
+  await line.rig.run(2_000);
+  assert.is(line.heardOf(ONE), 0);
+  await line.rig.run(400, 0.9);
+  assert.equal(line.a.notes, [['r1', '']]);
+  await line.end();
+});
+
+test('the sentences of a call are counted whoever wrote them', async () => {
+  const line = await spokenLine();
+  line.write(line.a, 'r1', `${ONE} ${TWO}`);
+  await line.rig.run(4_000);
+  assert.is(line.rig.session.snapshot().spokenTexts, 2);
+  line.rig.a.always = CUT_OFF;
+  line.a.lose();
+  assert.is(line.rig.session.snapshot().spokenTexts, 2, 'while none is there');
+  await line.rig.run(3_000);
+  line.write(line.b, 'r2', THREE);
+  await line.rig.run(2_000);
+  assert.is(line.rig.session.snapshot().spokenTexts, 3);
+  await line.end();
+});
+
+test('text that was to be said word for word is said by whoever comes', async () => {
+  const line = await spokenLine();
+  const engine = line.engine('text-a');
+  engine.onRequest = () => undefined;
+  assert.is(line.rig.session.say('We close in five minutes.'), true);
+  await line.rig.run(300);
+  line.rig.a.always = CUT_OFF;
+  line.a.lose();
+  await line.rig.run(4_000);
+  assert.is(line.heardOf('We close in five minutes.'), lengthOf('We close in five minutes.'));
+  assert.equal(line.b.requests, [], 'the agent itself has nothing to go on with');
+  await line.end();
+});
+
+test('a switch that fails changes nothing: every sentence is heard once', async () => {
+  const line = await spokenLine();
+  line.rig.b.always = CUT_OFF;
+  line.write(line.a, 'r1', ALL);
+  await line.rig.run(1_300);
+  let refused = '';
+  await line.rig.session
+    .switchBackend(line.backend('text-b'))
+    .catch((error: { code: string }) => (refused = error.code));
+  assert.is(refused, 'ERR_TALKSPURT_BACKEND_CLOSED');
+  await line.rig.run(4_000);
+  assert.equal(
+    [...line.heard],
+    [ONE, TWO, THREE].map((text) => [byteOf(text), lengthOf(text)]),
+  );
+  assert.equal(line.a.requests, []);
+  await line.end();
+});
+
+test('text to audio by order, sentences waiting: what came is heard, the rest is asked for', async () => {
+  const line = await spokenLine({ names: ['text-a', 'audio-b'] });
+  const engine = line.engine('text-a');
+  const speak = engine.onRequest;
+  engine.onRequest = (request) => (request.text === THREE ? undefined : speak(request));
+  line.write(line.a, 'r1', ALL);
+  await line.rig.run(300);
+  assert.equal(engine.texts, [ONE, TWO, THREE]);
+  await line.rig.session.switchBackend(line.backend('audio-b'));
+  await line.rig.run(4_000);
+  const delivered = [ONE, TWO, THREE].filter((text) => line.heardOf(text) > 0);
+  assert.equal(
+    said(line),
+    delivered.map((text) => `agent: ${text}`),
+  );
+  for (const text of delivered) assert.is(line.heardOf(text), lengthOf(text), text);
+  assert.is(line.b.requests.length, 1);
+  await settle();
+  await line.end();
+});
+
+test('a caller cuts in between two sentences: the first one is known to have been heard', async () => {
+  const line = await spokenLine({ options: { turnOwner: 'endpointer' } });
+  const engine = line.engine('text-a');
+  const speak = engine.onRequest;
+  engine.onRequest = (request) => (request.text === TWO ? undefined : speak(request));
+  line.write(line.a, 'r1', `${ONE} ${TWO}`);
+  await line.rig.run(1_500);
+  await line.rig.run(400, 0.9);
+  assert.is(line.rig.events.of('barge-in').length, 1);
+  assert.equal(line.a.notes, [['r1', ONE]]);
+  line.rig.a.always = CUT_OFF;
+  line.a.lose();
+  await line.rig.run(3_000);
+  assert.is(said(line)[0], `agent: ${ONE}`);
+  await line.end();
+});
+
+test('a caller speaks up after a pause between two sentences: the first one is known to have been heard', async () => {
+  const line = await spokenLine({ options: { turnOwner: 'endpointer' } });
+  const engine = line.engine('text-a');
+  const speak = engine.onRequest;
+  engine.onRequest = (request) => (request.text === TWO ? undefined : speak(request));
+  line.write(line.a, 'r1', `${ONE} ${TWO}`);
+  // So long that the turn is nobody's any more.
+  await line.rig.run(7_000);
+  assert.is(line.rig.session.snapshot().turn, 'listening');
+  await line.rig.run(400, 0.9);
+  assert.equal(line.a.notes, [['r1', ONE]]);
+  line.rig.a.always = CUT_OFF;
+  line.a.lose();
+  await line.rig.run(3_000);
+  assert.is(said(line)[0], `agent: ${ONE}`);
+  await line.end();
+});
+
+test('what the first one says while the other one is opened is not said again', async () => {
+  const line = await spokenLine();
+  const engine = line.engine('text-a');
+  const speak = engine.onRequest;
+  engine.onRequest = (request) =>
+    void line.rig.clock.after(request.text === TWO ? 900 : 0, () =>
+      request.text === THREE ? undefined : speak(request),
+    );
+  // It is told what was said, and takes its time then.
+  const second = line.rig.backends[1]!;
+  const open = second.open.bind(second);
+  second.open = async (call, ...rest) => {
+    const history = [...(call.history ?? [])];
+    await new Promise<void>((resolve) => line.rig.clock.after(1_500, resolve));
+    // Not a copy: that would read it anew.
+    return await open(Object.create(call, { history: { value: history } }) as typeof call, ...rest);
+  };
+  line.write(line.a, 'r1', ALL);
+  await line.rig.run(300);
+  const switched = line.rig.session.switchBackend(line.backend('text-b'));
+  await line.rig.run(2_000);
+  await switched;
+  assert.equal(said(line), [`agent: ${ONE}`]);
+  assert.is(line.b.requests.length, 1);
+  assert.ok(line.b.requests[0]?.endsWith(`\n${TWO}`), line.b.requests[0]);
+  await line.end();
+});
+
+test('text that was to be said is said by a voice of ours where the next one has none', async () => {
+  const line = await spokenLine({ names: ['text-a', 'audio-b'] });
+  line.engine('text-a').onRequest = () => undefined;
+  line.rig.session.say('We close in five minutes.');
+  await line.rig.run(300);
+  line.rig.a.always = CUT_OFF;
+  line.a.lose();
+  await line.rig.run(4_000);
+  assert.is(line.heard.get(SPOKEN_BYTE), SOUND_MS);
+  await line.end();
+});
+
+test.run();

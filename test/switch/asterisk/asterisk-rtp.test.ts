@@ -13,7 +13,7 @@ import { RtpPortPool } from '../../../src/transport/rtp-port-pool.ts';
 
 const clock = new SystemClock();
 const from = 31_000 + (process.pid % 200) * 20;
-const ports = new RtpPortPool({ clock, bindHost: '127.0.0.1', from, to: from + 19, coolDownMs: 0 });
+const ports = new RtpPortPool({ clock, bindHost: '127.0.0.1', from, to: from + 17, coolDownMs: 0 });
 
 const link = { up: true };
 const wanted = (format: string, callFormat = '', signal = new AbortController().signal): MediaWanted => ({
@@ -211,7 +211,7 @@ test('a far end that does not say where it is, and one that is not the one named
 });
 
 test('no ports are left: a clear error', async () => {
-  const scarce = new RtpPortPool({ clock, bindHost: '127.0.0.1', from: from + 20, to: from + 21 });
+  const scarce = new RtpPortPool({ clock, bindHost: '127.0.0.1', from: from + 18, to: from + 19 });
   const path = new AsteriskRtpPath({ clock, ports: scarce });
   const one = await path.prepare(wanted('ulaw'));
   assert.is(await codeOf(path.prepare(wanted('ulaw'))), 'ERR_TALKSPURT_PORTS_EXHAUSTED');

@@ -34,3 +34,13 @@ export function dot(a: usize, b: usize): f32 {
     f32x4.extract_lane(sum, 0) + f32x4.extract_lane(sum, 1) + (f32x4.extract_lane(sum, 2) + f32x4.extract_lane(sum, 3))
   );
 }
+
+/** Multiplies i16, in place, by what goes from one gain to another in a straight line. */
+export function glide(pcm: usize, samples: i32, from: f32, to: f32): void {
+  const step = (to - from) / <f32>samples;
+  for (let i = 0; i < samples; i++) {
+    from += step;
+    const at = pcm + ((<usize>i) << 1);
+    store<i16>(at, <i16>nearest(<f32>load<i16>(at) * from));
+  }
+}

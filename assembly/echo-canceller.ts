@@ -2,8 +2,8 @@ import { EchoDelay } from './echo-delay';
 import { EchoFilter } from './echo-filter';
 import { EchoLine } from './echo-line';
 import { EchoSuppressor } from './echo-suppressor';
-import { EchoVerdict, alike, beside } from './echo-verdict';
-import { dot, silent, subtract, widen } from './echo-blocks';
+import { EchoVerdict, alike, beside, coherence, meter } from './echo-verdict';
+import { dot, glide, silent, subtract, widen } from './echo-blocks';
 import {
   ECHO_OFF,
   ECHO_ON,
@@ -15,7 +15,6 @@ import {
   METER_ECHO_DELAY,
   METER_ERLE,
   METER_RESIDUAL_LEVEL,
-  METERS,
 } from './layout';
 
 /**
@@ -56,6 +55,7 @@ const ENGAGE_SHARE: f32 = 0.4;
 const ENGAGE_BLOCKS: i32 = 15;
 /** …and is not far from it with half of it taken out of a few. */
 const PROMISING_BLOCKS: i32 = 4;
+const PROMISING_SHARE: f32 = 0.8;
 /** With less than this left the filter stays where it is, whatever the search says. */
 const WORKS_SHARE: f32 = 0.5;
 /** Samples of the path that lie before the lag that was found. */
@@ -86,8 +86,11 @@ export class EchoCanceller {
   private suppressor: EchoSuppressor;
   /** Captured samples, ever. */
   private captured: i32;
-  /** The reference's delay into the filter, samples at 8 kHz, −1 while none is known. */
+  /** …and with the present frame. */
+  private frameEnd: i32;
+  /** The reference's delay into the filter, samples at 8 kHz, −1 while none is known; and whether that only may be an echo's. */
   private delay: i32;
+  private trial: bool;
   /** The lag that was found last, samples at 8 kHz. */
   private lag: i32;
   /** Share of the echo that is taken away: what the last block ended with. */
@@ -130,12 +133,13 @@ export class EchoCanceller {
     filter.start();
     this.captured = 0;
     this.delay = -1;
+    this.trial = false;
     this.lag = 0;
     this.share = 0.0;
-    this.forget();
-    this.wideGain = 1.0;
     this.verdict = verdict;
     verdict.start();
+    this.forget();
+    this.wideGain = 1.0;
     this.measure();
     this.settle();
   }
@@ -170,6 +174,7 @@ export class EchoCanceller {
       return false;
     }
     let changed = false;
+    this.frameEnd = this.captured + samples;
     for (let done = 0; done < samples; done += BLOCK) {
       changed = this.block(pcm + ((<usize>done) << 1)) || changed;
     }
@@ -200,12 +205,10 @@ export class EchoCanceller {
   private block(pcm: usize): bool {
     this.search.search(this.captured / BLOCK, pcm, this.line.written / BLOCK);
     this.place();
-    if (this.delay < 0) {
-      this.captured += BLOCK;
-      return false;
-    }
-    this.feed();
+    const placed = this.delay >= 0;
+    if (placed) this.feed();
     this.captured += BLOCK;
+    if (!placed) return false;
     if (this.filter.idle) {
       this.share = 0.0;
       return false;
@@ -223,24 +226,27 @@ export class EchoCanceller {
     const end = this.captured + BLOCK - this.delay;
     const i16s = ECHO;
     this.line.read(i16s, end - 2 * BLOCK, 2 * BLOCK);
-    for (let at: usize = 0; at < 320; at += 16) {
-      const v = v128.load(i16s + at);
-      v128.store(SAMPLES + (at << 1), f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(v)));
-      v128.store(SAMPLES + (at << 1), f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(v)), 16);
-    }
+    widen(SAMPLES, i16s);
+    widen(SAMPLES + 320, i16s + BLOCK_BYTES);
     this.filter.push(SAMPLES, silent(i16s + BLOCK_BYTES));
   }
 
   /** Puts the filter where the search found the echo, when it is elsewhere or nowhere. */
   private place(): void {
-    if (!this.search.found) return;
+    const trial = !this.search.found;
+    if (trial && (this.engaged || !this.verdict.open || !this.search.promising)) return;
     const at = this.search.lag << 2;
     this.lag = at;
     if (this.delay >= 0) {
-      if (at >= this.delay && at < this.delay + REACH) return;
+      if (at >= this.delay && at < this.delay + REACH) {
+        this.trial = this.trial && trial;
+        return;
+      }
       if (this.leftFast < this.heardFast * WORKS_SHARE) return;
     }
-    this.delay = max(0, at - HEADROOM);
+    this.trial = trial;
+    // What is not sent yet when the last block of a frame is captured cannot have come back.
+    this.delay = max(max(0, this.frameEnd - this.line.written), at - HEADROOM);
     this.refill();
   }
 
@@ -259,6 +265,7 @@ export class EchoCanceller {
   /** Forgets what was learned of the echo. */
   private forget(): void {
     this.suppressor.forget();
+    this.verdict.forget();
     this.engaged = false;
     this.activeBlocks = 0;
     this.wrongBlocks = 0;
@@ -280,6 +287,7 @@ export class EchoCanceller {
     this.predictedQuick = this.predictedQuick * QUICK + predicted;
     this.heardQuick = this.heardQuick * QUICK + heard;
     this.leftQuick = this.leftQuick * QUICK + left;
+    this.verdict.doubt(this.predictedQuick, this.heardQuick, this.crossQuick);
     if (predicted < heard * ECHO_SHARE) return;
     this.heardFast = this.heardFast * FAST + heard;
     this.leftFast = this.leftFast * FAST + left;
@@ -303,7 +311,7 @@ export class EchoCanceller {
     this.suppressor.forget();
     this.leftFast = this.heardFast;
     this.wrongBlocks = 0;
-    if (share > KEEP_SHARE) return;
+    if (share > KEEP_SHARE || this.trial) return;
     this.search.forget();
     this.verdict.mistake();
     this.engaged = false;
@@ -335,12 +343,7 @@ export class EchoCanceller {
   /** Turns a wider signal of the same frame down as much as its lower 4 kHz were, in place. */
   follow(pcm: usize, samples: i32): void {
     const target = min<f32>(1.0, sqrt<f32>(this.energyOut / this.energyIn));
-    const step = (target - this.wideGain) / <f32>samples;
-    for (let i = 0; i < samples; i++) {
-      this.wideGain += step;
-      const at = pcm + ((<usize>i) << 1);
-      store<i16>(at, <i16>nearest(<f32>load<i16>(at) * this.wideGain));
-    }
+    glide(pcm, samples, this.wideGain, target);
     this.wideGain = target;
   }
 
@@ -374,11 +377,12 @@ export class EchoCanceller {
     if (this.verdict.tooQuiet(heardDbov)) return 0.0;
     if (this.engaged) {
       if (this.delay < 0 || this.filter.idle) return 1.0;
+      if (this.verdict.maySlip(this.heardQuick)) return 0.0;
       return beside(this.predictedQuick, this.heardQuick, this.crossQuick);
     }
     // Nobody else is predicted from what the agent said.
-    if (this.activeBlocks >= PROMISING_BLOCKS && this.leftFast < this.heardFast * WORKS_SHARE) return 0.0;
-    return this.sure ? 0.0 : alike(this.search.score, this.search.steady);
+    const promising = this.activeBlocks >= PROMISING_BLOCKS && this.leftFast < this.heardFast * PROMISING_SHARE;
+    return promising || this.sure ? 0.0 : alike(this.search.score, this.search.steady);
   }
 
   /** What sounded like speech was no caller: a sure echo that nothing is taken out of yet is still to be learned. */
@@ -389,12 +393,6 @@ export class EchoCanceller {
   /** How much of what was captured of late the reference explains: by the filter, or by the search while there is none. */
   private coherence(): f32 {
     if (!this.engaged) return this.sure ? this.search.score : 0.0;
-    const energies = this.predictedQuick * this.heardQuick;
-    if (this.crossQuick <= 0.0 || energies < 1.0) return 0.0;
-    return min<f32>(1.0, this.crossQuick / sqrt<f32>(energies));
+    return max<f32>(0.0, min<f32>(1.0, coherence(this.predictedQuick, this.heardQuick, this.crossQuick)));
   }
-}
-
-function meter(index: i32, value: f32): void {
-  store<f32>(METERS + ((<usize>index) << 2), value);
 }

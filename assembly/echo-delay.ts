@@ -36,6 +36,8 @@ const STEADY_BLOCKS: i32 = 5;
 const LIVELY_BLOCKS: i32 = 12;
 const SCORE_MIN: f32 = 0.15;
 const SCORE_CHANCE: f32 = 1.2;
+/** From this score on a steady lag is worth a trial. */
+const SCORE_TRIAL: f32 = 0.2;
 /** Four blocks at the level that views are brought to. */
 const ALIVE_ENERGY: f32 = 83886080.0;
 /** A twentieth of a block at the level that views are brought to. */
@@ -86,6 +88,11 @@ export class EchoDelay {
   get found(): bool {
     if (this.steady < STEADY_BLOCKS || this.lively < LIVELY_BLOCKS) return false;
     return this.score > SCORE_MIN + SCORE_CHANCE / sqrt<f32>(<f32>this.lively + 1.0);
+  }
+
+  /** Whether the lag may be an echo's, so that a filter there would show it. */
+  get promising(): bool {
+    return this.steady >= STEADY_BLOCKS && this.score > SCORE_TRIAL;
   }
 
   /** Takes block number `block` of the reference: 80 i16. */

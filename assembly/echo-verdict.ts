@@ -20,6 +20,8 @@ const MISTAKEN_BLOCKS: i32 = 60;
 const LEARNED_BLOCKS: i32 = 60;
 /** What may be an echo is no caller below this level, dBov, or so far below the agent, dB; and how fast the agent's loudness is forgotten, dB a block. */
 const REST_DBOV: f32 = -55.0;
+/** …and nobody cuts in who is quieter than this, dBov: some lines have noise there that resembles speech. */
+const FAINT_DBOV: f32 = -60.0;
 const REST_DB: f32 = -30.0;
 const LOUDNESS_DECAY: f32 = 0.2;
 /** From this score of the search on it is all echo; so much below it, nothing is said of it. Voices of two people reach 0.38 in 1 of 20 frames. */
@@ -35,6 +37,13 @@ const EXPLAINED_RANGE: f32 = 0.1;
 const UNHEARD: f32 = 0.05;
 /** With less of the prediction borne out it is another path's. */
 const BORNE_OUT: f32 = 0.4;
+/** What a voice rarely has in common with a prediction of the last few blocks: square of their product, of the product of their energies. */
+const CHANCE: f32 = 0.15;
+/** A prediction is remembered at its loudest, and forgotten by so much a block; and one that was not true for so many. */
+const PEAK_MEMORY: f32 = 0.99;
+const DOUBTED_BLOCKS: i32 = 30;
+/** An echo at another time than it was is at most so much louder, as a power. */
+const LOUDER: f32 = 2.0;
 
 @unmanaged
 export class EchoVerdict {
@@ -47,6 +56,9 @@ export class EchoVerdict {
   /** It is known what of an echo there is; and one was taken out in this call. */
   private settled: bool;
   private found: bool;
+  /** The predicted energy of late at its highest; and the blocks for which the path may be another one than was learned. */
+  private peak: f32;
+  private doubted: i32;
 
   start(): void {
     this.spokenBlocks = 0;
@@ -54,11 +66,23 @@ export class EchoVerdict {
     this.loudness = -127.0;
     this.found = false;
     this.settled = true;
+    this.forget();
+  }
+
+  /** There is another prediction. */
+  forget(): void {
+    this.peak = 0.0;
+    this.doubted = 0;
   }
 
   /** Nothing that the agent said can come back any more. */
   get idle(): bool {
     return this.silentBlocks >= IDLE_BLOCKS;
+  }
+
+  /** There was an echo, or it is not known yet whether there is one. */
+  get open(): bool {
+    return this.found || !this.settled;
   }
 
   /** The agent's level in a frame of so many samples: before its blocks. */
@@ -78,7 +102,7 @@ export class EchoVerdict {
 
   /** An echo that nothing is taken out of was taken for speech, or the path has moved: there is more to be learned. */
   mistake(): void {
-    this.spokenBlocks = min(this.spokenBlocks, SETTLED_BLOCKS - MISTAKEN_BLOCKS);
+    this.spokenBlocks = min(this.spokenBlocks, this.found ? 0 : SETTLED_BLOCKS - MISTAKEN_BLOCKS);
   }
 
   /** Whether it is known what of an echo there is, or there can be none. `seen`: the search is sure of one. */
@@ -87,13 +111,30 @@ export class EchoVerdict {
     this.settled = off || known || this.idle;
     this.found = this.found || engaged;
     const likely = !this.idle && (this.found || seen);
-    store<f32>(METERS + ((<usize>METER_ECHO_SETTLED) << 2), this.settled ? 1.0 : 0.0);
-    store<f32>(METERS + ((<usize>METER_ECHO_LIKELY) << 2), likely ? 1.0 : 0.0);
+    meter(METER_ECHO_SETTLED, this.settled ? 1.0 : 0.0);
+    meter(METER_ECHO_LIKELY, likely ? 1.0 : 0.0);
   }
 
-  /** Whether what is heard at this level, where an echo is known of or nothing is known yet, is no caller. */
+  /**
+   * Takes the energies of the last few blocks that `beside` takes. Whoever speaks beside the echo leaves the prediction true but for what
+   * both have in common by chance, and that is the less the louder the echo is.
+   */
+  doubt(predicted: f32, heard: f32, cross: f32): void {
+    this.peak = max(this.peak * PEAK_MEMORY, predicted);
+    const missing = predicted - cross;
+    const other = heard - cross + missing;
+    const untrue = predicted >= heard * UNHEARD && missing > 0.0 && missing * missing > predicted * other * CHANCE;
+    this.doubted = untrue ? DOUBTED_BLOCKS : max(0, this.doubted - 1);
+  }
+
+  /** Whether so much energy may be the echo at another time than it was. */
+  maySlip(heard: f32): bool {
+    return this.doubted > 0 && heard < this.peak * LOUDER;
+  }
+
+  /** Whether what is heard at this level while the agent speaks is no caller: where an echo is known of or nothing is known yet, more than elsewhere. */
   tooQuiet(heardDbov: f32): bool {
-    if (this.settled && !this.found) return false;
+    if (this.settled && !this.found) return heardDbov < FAINT_DBOV;
     return heardDbov < max<f32>(REST_DBOV, this.loudness + REST_DB);
   }
 }
@@ -110,6 +151,15 @@ export function beside(predicted: f32, heard: f32, cross: f32): f32 {
   if (predicted < heard * UNHEARD) return 1.0;
   // A voice beside the echo leaves the prediction true; a path that has moved does not.
   if (cross < predicted * BORNE_OUT) return 0.0;
-  const coherence = cross / sqrt<f32>(max<f32>(1.0, predicted * heard));
-  return max<f32>(0.0, min<f32>(1.0, (EXPLAINED - coherence) / EXPLAINED_RANGE));
+  return max<f32>(0.0, min<f32>(1.0, (EXPLAINED - coherence(predicted, heard, cross)) / EXPLAINED_RANGE));
+}
+
+/** How alike what is predicted and what is captured are, of the energies that `beside` takes: at most 1 but for rounding, 0 without either. */
+export function coherence(predicted: f32, heard: f32, cross: f32): f32 {
+  return cross / sqrt<f32>(max<f32>(1.0, predicted * heard));
+}
+
+/** Tells a figure to the host: one of METER_…. */
+export function meter(index: i32, value: f32): void {
+  store<f32>(METERS + ((<usize>index) << 2), value);
 }

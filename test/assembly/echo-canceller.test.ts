@@ -72,6 +72,13 @@ test('a step back by 200 ms, and slips of 10 ms', () => {
   }
 });
 
+test('what sounds like an echo of what was not even sent yet does not keep the filter from the real one', () => {
+  // 17.5 ms after the words were handed over, 2.5 ms before they leave: a caller who reads along.
+  const echo = through(reference, hybrid(-10, 6), (n) => (n < 20_000 ? 140 : 720));
+  const outcome = runScene({ reference, echo, captureFirst: true });
+  assert.ok(erleDb(outcome, 4000, 8000) > 25, `${erleDb(outcome, 4000, 8000)} dB`);
+});
+
 test('another path at the same delay is learned within a second', () => {
   const one = through(reference, hybrid(-10, 6), after(120));
   const other = through(reference, hybrid(-10, 16), after(120));

@@ -25,6 +25,9 @@ const CALLER = say('No, wait a moment, that is not what I have asked for at all.
 interface Line {
   readonly path: Path;
   readonly delayMs: number;
+  /** From this moment on it is another one; absent: it stays. */
+  readonly slipAtMs?: number;
+  readonly slipMs?: number;
   /** Of a loudspeaker that is driven hard; absent: linear. */
   readonly drive?: number;
   /** When the caller begins to speak; absent: never. */
@@ -49,7 +52,8 @@ function converse(line: Line): LineCall {
       const given = Float64Array.from(samples);
       heard.push(...(line.drive === undefined ? given : loudspeaker(given, line.drive)));
       return Int16Array.from({ length: 160 }, () => {
-        const newest = said - line.delayMs * 8;
+        const slipped = said >= (line.slipAtMs ?? Infinity) * 8;
+        const newest = said - (line.delayMs + (slipped ? (line.slipMs ?? 0) : 0)) * 8;
         let sum = 6 * noise();
         for (let k = 0; k < line.path.length && k <= newest; k += 1)
           sum += (line.path[k] ?? 0) * (heard[newest - k] ?? 0);
@@ -101,6 +105,37 @@ for (const [name, line] of ECHOES) {
     assert.is(call.of('speech.stopped').filter(({ event }) => event.by === 'agent').length, 2);
   });
 }
+
+for (const [seed, delayMs, slipMs, slipAtMs] of [
+  [1, 60, 80, 3_000],
+  [3, 60, 80, 3_000],
+  [2, 60, 40, 6_800],
+  [1, 250, 80, 6_800],
+  [3, 250, 120, 6_800],
+  [4, 250, 120, 6_800],
+  [5, 250, -20, 6_800],
+] as const) {
+  test(`an overdriven loudspeaker whose delay slips from ${delayMs} ms by ${slipMs} in room ${seed}: nothing stops the agent`, () => {
+    const call = converse({ path: room(-10, seed), delayMs, drive: 4, slipAtMs, slipMs });
+    const stops = call.of('barge-in').map(({ atMs }) => atMs);
+    assert.equal(stops, []);
+  });
+}
+
+test('just after a slip a caller who is louder than the echo is heard as soon as ever', () => {
+  for (const callerAtMs of [6_850, 7_000]) {
+    const { stopMs } = cutIn({
+      path: room(-10, 3),
+      delayMs: 250,
+      drive: 4,
+      slipAtMs: 6_800,
+      slipMs: 120,
+      callerAtMs,
+      callerDb: 6,
+    });
+    assert.ok(stopMs <= 500, `${callerAtMs}: ${stopMs} ms`);
+  }
+});
 
 test('a long room leaves much of its echo, and the agent does not wait for that', () => {
   for (const delayMs of [100, 250])

@@ -4,6 +4,7 @@ import type { Clock } from './core/clock.ts';
 import type { EventSink } from './core/events.ts';
 import { isVoice } from './config/config-speech-checks.ts';
 import type { SpeechConfig, SpeechEngineConfig } from './config/config-speech-checks.ts';
+import { LIMITS } from './limits.ts';
 import type { BreakerChange } from './resilience/circuit-breaker.ts';
 import type { SpeechSource } from './simulator/speech.ts';
 import { elevenLabsSpeech } from './speech/elevenlabs-engine.ts';
@@ -13,6 +14,7 @@ import { SpeechCache } from './speech/speech-cache.ts';
 import { spokenBackend } from './speech/spoken-backend.ts';
 import { TtsBreaker } from './speech/tts-breaker.ts';
 import type { TtsEngineMaker } from './speech/tts-engine.ts';
+import { TurnBudget } from './speech/turn-budget.ts';
 
 /** What it is made with. */
 export interface SpeechMakers {
@@ -39,11 +41,10 @@ export function backendVoice(name: string, config: SpeechConfig, makers: SpeechM
   const breaker = new TtsBreaker({ name, clock, hasFallback: second !== null, onChange });
   const cache = new SpeechCache(cacheMegabytes * 1024 * 1024);
   const splitter = { language, earlyCharacters };
-  return {
-    breaker,
-    spoken: (backend) =>
-      spokenBackend(backend, { engine, fallback: second, clock, cache, breaker, events, splitter, firstAudioMs }),
-  };
+  // A call with settings of its own has a backend of its own: what is bounded for all calls is made here.
+  const turns = new TurnBudget(clock, LIMITS.ttsTurnMs);
+  const shared = { engine, fallback: second, clock, cache, breaker, turns, events, splitter, firstAudioMs };
+  return { breaker, spoken: (backend) => spokenBackend(backend, shared) };
 }
 
 function engineOf({ engine, ...config }: SpeechEngineConfig, speech: SpeechSource): TtsEngineMaker {

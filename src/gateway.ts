@@ -51,6 +51,8 @@ export class Gateway implements CommandTarget, SwitchSink {
   #planner: CallPlanner;
   readonly #drain: DrainWatch;
   #draining = false;
+  /** The calls that are up are being ended: what comes now nobody would end, also where it was promised. */
+  #ending = false;
   #created = 0;
   #destroyed = 0;
 
@@ -243,6 +245,7 @@ export class Gateway implements CommandTarget, SwitchSink {
   /** Ends every call politely: told, and given up, as it is configured. Resolves when none is left. */
   async sendOff(): Promise<void> {
     const { sendOff } = this.#options;
+    this.#ending = true;
     if (sendOff !== undefined) await Promise.all([...this.#calls.all()].map((session) => session.sendOff(sendOff)));
     await this.#stopAll('drained');
   }
@@ -254,7 +257,7 @@ export class Gateway implements CommandTarget, SwitchSink {
 
   /** Ends our part in every call and every link. Twice is harmless. */
   async close(reason: EndReason = 'drained'): Promise<void> {
-    this.#draining = true;
+    this.#draining = this.#ending = true;
     this.#drain.stop();
     await this.#stopAll(reason);
     await Promise.all(this.#options.adapters.map((adapter) => adapter.stop()));
@@ -291,7 +294,7 @@ export class Gateway implements CommandTarget, SwitchSink {
     const dialled = this.#places.take(leg.id);
     let asked = true;
     try {
-      this.admit(leg.id, target, dialled ? 'dialled' : adopted === false ? 'new' : 'adopted');
+      this.admit(leg.id, target, dialled && !this.#ending ? 'dialled' : adopted === false ? 'new' : 'adopted');
       asked = false;
       await this.#begin(this.#register(leg, target, DEFAULT_START, typeof adopted === 'object' && adopted.masked));
     } catch (error) {

@@ -5,12 +5,20 @@ import { TalkspurtError } from '../src/core/errors.ts';
 import type { ErrorCode } from '../src/core/errors.ts';
 import { Gateway } from '../src/gateway.ts';
 import type { GatewayOptions } from '../src/gateway.ts';
+import { DialledPlaces } from '../src/gateway-places.ts';
 import { LIMITS } from '../src/limits.ts';
+import type { AriLink } from '../src/switch/asterisk/ari-link.ts';
+import { AsteriskOriginates } from '../src/switch/asterisk/asterisk-originate.ts';
+import { StasisIds } from '../src/switch/asterisk/stasis-ids.ts';
+import { StasisRoutes } from '../src/switch/asterisk/stasis-routes.ts';
+import type { EslLink } from '../src/switch/freeswitch/esl-link.ts';
+import { originateParked } from '../src/switch/freeswitch/parked-originate.ts';
 import type { SwitchAdapter } from '../src/switch/switch-adapter.ts';
 import { FakeClock, settle } from './sim/fake-clock.ts';
-import { FakeBackend, FakeDspPool, FakeLeg, RecordingEvents } from './sim/fake-peers.ts';
+import { FakeBackend, FakeDspPool, FakeLeg, Gate, RecordingEvents } from './sim/fake-peers.ts';
 
 const OVERLOADED = new TalkspurtError('ERR_TALKSPURT_OVERLOADED', 'too much', { details: { reason: 'late-ticks' } });
+const NEVER = new AbortController().signal;
 const REQUEST = { endpoint: 'user/1', profile: 'p', timeoutSeconds: 20 };
 
 class Person extends FakeLeg {
@@ -162,6 +170,60 @@ test('a drain that begins while it rings: it was taken before, and is waited for
   assert.equal([await dialling, person.told, gateway.list().length], ['done', [], 1]);
   assert.is(await dial(), 'DRAINING');
   await gateway.close();
+});
+
+test('whoever answers while the gateway ends its calls is hung up: nobody would end that call', async () => {
+  for (const end of [(gateway: Gateway) => gateway.close(), (gateway: Gateway) => gateway.sendOff()]) {
+    const { gateway, comes, dial, dialled, events } = world();
+    const slow = new Gate<void>();
+    const first = await comes('first');
+    first.onRelease = () => slow.promise;
+    const dialling = dial();
+    await settle();
+    void gateway.drained(60_000);
+    const ending = end(gateway);
+    await settle();
+    dialled[0]!.answer();
+    const person = await comes('dialled-0');
+    slow.open();
+    await Promise.all([ending, dialling]);
+    assert.equal(person.told, ['hangup']);
+    assert.equal(gateway.list(), []);
+    assert.equal(
+      events.of('call.refused').map(({ error }) => error.code),
+      ['ERR_TALKSPURT_DRAINING'],
+    );
+    await gateway.close();
+  }
+});
+
+test('no place is kept for a call that was never asked for: the link was down before', async () => {
+  const clock = new FakeClock();
+  const link: EslLink = Object.assign(Object.create(null) as EslLink, {
+    ...{ name: 'fs', up: false },
+    start: () => Promise.resolve(),
+    close: () => Promise.resolve(),
+    bgapi: () => Promise.reject(new TalkspurtError('ERR_TALKSPURT_LINK_DOWN', 'down')),
+    api: () => Promise.reject(new TalkspurtError('ERR_TALKSPURT_LINK_DOWN', 'down')),
+  });
+  const ariLink: AriLink = Object.assign(Object.create(null) as AriLink, {
+    ...{ name: 'ast', app: 'talkspurt', up: false },
+    request: () => Promise.reject(new TalkspurtError('ERR_TALKSPURT_LINK_DOWN', 'down')),
+  });
+  const originates = new AsteriskOriginates({
+    ...{ switchName: 'ast', link: ariLink, clock, ids: new StasisIds('talkspurt'), routes: new StasisRoutes() },
+  });
+  const places = new DialledPlaces(clock);
+  for (const dial of [
+    (onChannel: (id: string) => void) =>
+      originateParked({ link, clock, endpoint: 'user/1', variables: [], timeoutSeconds: 20, onChannel }, NEVER),
+    (onChannel: (id: string) => void) => originates.originate({ endpoint: 'PJSIP/1', profile: 'p' }, NEVER, onChannel),
+  ]) {
+    const error: unknown = await places.dial(20_000, dial).catch((each: unknown) => each);
+    assert.is((error as TalkspurtError).code, 'ERR_TALKSPURT_LINK_DOWN');
+    assert.is(places.size, 0);
+  }
+  assert.is(clock.pending, 0);
 });
 
 test('whoever answered and can have no voice for another reason is hung up: there is no dialplan to go back to', async () => {

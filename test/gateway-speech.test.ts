@@ -10,8 +10,10 @@ import { BreakerBoard } from '../src/resilience/breaker-board.ts';
 import type { BreakerChange } from '../src/resilience/circuit-breaker.ts';
 import { RealtimeServer } from '../src/simulator/realtime-server.ts';
 import { SpeechSynthesizer } from '../src/simulator/speech.ts';
+import { TurnBudget } from '../src/speech/turn-budget.ts';
 import { callOn } from './backend/realtime-script.ts';
 import { RecordingSink } from './backend/recording-sink.ts';
+import { ScriptedBackend } from './sim/scripted-backend.ts';
 import { SpeechServices } from './sim/speech-services.ts';
 
 const clock = new SystemClock();
@@ -106,6 +108,35 @@ test('a key that is refused brings the voice inside the process, and that is tol
       ['b:speech:first', 'open'],
     ],
   );
+  await rig.end();
+});
+
+test('calls with settings of their own share the turns of the event loop with the others of their backend', async () => {
+  const rig = await world(({ url: baseUrl }) => ({
+    engine: 'openai',
+    apiKey: 'sk-wrong-one',
+    baseUrl,
+    fallback: { engine: 'embedded', voice: 'kal' },
+  }));
+  const budgets = new Set<TurnBudget>();
+  const { run } = TurnBudget.prototype;
+  TurnBudget.prototype.run = function (this: TurnBudget, ...given) {
+    budgets.add(this);
+    return run.apply(this, given) as ReturnType<typeof run<never>>;
+  };
+  try {
+    for (const text of ['Hello.', 'Good morning.']) {
+      const own = rig.makers.voices.get('b')!.spoken(new ScriptedBackend('variant', clock));
+      const sink = new RecordingSink();
+      const stream = await own.open(callOn(), sink, new AbortController().signal);
+      stream.say?.(text);
+      await sink.until('audio');
+      await stream.close();
+    }
+  } finally {
+    TurnBudget.prototype.run = run;
+  }
+  assert.is(budgets.size, 1);
   await rig.end();
 });
 

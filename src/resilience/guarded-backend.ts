@@ -161,6 +161,9 @@ export class GuardedBackend implements Backend {
         sink.onClosed(error);
       },
       // What a sink does not have must not be seen to be there.
+      ...(sink.onPhraseSpoken && {
+        onPhraseSpoken: (itemId: string, words?: string) => sink.onPhraseSpoken?.(itemId, words),
+      }),
       ...(sink.onMessage && { onMessage: (text: string) => sink.onMessage?.(text) }),
       ...(sink.onFlush && { onFlush: () => sink.onFlush?.() }),
       ...(sink.onExpiring && { onExpiring: (inMs: number) => sink.onExpiring?.(inMs) }),

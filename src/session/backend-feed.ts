@@ -94,7 +94,8 @@ export class BackendFeed implements BackendSink {
   }
 
   onPhraseSpoken(itemId: string, words?: string): void {
-    if (this.#deaf || this.#parts.controls.masked) return;
+    // Masked or not: it adds nothing to what was written down.
+    if (this.#deaf) return;
     this.#parts.record.spoken(this.#phrase(itemId), words);
   }
 

@@ -78,7 +78,8 @@ export class BackendLine {
   /** Backends that have answered on this call. */
   readonly #answered = new WeakSet<Backend>();
   #droppedBefore = 0;
-  readonly #legacy = new SpokenLegacy();
+  /** Of the streams that are gone. */
+  readonly legacy = new SpokenLegacy();
 
   constructor(parts: BackendLineParts) {
     this.#parts = parts;
@@ -116,7 +117,7 @@ export class BackendLine {
   /** Sentences of backends that write, of all streams of the call; those of them that were ready; and those that wait. */
   get sentences(): { readonly spoken: number; readonly cached: number; readonly waiting: number } {
     const { spoken = 0, cached = 0, waiting = 0 } = this.#stream?.speech ?? {};
-    return { spoken: this.#legacy.spoken + spoken, cached: this.#legacy.cached + cached, waiting };
+    return { spoken: this.legacy.spoken + spoken, cached: this.legacy.cached + cached, waiting };
   }
 
   /** A stream is in use that has given no sign of an answer yet. */
@@ -263,7 +264,7 @@ export class BackendLine {
     if (owed && !this.#onlyTexts) this.#resume(resumption(record, options.greeting, opened.told));
     record.responseStarted();
     this.#sendHeld();
-    for (const text of this.#legacy.takeTexts()) this.#say(text);
+    void this.#sayLost();
     return { before, gapMs, keptMs, droppedMs };
   }
 
@@ -331,26 +332,29 @@ export class BackendLine {
   get #onlyTexts(): boolean {
     const { record, options } = this.#parts;
     const greeted = record.agentHasSpoken || options.greeting === '';
-    return this.#legacy.alone && greeted && !record.callerUnanswered && record.answeredCalls.length === 0;
+    return this.legacy.alone && greeted && !record.callerUnanswered && record.answeredCalls.length === 0;
   }
 
-  /** What the one before was to say. */
-  #say(text: string): void {
+  /** What the one before was to say, in that order; lost meanwhile, the rest is the next one's. Never rejects. */
+  async #sayLost(): Promise<void> {
     const { session, clock, media, controls, signal, turns } = this.#parts;
     const { sounds = null } = session;
-    if (this.#stream?.say !== undefined) {
-      turns.onRequested();
-      this.#stream.say(text);
-      return;
-    }
-    const spoken =
-      sounds?.speech === undefined
-        ? Promise.reject(unsaid())
-        : interject({ clock, media, controls, sounds, signal }, { play: '', say: text });
-    spoken.catch((error: unknown) => {
-      if (!signal.aborted)
+    while (this.#stream !== null) {
+      const text = this.legacy.takeText();
+      if (text === undefined) return;
+      try {
+        if (this.#stream.say !== undefined) {
+          turns.onRequested();
+          this.#stream.say(text);
+          continue;
+        }
+        if (sounds?.speech === undefined) throw unsaid();
+        await interject({ clock, media, controls, sounds, signal }, { play: '', say: text });
+      } catch (error) {
+        if (signal.aborted) return;
         this.#parts.emit({ type: 'backend.error', backend: this.backendName, error: asTalkspurtError(error) });
-    });
+      }
+    }
   }
 
   #resume(instructions: string | undefined): void {
@@ -373,7 +377,7 @@ export class BackendLine {
   /** The one in use is heard no more, and counts among those before. */
   #retire(): void {
     this.#droppedBefore += this.#stream?.droppedFrames ?? 0;
-    this.#legacy.leave(this.#stream);
+    this.legacy.leave(this.#stream);
     if (this.#feed?.lively === true) this.#answered.add(this.#backend);
     this.#feed?.deafen();
     this.#parts.record.streamEnded();

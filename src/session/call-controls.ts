@@ -32,6 +32,8 @@ export interface CallControlsParts {
   readonly clock: Clock;
   /** The call begins masked: an earlier process left it so. */
   readonly masked?: boolean;
+  /** What a lost backend was to say is not wanted either. */
+  onBreakOff?(): void;
   emit(event: CallEvent): void;
 }
 
@@ -110,6 +112,7 @@ export class CallControls {
   /** Drops what is said and what waits to be said, sounds included. */
   breakOff(): void {
     this.sounds.clear();
+    this.#parts.onBreakOff?.();
     this.#parts.turns.breakOff(this.#parts.clock.nowMs());
   }
 

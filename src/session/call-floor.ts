@@ -73,7 +73,14 @@ export class CallFloor {
     this.record = new ConversationRecord(() => clock.nowMs());
     this.turns = new TurnKeeper(media, options, emit, this.record);
     const { turns, record } = this;
-    this.controls = new CallControls({ media, turns, clock, masked, emit });
+    this.controls = new CallControls({
+      media,
+      turns,
+      clock,
+      masked,
+      emit,
+      onBreakOff: () => this.line.legacy.forget(),
+    });
     const { controls } = this;
     this.supervision = new Supervision({
       clock,

@@ -139,7 +139,9 @@ export class ConversationRecord {
   /** No more audio of a phrase comes, though more of its answer may. `words`: what of its text was made audio; absent: all of it. */
   spoken(itemId: string, words?: string): void {
     const entry = this.#entries.findLast((each) => each.itemId === itemId);
-    if (entry !== undefined && words !== undefined) entry.text = words === '' ? '' : `${words.trim()}${CUT}`;
+    // Of what was not to be written down there is nothing to be shortened.
+    if (entry !== undefined && entry.text !== '' && words !== undefined)
+      entry.text = words === '' ? '' : `${words.trim()}${CUT}`;
     this.audioDone(itemId);
   }
 

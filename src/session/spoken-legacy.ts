@@ -37,10 +37,15 @@ export class SpokenLegacy {
     return this.#alone && this.#texts.length > 0;
   }
 
-  /** Texts that were to be said word for word, and of which the rest was never heard; asked once. */
-  takeTexts(): readonly string[] {
-    const texts = this.#texts;
+  /** The next text that was to be said word for word, and of which the rest was never heard; each is given once. */
+  takeText(): string | undefined {
+    const [text, ...others] = this.#texts;
+    this.#texts = others;
+    return text;
+  }
+
+  /** None of them is to be said any more. */
+  forget(): void {
     this.#texts = [];
-    return texts;
   }
 }

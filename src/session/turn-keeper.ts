@@ -352,11 +352,11 @@ export class TurnKeeper {
     this.#emit({ type: 'barge-in.withdrawn', pausedMs }, nowMs);
   }
 
-  /** Calls off what has not been heard: under way, asked for, or waiting. Returns whether there was any. */
+  /** Calls off what is under way, asked for, or waits here: what the switch still has is heard. Returns whether there was any. */
   #callOff(): boolean {
     const media = this.#media;
     if (!this.answer.expected && media.playout.waitingBytes === 0) return false;
-    const lastHeard = media.ledger.position(media.transport.playedFrames());
+    const lastHeard = media.ledger.position();
     this.#forgetUnheard(lastHeard);
     media.playout.clear();
     media.stream?.cancelResponse(null, 0, lastHeard);

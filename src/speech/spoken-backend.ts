@@ -28,6 +28,8 @@ export interface SpokenBackendOptions {
   readonly cache?: SpeechCache;
   /** Default: one of its own, of the backend's name. */
   readonly breaker?: TtsBreaker;
+  /** For the conversion of a fallback's audio; shared where several backends speak with the same engines. Default: its own. */
+  readonly turns?: TurnBudget;
   readonly events?: EventSink | null;
   readonly loadDspLibrary?: () => Promise<DspLibrary>;
   readonly splitter?: SentenceSplitterOptions;
@@ -59,7 +61,7 @@ class SpokenBackend implements Backend {
     this.#clock = options.clock ?? new SystemClock();
     this.#cache = options.cache ?? new SpeechCache(LIMITS.ttsCacheBytes);
     const hasFallback = (options.fallback ?? null) !== null;
-    this.#turns = new TurnBudget(this.#clock, LIMITS.ttsTurnMs);
+    this.#turns = options.turns ?? new TurnBudget(this.#clock, LIMITS.ttsTurnMs);
     this.#breaker = options.breaker ?? new TtsBreaker({ name: inner.name, clock: this.#clock, hasFallback });
   }
 

@@ -94,9 +94,9 @@ export class SpokenConversation implements BackendSink, SpeechQueueSink {
     return { texts, alone: this.#answers.every(({ ours }) => ours) };
   }
 
-  /** Sentences that have not been delivered. */
+  /** Sentences that have not been delivered, and texts that wait for the end of an answer. */
   get waiting(): number {
-    return this.#queue.length;
+    return this.#queue.length + this.#toSay.length;
   }
 
   /** For how long a text has been due and nothing of it came, ms. */

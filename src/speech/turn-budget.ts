@@ -45,7 +45,7 @@ export class TurnBudget {
           try {
             resolve(piece());
           } catch (error) {
-            reject(asTalkspurtError(error));
+            reject(error instanceof Error ? error : asTalkspurtError(error));
           }
         },
       };

@@ -144,7 +144,8 @@ export interface SwitchAdapter {
   attach(channelId: string, signal: AbortSignal, request?: AttachRequest): Promise<CallLeg>;
   /**
    * Dials, and hands whoever answers to the sink with the voice of a profile. Resolves to the channel's id when it is answered;
-   * `onChannel` is told it before it rings: whoever keeps a place for the call knows it by that when it comes.
+   * `onChannel` is told it before it rings: whoever keeps a place for the call knows it by that when it comes. Where the link is down it is
+   * not told: nothing will ring.
    * Absent: the switch dials nobody for us.
    * @throws ERR_TALKSPURT_COMMAND_SYNTAX; ERR_TALKSPURT_SWITCH_COMMAND when it is not answered, with `details.hangupCause`;
    *   ERR_TALKSPURT_COMMAND_LIMIT, ERR_TALKSPURT_LINK_*

@@ -196,11 +196,15 @@ test('a sink is seen as it is: what it does not have is not there', async () => 
     onExpiring(inMs: number): void {
       this.#said.push(inMs);
     }
+    onPhraseSpoken(itemId: string, words?: string): void {
+      this.#said.push(itemId, words);
+    }
   }
   const sink = Object.assign(new Own(), SINK);
   await guarded.open(CALL, sink, new AbortController().signal);
   backend.sink?.onExpiring?.(5);
-  assert.equal(said, [5]);
+  backend.sink?.onPhraseSpoken?.('i', 'half of');
+  assert.equal(said, [5, 'i', 'half of']);
   assert.is(backend.sink?.onFlush, undefined);
 });
 

@@ -196,6 +196,20 @@ test('a text of the operator that waits is said before the goodbye ends the call
   await line.end();
 });
 
+test('graceful-shutdown: a text of the operator that waits for the end of an answer is said as well', async () => {
+  const line = await spokenLine({ names: ['text-a'] });
+  line.write(line.a, 'r1', 'Good', false);
+  line.rig.session.say('We close in five minutes.');
+  assert.is(line.rig.session.snapshot().waitingSentences, 1);
+  line.rig.session.shutDownGracefully();
+  await line.rig.run(1_000);
+  line.a.sink.onTranscript('agent', ONE, true);
+  line.a.sink.onResponseDone('r1', 'completed');
+  await untilOver(line, 20_000);
+  whole(line, ONE, 'We close in five minutes.');
+  await line.end();
+});
+
 test('no goodbye, or no patience: the call ends at once and nothing is left', async () => {
   for (const off of [QUIETLY, null]) {
     const line = await slowLine(900);

@@ -250,4 +250,112 @@ test('text that was to be said is said by a voice of ours where the next one has
   await line.end();
 });
 
+test('what is broken off while a backend is sought is not said by the one that comes', async () => {
+  for (const names of [
+    ['text-a', 'text-b'],
+    ['text-a', 'audio-b'],
+  ]) {
+    const line = await spokenLine({ names });
+    line.engine('text-a').onRequest = () => undefined;
+    line.rig.session.say('We close in five minutes.');
+    await line.rig.run(300);
+    line.rig.a.always = CUT_OFF;
+    line.rig.b.script.push(1_500);
+    line.a.lose();
+    await line.rig.run(500);
+    line.rig.session.controls.breakOff();
+    await line.rig.run(4_000);
+    assert.is(line.rig.session.snapshot().backend, names[1]);
+    assert.equal([...line.heard.keys()], []);
+    await line.end();
+  }
+});
+
+test('several of them are said in their order, however long each takes to be made', async () => {
+  const spoken: string[] = [];
+  const line = await spokenLine({
+    names: ['text-a', 'audio-b'],
+    speech: async (text, clock) => {
+      if (text.startsWith('First')) await new Promise<void>((resolve) => clock.after(800, resolve));
+      spoken.push(text);
+    },
+  });
+  line.engine('text-a').onRequest = () => undefined;
+  line.rig.session.say('First of all, we close.');
+  line.rig.session.say('Then we open.');
+  await line.rig.run(300);
+  line.rig.a.always = CUT_OFF;
+  line.a.lose();
+  await line.rig.run(4_000);
+  assert.equal(spoken, ['First of all, we close.', 'Then we open.']);
+  assert.is(line.heard.get(SPOKEN_BYTE), 2 * SOUND_MS);
+  await line.end();
+});
+
+test('one that is lost before our own voice has said all of them leaves the rest to the next one', async () => {
+  const line = await spokenLine({
+    names: ['text-a', 'audio-b', 'text-c'],
+    speech: async (_text, clock) => await new Promise<void>((resolve) => clock.after(800, resolve)),
+  });
+  line.engine('text-a').onRequest = () => undefined;
+  line.rig.session.say('First of all, we close.');
+  line.rig.session.say('Then we open.');
+  await line.rig.run(300);
+  line.rig.a.always = CUT_OFF;
+  line.rig.backends[2]!.script.push(1_500);
+  line.a.lose();
+  for (let count = 0; count < 50 && line.rig.b.streams.length === 0; count += 1) await line.rig.run(100);
+  assert.is(line.rig.session.snapshot().backend, 'audio-b');
+  line.rig.b.always = CUT_OFF;
+  line.b.lose();
+  await line.rig.run(6_000);
+  assert.is(line.rig.session.snapshot().backend, 'text-c');
+  assert.is(line.heard.get(SPOKEN_BYTE), SOUND_MS);
+  assert.is(line.heardOf('Then we open.'), lengthOf('Then we open.'));
+  await line.end();
+});
+
+test('a caller is masked in the middle of a sentence whose engine dies: it is still not believed to have been heard', async () => {
+  for (const [before, after] of [
+    [false, true],
+    [true, false],
+  ] as const) {
+    const line = await spokenLine({ names: ['text-a', 'text-b'], fallback: new FakeEngine('fallback') });
+    const engine = line.engine('text-a');
+    engine.onRequest = (request) => {
+      request.give(600, byteOf(TWO));
+      line.rig.clock.after(300, () => request.fail());
+    };
+    line.rig.session.controls.mask(before);
+    line.write(line.a, 'r1', TWO);
+    await line.rig.run(100);
+    line.rig.session.controls.mask(after);
+    await line.rig.run(2_000);
+    line.rig.session.controls.mask(false);
+    line.rig.a.always = CUT_OFF;
+    line.a.lose();
+    await line.rig.run(3_000);
+    const [two = 'nothing', more] = said(line);
+    // What was said while the caller was masked is written down nowhere.
+    assert.match(two, before ? /^nothing$/ : /^agent: Your.*…$/);
+    assert.is(more, undefined);
+    await line.end();
+  }
+});
+
+test('a caller speaks up before a switch has played all that it has: what is not taken back from it is heard', async () => {
+  const line = await spokenLine({ options: { turnOwner: 'endpointer' } });
+  line.rig.leg.transport.heldFrames = 25;
+  const engine = line.engine('text-a');
+  const speak = engine.onRequest;
+  engine.onRequest = (request) => (request.text === TWO ? undefined : speak(request));
+  line.write(line.a, 'r1', `${ONE} ${TWO}`);
+  await line.rig.run(7_000);
+  assert.is(line.rig.session.snapshot().turn, 'listening');
+  line.rig.leg.transport.heldFrames = 325;
+  await line.rig.run(400, 0.9);
+  assert.equal([line.a.notes, line.rig.leg.transport.flushes], [[['r1', ONE]], 0]);
+  await line.end();
+});
+
 test.run();

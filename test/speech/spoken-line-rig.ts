@@ -8,8 +8,7 @@ import type { SessionSounds } from '../../src/session/session-parts.ts';
 import type { WatchdogOptions } from '../../src/session/watch-options.ts';
 import { spokenBackend } from '../../src/speech/spoken-backend.ts';
 import { FailoverRig } from '../session/failover-rig.ts';
-import { settle } from '../sim/fake-clock.ts';
-import type { FakeClock } from '../sim/fake-clock.ts';
+import { FakeClock, settle } from '../sim/fake-clock.ts';
 import { RecordingEvents } from '../sim/fake-peers.ts';
 import type { ScriptedStream } from '../sim/scripted-backend.ts';
 import { FakeEngine } from './speech-rig.ts';
@@ -38,7 +37,6 @@ export const SPOKEN_BYTE = 0xcc;
 export const SOUNDS: SessionSounds = {
   sound: () => Promise.resolve({ audio: new Uint8Array(SOUND_MS * 8).fill(SOUND_BYTE) }),
   hold: () => Promise.resolve({ audio: new Uint8Array(SOUND_MS * 8).fill(0xdd) }),
-  speech: () => Promise.resolve({ audio: new Uint8Array(SOUND_MS * 8).fill(SPOKEN_BYTE) }),
   dspLibrary: () => Promise.resolve(library),
 };
 
@@ -57,6 +55,8 @@ export interface SpokenLineOptions {
   readonly firstAudioMs?: number;
   readonly engineFormat?: AudioFormat;
   readonly watchdogs?: WatchdogOptions;
+  /** Resolves when our own voice has made that text. */
+  readonly speech?: (text: string, clock: FakeClock) => Promise<void>;
 }
 
 /** A call that talks. */
@@ -68,14 +68,20 @@ export async function spokenLine(given: SpokenLineOptions = {}) {
   if (fallback !== undefined) speaks(fallback);
   const spokenEvents = new RecordingEvents();
   const wrapped = new Map<string, Backend>();
+  const clock = new FakeClock();
+  const speech: SessionSounds['speech'] = async (text) => {
+    await given.speech?.(text, clock);
+    return { audio: new Uint8Array(SOUND_MS * 8).fill(SPOKEN_BYTE) };
+  };
   const rig = await FailoverRig.talking({
     names,
-    sounds: SOUNDS,
+    clock,
+    sounds: { ...SOUNDS, speech },
     ...(given.watchdogs === undefined ? {} : { watchdogs: given.watchdogs }),
     ...(given.formats === undefined ? {} : { formats: given.formats }),
     ...(given.detectsTurns === undefined ? {} : { detectsTurns: given.detectsTurns }),
     options: { bargeIn: true, ...given.options, reconnect: { holdSound: 'none', ...given.options?.reconnect } },
-    guard: (backend, clock: FakeClock) => {
+    guard: (backend) => {
       const made = !backend.name.startsWith('text')
         ? backend
         : spokenBackend(backend, {

@@ -76,7 +76,7 @@ export class AsteriskOriginates {
     }
     const { link, clock, ids, routes } = this.#parts;
     const id = ids.make('call');
-    onChannel(id);
+    if (link.up) onChannel(id);
     const wanted = { profile, variables: new Map(Object.entries(variables)) };
     const waits = new ChannelWaits(clock);
     const dialled: Dialled = { wanted, waits, answered: false, hangupCause: null };

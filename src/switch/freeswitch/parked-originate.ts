@@ -17,7 +17,7 @@ export interface ParkedOriginate {
   readonly variables: readonly string[];
   /** How long it may ring, s. */
   readonly timeoutSeconds: number;
-  /** Told the channel's id before it rings. */
+  /** Told the channel's id before it rings; not where the link is down, and nothing will. */
   readonly onChannel?: ((channelId: string) => void) | undefined;
 }
 
@@ -35,7 +35,7 @@ export async function originateParked(wanted: ParkedOriginate, signal: AbortSign
   const { link, clock, endpoint, timeoutSeconds } = wanted;
   signal.throwIfAborted();
   const uuid = randomUUID();
-  wanted.onChannel?.(uuid);
+  if (link.up) wanted.onChannel?.(uuid);
   const variables = [
     `origination_uuid=${uuid}`,
     `originate_timeout=${timeoutSeconds}`,

@@ -167,6 +167,17 @@ test('a caller without an echo cuts into the first two seconds, and the backend 
   }
 });
 
+test('behind the first seconds what is fainter than -60 dBov stops nobody; what is 10 dB louder does', () => {
+  const rms = Math.sqrt(CALLER.reduce((sum, x) => sum + x * x, 0) / CALLER.length);
+  const at = (dbov: number): number =>
+    converse({ path: [], delayMs: 20, callerAtMs: 7_000, callerDb: dbov - 20 * Math.log10(rms / 32_768) }).of(
+      'barge-in',
+    ).length;
+  // A mean: words are some 8 dB louder.
+  assert.is(at(-70), 0);
+  assert.ok(at(-50) > 0);
+});
+
 test('so does one over an echo, early and late', () => {
   for (const callerAtMs of [900, 3_000, 7_500]) {
     const { stopMs, turns } = cutIn({ path: hybrid(-16, 3), delayMs: 120, callerAtMs, callerDb: 0 });

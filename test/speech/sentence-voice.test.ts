@@ -281,14 +281,14 @@ function convertingRig(msPerSlice: number) {
     request.finish();
   };
   const dspLibrary = async (): Promise<DspLibrary> => {
-    const library = await loadDsp();
+    const dsp = await loadDsp();
     const resample: DspLibrary['resample'] = (...given) => {
       clock.work(msPerSlice);
       work.ms += msPerSlice;
       work.slices += 1;
-      return library.resample(...given);
+      return dsp.resample(...given);
     };
-    return { ...library, encodeUlaw: (pcm) => library.encodeUlaw(pcm), resample };
+    return { ...dsp, encodeUlaw: (pcm) => dsp.encodeUlaw(pcm), resample };
   };
   const rig = voiceRig({ fallback, clock, dspLibrary });
   fails(rig.first, 'ERR_TALKSPURT_TTS_AUTH');

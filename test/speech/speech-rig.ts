@@ -1,5 +1,5 @@
 /** Engines that a test speaks through, and the parts of speech by sentence around them, on a fake clock. */
-import type { BackendStream } from '../../src/backend/backend.ts';
+import type { BackendSink, BackendStream } from '../../src/backend/backend.ts';
 import type { AudioFormat } from '../../src/core/media.ts';
 import { bytesPerMs } from '../../src/core/media.ts';
 import { TalkspurtError } from '../../src/core/errors.ts';
@@ -239,4 +239,28 @@ export async function spokenRig(given: Partial<SpokenBackendOptions> = {}, can: 
     settle,
   };
   return rig;
+}
+
+/** A whole answer of a backend that writes, as it comes in; `over` false: more is to come. */
+export function writeAnswer(sink: BackendSink, id: string, text: string, over = true): void {
+  sink.onResponseStarted(id);
+  for (const piece of text.match(/.{1,5}/gsu) ?? []) sink.onTranscript('agent', piece, false);
+  if (!over) return;
+  sink.onTranscript('agent', text, true);
+  sink.onResponseDone(id, 'completed');
+}
+
+/** How many ms of each µ-law byte but silence were sent, in the order in which they came first. */
+export function bytesHeard(sent: readonly { readonly payload: readonly number[] }[]): Map<number, number> {
+  const bytes = new Map<number, number>();
+  for (const { payload } of sent) {
+    for (const byte of payload) if (byte !== 0xff) bytes.set(byte, (bytes.get(byte) ?? 0) + 1 / 8);
+  }
+  return bytes;
+}
+
+/** Requests for that text are never answered from now on. */
+export function stallsAt(engine: FakeEngine, text: string): void {
+  const speak = engine.onRequest;
+  engine.onRequest = (request) => (request.text === text ? undefined : speak(request));
 }

@@ -8,7 +8,7 @@ import { LIMITS } from '../../src/limits.ts';
 import { spokenBackend } from '../../src/speech/spoken-backend.ts';
 import { CallRig } from '../sim/call-rig.ts';
 import { settle } from '../sim/fake-clock.ts';
-import { FakeEngine } from './speech-rig.ts';
+import { FakeEngine, bytesHeard, writeAnswer } from './speech-rig.ts';
 
 const MS_PER_CHARACTER = 50;
 const library = await loadDsp();
@@ -45,19 +45,11 @@ async function spokenCall(given: { fallback?: FakeEngine; firstAudioMs?: number 
     engine,
     notes,
     write(id: string, text: string): void {
-      const sink = rig.backend.sink!;
-      sink.onResponseStarted(id);
-      for (const piece of text.match(/.{1,5}/gsu) ?? []) sink.onTranscript('agent', piece, false);
-      sink.onTranscript('agent', text, true);
-      sink.onResponseDone(id, 'completed');
+      writeAnswer(rig.backend.sink!, id, text);
     },
     /** How many ms of each byte the caller was sent, in the order in which they came first. */
     get heard(): Map<number, number> {
-      const bytes = new Map<number, number>();
-      for (const { payload } of rig.leg.transport.sent) {
-        for (const byte of payload) if (byte !== 0xff) bytes.set(byte, (bytes.get(byte) ?? 0) + 1 / 8);
-      }
-      return bytes;
+      return bytesHeard(rig.leg.transport.sent);
     },
     async end(): Promise<void> {
       await rig.session.stop('stopped');

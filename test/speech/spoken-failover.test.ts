@@ -14,16 +14,14 @@ import {
   spokenLine,
 } from './spoken-line-rig.ts';
 import { CUT_OFF } from '../sim/scripted-backend.ts';
-import { FakeEngine } from './speech-rig.ts';
+import { FakeEngine, stallsAt } from './speech-rig.ts';
 
 const said = (line: Awaited<ReturnType<typeof spokenLine>>, stream = line.b): string[] =>
   stream.history.map(({ by, text }) => `${by}: ${text}`);
 
 test('lost between two sentences: the one that was heard is known whole, and the other one goes on', async () => {
   const line = await spokenLine();
-  const engine = line.engine('text-a');
-  const speak = engine.onRequest;
-  engine.onRequest = (request) => (request.text === TWO ? undefined : speak(request));
+  stallsAt(line.engine('text-a'), TWO);
   line.write(line.a, 'r1', ALL);
   await line.rig.run(400);
   line.rig.a.always = CUT_OFF;
@@ -157,8 +155,7 @@ test('a switch that fails changes nothing: every sentence is heard once', async 
 test('text to audio by order, sentences waiting: what came is heard, the rest is asked for', async () => {
   const line = await spokenLine({ names: ['text-a', 'audio-b'] });
   const engine = line.engine('text-a');
-  const speak = engine.onRequest;
-  engine.onRequest = (request) => (request.text === THREE ? undefined : speak(request));
+  stallsAt(engine, THREE);
   line.write(line.a, 'r1', ALL);
   await line.rig.run(300);
   assert.equal(engine.texts, [ONE, TWO, THREE]);
@@ -177,9 +174,7 @@ test('text to audio by order, sentences waiting: what came is heard, the rest is
 
 test('a caller cuts in between two sentences: the first one is known to have been heard', async () => {
   const line = await spokenLine({ options: { turnOwner: 'endpointer' } });
-  const engine = line.engine('text-a');
-  const speak = engine.onRequest;
-  engine.onRequest = (request) => (request.text === TWO ? undefined : speak(request));
+  stallsAt(line.engine('text-a'), TWO);
   line.write(line.a, 'r1', `${ONE} ${TWO}`);
   await line.rig.run(1_500);
   await line.rig.run(400, 0.9);
@@ -194,9 +189,7 @@ test('a caller cuts in between two sentences: the first one is known to have bee
 
 test('a caller speaks up after a pause between two sentences: the first one is known to have been heard', async () => {
   const line = await spokenLine({ options: { turnOwner: 'endpointer' } });
-  const engine = line.engine('text-a');
-  const speak = engine.onRequest;
-  engine.onRequest = (request) => (request.text === TWO ? undefined : speak(request));
+  stallsAt(line.engine('text-a'), TWO);
   line.write(line.a, 'r1', `${ONE} ${TWO}`);
   // So long that the turn is nobody's any more.
   await line.rig.run(7_000);
@@ -346,9 +339,7 @@ test('a caller is masked in the middle of a sentence whose engine dies: it is st
 test('a caller speaks up before a switch has played all that it has: what is not taken back from it is heard', async () => {
   const line = await spokenLine({ options: { turnOwner: 'endpointer' } });
   line.rig.leg.transport.heldFrames = 25;
-  const engine = line.engine('text-a');
-  const speak = engine.onRequest;
-  engine.onRequest = (request) => (request.text === TWO ? undefined : speak(request));
+  stallsAt(line.engine('text-a'), TWO);
   line.write(line.a, 'r1', `${ONE} ${TWO}`);
   await line.rig.run(7_000);
   assert.is(line.rig.session.snapshot().turn, 'listening');

@@ -11,7 +11,7 @@ import { FailoverRig } from '../session/failover-rig.ts';
 import { FakeClock, settle } from '../sim/fake-clock.ts';
 import { RecordingEvents } from '../sim/fake-peers.ts';
 import type { ScriptedStream } from '../sim/scripted-backend.ts';
-import { FakeEngine } from './speech-rig.ts';
+import { FakeEngine, bytesHeard, writeAnswer } from './speech-rig.ts';
 
 export const MS_PER_CHARACTER = 50;
 export const library = await loadDsp();
@@ -111,20 +111,11 @@ export async function spokenLine(given: SpokenLineOptions = {}) {
     backend: (name: string): Backend => wrapped.get(name)!,
     /** A whole answer, as text; `over` false: more is to come. */
     write(stream: ScriptedStream, id: string, text: string, over = true): void {
-      const { sink } = stream;
-      sink.onResponseStarted(id);
-      for (const piece of text.match(/.{1,5}/gsu) ?? []) sink.onTranscript('agent', piece, false);
-      if (!over) return;
-      sink.onTranscript('agent', text, true);
-      sink.onResponseDone(id, 'completed');
+      writeAnswer(stream.sink, id, text, over);
     },
     /** How many ms of each byte the caller was sent. */
     get heard(): Map<number, number> {
-      const bytes = new Map<number, number>();
-      for (const { payload } of rig.leg.transport.sent) {
-        for (const byte of payload) if (byte !== 0xff) bytes.set(byte, (bytes.get(byte) ?? 0) + 1 / 8);
-      }
-      return bytes;
+      return bytesHeard(rig.leg.transport.sent);
     },
     heardOf(text: string): number {
       return this.heard.get(byteOf(text)) ?? 0;

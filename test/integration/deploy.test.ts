@@ -48,6 +48,8 @@ interface Machine {
   ask(line: string): Promise<string>;
   /** Puts a release there whose `talkspurt` is this one, or `script` in its place. */
   release(version: string, script?: string): void;
+  /** What HAProxy has told since this was last asked. */
+  balancerSaid(): string;
 }
 
 const installed = (program: string): boolean => spawnSync('which', [program]).status === 0;
@@ -108,9 +110,14 @@ async function withMachine(use: (machine: Machine) => Promise<void>): Promise<vo
     DEPLOY_ROOT: join(folder, 'root'),
     DEPLOY_ETC: etc,
     DEPLOY_READY_SECONDS: '25',
+    DEPLOY_SEEN_SECONDS: '1',
     UNITS: join(folder, 'units'),
   };
-  const balancer = spawn('haproxy', ['-db', '-q', '-f', join(folder, 'haproxy.cfg')], { stdio: 'inherit' });
+  const balancer = spawn('haproxy', ['-db', '-f', join(folder, 'haproxy.cfg')], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let told = '';
+  for (const stream of [balancer.stdout, balancer.stderr]) {
+    stream.on('data', (chunk: Buffer) => (told += chunk.toString()));
+  }
   const deployed: Machine['deployed'] = (...words) => {
     const child = spawn(join(DEPLOY, 'talkspurt-deploy'), words, {
       env: environment,
@@ -128,6 +135,11 @@ async function withMachine(use: (machine: Machine) => Promise<void>): Promise<vo
       folder,
       deploy: (...words) => deployed(...words).done,
       deployed,
+      balancerSaid: () => {
+        const said = told;
+        told = '';
+        return said;
+      },
       ask: async (line) => {
         try {
           return await askFrontDoor({ host: '127.0.0.1', port: doorPort, password: 'of-the-door', line });
@@ -172,7 +184,7 @@ async function until(holds: () => boolean | Promise<boolean>, what: string, with
 
 test('a new version takes the calls, the old one ends its own, and the one before is back within seconds', async () => {
   if (!required(HAVE, 'haproxy, curl and flock')) return;
-  await withMachine(async ({ fs, deploy, ask, release }) => {
+  await withMachine(async ({ fs, deploy, ask, release, balancerSaid }) => {
     for (const version of ['1.0.0', '1.1.0', '1.2.0']) release(version);
     const first = await deploy('switch', '1.0.0');
     assert.is(first.status, 0, first.said);
@@ -180,6 +192,7 @@ test('a new version takes the calls, the old one ends its own, and the one befor
     const one = fs.createCall({ phone });
     await until(async () => (await ask('uuid_audio_stream version')).includes('talkspurt'), 'the balancer sees blue');
     assert.match(await ask(`uuid_audio_stream ${one.uuid} start reception`), '+OK');
+    assert.match(balancerSaid(), /front-door\/blue is UP/);
 
     // Calls keep coming while the version changes: not one is refused.
     const over = new AbortController();
@@ -202,6 +215,10 @@ test('a new version takes the calls, the old one ends its own, and the one befor
     await coming;
     assert.equal(refused, []);
     assert.ok(started > 3, `${started} calls came`);
+    const seen = balancerSaid();
+    assert.match(seen, /front-door\/green is UP/);
+    assert.match(seen, /front-door\/blue is DOWN/);
+    assert.not.match(seen, 'no server available');
     assert.match((await deploy('status')).said, /^ {2}blue +deactivating +1\.0\.0\n\* green +active +1\.1\.0$/m);
 
     // The call of before goes on in the old process, and new ones are the new one's.
@@ -218,6 +235,7 @@ test('a new version takes the calls, the old one ends its own, and the one befor
     process.stdout.write(`rolled back in ${((performance.now() - beganMs) / 1000).toFixed(1)} s\n`);
     assert.match((await deploy('status')).said, /\* amber +active +1\.0\.0/);
     assert.is(fs.channels.has(one.uuid), true, 'a call of two versions ago');
+    assert.not.match(balancerSaid(), 'no server available');
     one.hangup(16);
     await until(async () => /blue +inactive/.test((await deploy('status')).said), 'the old process ends by itself');
   });

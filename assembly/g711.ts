@@ -2,7 +2,7 @@
  * What does it do? ITU-T G.711 companding, µ-law and A-law, both ways: 8-bit codes ⇄ 16-bit samples.
  * How does it work? Sixteen samples at a time. Decoding multiplies the mantissa by a power of two that a byte shuffle
  *   looks up. Encoding converts the magnitude to f32: its exponent is the segment and its top four mantissa bits are
- *   the interval. Both are exact for every input.
+ *   the interval; A-law's two segments of one step are the subnormal numbers and those next to them. Both are exact for every input.
  * How do I use it? `decodeUlaw(target, source, samples)` and its three sisters; addresses in bytes, any count.
  * Not for: overlapping `target` and `source`.
  *
@@ -34,7 +34,8 @@ const VECTORS: usize = memory.data<u8>([
   0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, // sign
   0x7b, 0x7f, 0x7b, 0x7f, 0x7b, 0x7f, 0x7b, 0x7f, 0x7b, 0x7f, 0x7b, 0x7f, 0x7b, 0x7f, 0x7b, 0x7f, // 32,635: µ-law's end
   0x60, 0x08, 0x60, 0x08, 0x60, 0x08, 0x60, 0x08, 0x60, 0x08, 0x60, 0x08, 0x60, 0x08, 0x60, 0x08, // (127 + 7) << 4: the f32 exponent of 128, where segment 0 begins, above four bits of mantissa
-  0x00, 0x01, 0x00, 0x01, 0x00, 0x01, 0x00, 0x01, 0x00, 0x01, 0x00, 0x01, 0x00, 0x01, 0x00, 0x01, // 256: where A-law's segment 1 begins
+  0x00, 0x08, 0x00, 0x08, 0x00, 0x08, 0x00, 0x08, 0x00, 0x08, 0x00, 0x08, 0x00, 0x08, 0x00, 0x08, // upper halves of 2^-111
+  0x00, 0x00, 0x00, 0x08, 0x00, 0x00, 0x00, 0x08, 0x00, 0x00, 0x00, 0x08, 0x00, 0x00, 0x00, 0x08, // 2^-111, f32
 ], 16);
 const SEGMENT: usize = VECTORS;
 const INTERVAL: usize = VECTORS + 16;
@@ -49,7 +50,8 @@ const ALAW_SENT: usize = VECTORS + 144;
 const SIGN: usize = VECTORS + 160;
 const CLIP: usize = VECTORS + 176;
 const ORIGIN: usize = VECTORS + 192;
-const ALAW_LEAST: usize = VECTORS + 208;
+const ALAW_UPPER: usize = VECTORS + 208;
+const ALAW_ONE: usize = VECTORS + 224;
 
 /** µ-law codes at `source` to i16 samples at `target`. */
 export function decodeUlaw(target: usize, source: usize, samples: i32): void {
@@ -117,14 +119,14 @@ export function encodeUlaw(target: usize, source: usize, samples: i32): void {
 /** i16 samples at `source` to A-law codes at `target`. */
 export function encodeAlaw(target: usize, source: usize, samples: i32): void {
   const end = target + <usize>(samples & ~15);
-  const origin = v128.load(ORIGIN);
   const sign = v128.load(SIGN);
   const sent = v128.load(ALAW_SENT);
-  const least = v128.load(ALAW_LEAST);
+  const upper = v128.load(ALAW_UPPER);
+  const one = v128.load(ALAW_ONE);
   for (; target < end; target += 16, source += 32) {
     const low = v128.load(source);
     const high = v128.load(source, 16);
-    const codes = i8x16.narrow_i16x8_u(alawMagnitude8(low, least, origin), alawMagnitude8(high, least, origin));
+    const codes = i8x16.narrow_i16x8_u(alawMagnitude8(low, upper, one), alawMagnitude8(high, upper, one));
     const signs = v128.and(i8x16.narrow_i16x8_s(low, high), sign);
     v128.store(target, v128.xor(codes, v128.xor(signs, sent)));
   }
@@ -165,12 +167,15 @@ export function linearToAlaw(sample: i16): u8 {
 }
 
 /**
- * Segment and interval of eight samples, i16. Segment 0 is as coarse as segment 1, so that there, and nowhere above, a
- * sixteenth of the sample is the less.
+ * Segment and interval of eight samples, i16. Magnitudes become m · 2^-134: the lower halves of 2^-111 · (1 + m · 2^-23), from which
+ * 2^-111 is taken. There 256 is the least normal f32, and below it numbers are as coarse as just above it: as A-law's segment 0 is.
+ * So the upper bits are the code. The difference is exact, and adders of today make subnormal results as fast as others.
  */
-function alawMagnitude8(v: v128, least: v128, origin: v128): v128 {
+function alawMagnitude8(v: v128, upper: v128, one: v128): v128 {
   const magnitude = v128.xor(v, i16x8.shr_s(v, 15));
-  return i16x8.min_s(segmentAndInterval8(i16x8.max_s(magnitude, least), origin), i16x8.shr_u(magnitude, 4));
+  const low = f32x4.sub(v128.shuffle<i16>(magnitude, upper, 0, 8, 1, 9, 2, 10, 3, 11), one);
+  const high = f32x4.sub(v128.shuffle<i16>(magnitude, upper, 4, 12, 5, 13, 6, 14, 7, 15), one);
+  return i16x8.narrow_i32x4_s(i32x4.shr_u(low, 19), i32x4.shr_u(high, 19));
 }
 
 /** (floor(log2 v) − 7) · 16 + the four bits below the leading one; v in 128..32767, i16. */

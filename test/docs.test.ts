@@ -30,6 +30,27 @@ test('every YAML block of the documentation, and the examples, are accepted by t
   }
 });
 
+/** So many words in a row are not written twice by chance. */
+const SAID_TWICE_WORDS = 14;
+
+test('nothing is said twice on a page, as joining two versions of it may have it', () => {
+  const pages = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md'));
+  for (const path of [...pages.map((name) => `docs/${name}`), 'README.md']) {
+    const before = new Map<string, number>();
+    const prose = read(path).replaceAll(/^```[\s\S]*?^```/gm, (block) => block.replaceAll(/[^\n]/g, ''));
+    prose.split('\n').forEach((line, at) => {
+      if (line.startsWith('|')) return;
+      const words = line.split(/\s+/);
+      for (let first = 0; first + SAID_TWICE_WORDS <= words.length; first += 1) {
+        const said = words.slice(first, first + SAID_TWICE_WORDS).join(' ');
+        const where = before.get(said) ?? at;
+        assert.is(where, at, `${path}: lines ${where + 1} and ${at + 1}: ${said}`);
+        before.set(said, at);
+      }
+    });
+  }
+});
+
 test('every dialogue in the documentation is one', () => {
   const dialogues = [...read('docs/embedded-backend.md').matchAll(/```yaml dialogue\n([\s\S]*?)```/g)];
   assert.is(dialogues.length, 1);

@@ -188,6 +188,16 @@ const SYSTEM: Dashboard = {
       width: 12,
       queries: one(rate('talkspurt_log_lost_lines_total'), 'lost'),
     },
+    {
+      title: 'Call records',
+      description: 'Failing: they cannot be written, and wait; lost: they found no place meanwhile',
+      unit: 'short',
+      width: 12,
+      queries: [
+        ...one(`max by (instance) (talkspurt_records_failing{${AT}})`, 'failing {{instance}}'),
+        ...one(rate('talkspurt_records_lost_total'), 'lost'),
+      ],
+    },
   ],
 };
 

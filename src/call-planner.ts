@@ -8,6 +8,8 @@ import type { StartOptions, StartTarget } from './commands/command.ts';
 import type { Clock } from './core/clock.ts';
 import { TalkspurtError } from './core/errors.ts';
 import type { HostList } from './core/host-list.ts';
+import type { BreakerBoard } from './resilience/breaker-board.ts';
+import { GuardedBackend } from './resilience/guarded-backend.ts';
 import type { GivenOptions } from './session/session.ts';
 import type { CallLeg } from './switch/switch-adapter.ts';
 
@@ -33,6 +35,8 @@ export interface CallPlannerParts {
   readonly clock: Clock;
   /** Hosts that a `start` may name; absent: any. */
   readonly targets?: HostList | undefined;
+  /** Circuit breakers of the hosts that commands name; absent: there are none. */
+  readonly streamBreakers?: BreakerBoard | undefined;
   /** Is told what streams to WebSockets say of themselves. */
   readonly onStreamEvent?: StreamEventListener | undefined;
 }
@@ -73,11 +77,8 @@ export class CallPlanner {
 
   /** Before anything is done. @throws ERR_TALKSPURT_UNKNOWN_PROFILE, _HOST_DENIED, _BACKEND_BREAKER_OPEN */
   check(target: StartTarget): void {
-    if (target.kind === 'url') {
-      this.#parts.targets?.check(target.url);
-      return;
-    }
-    const refusal = this.#refusalOf(this.#profile(target.name));
+    if (target.kind === 'url') this.#parts.targets?.check(target.url);
+    const refusal = this.#refusalOf(target.kind === 'url' ? this.#anyStream(target.url) : this.#profile(target.name));
     if (refusal !== null) throw refusal;
   }
 
@@ -118,7 +119,7 @@ export class CallPlanner {
     const { session, backend: overrides, stream, clamped } = readCallVariables(leg.variables);
     if (target.kind === 'url') {
       this.#parts.targets?.check(target.url);
-      const backend = this.#stream(target.url, start, stream);
+      const backend = this.#guarded(target.url, this.#stream(target.url, start, stream));
       // As that module has it: no attempt, unless the channel says otherwise; then as many as it says, however long it takes.
       const reconnect = { ...STREAM_RECONNECT, attempts: stream.reconnectMax ?? 0 };
       const options = { ...STREAM_OPTIONS, reconnect, ...session };
@@ -140,6 +141,20 @@ export class CallPlanner {
     if (profile !== undefined) return profile;
     const known = this.profileNames.join(', ');
     throw new TalkspurtError('ERR_TALKSPURT_UNKNOWN_PROFILE', `there is no such profile: use one of ${known}`);
+  }
+
+  /** As it would be without what a channel says of it. */
+  #anyStream(url: string): GatewayProfile {
+    return { backend: this.#guarded(url, this.#stream(url, DEFAULT_START, {})) };
+  }
+
+  /** Behind the breakers of its host, which all calls to it share: whatever path and query they name. */
+  #guarded(url: string, backend: Backend): Backend {
+    const board = this.#parts.streamBreakers;
+    if (board === undefined) return backend;
+    const { hostname, port, protocol } = new URL(url);
+    const credential = `${hostname}:${port || (protocol === 'wss:' ? 443 : 80)}`;
+    return new GuardedBackend({ backend, board, credential, ownAddress: true });
   }
 
   #stream(url: string, start: StartOptions, stream: StreamOverrides): Backend {

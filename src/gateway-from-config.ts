@@ -28,6 +28,7 @@ import { gatewayStatus } from './gateway-status.ts';
 import type { BreakerChange } from './resilience/circuit-breaker.ts';
 import { admissionPolicy, gatewayOverload, sendOffOf, watchdogOptions } from './gateway-watch.ts';
 import { BreakerBoard } from './resilience/breaker-board.ts';
+import type { BreakerView } from './resilience/breaker-board.ts';
 import { LogSink } from './observe/log-sink.ts';
 import { MetricsSink } from './observe/metrics-sink.ts';
 import type { StatusServer } from './http/status-server.ts';
@@ -117,6 +118,7 @@ async function assemble(
   const metrics = new MetricsSink({
     processMetrics: true,
     lostLogLines: () => log.lostLines,
+    records: () => records.state(),
     snapshot: () =>
       snapshot?.() ?? {
         sessions: [],
@@ -147,7 +149,10 @@ async function assemble(
   closers.push(() => speech.close());
   const onBreaker = ({ name, ...change }: BreakerChange): void =>
     events.emit({ type: 'breaker', breaker: name, ...change, atMs: clock.nowMs() });
-  const breakers = new BreakerBoard({ clock, policies: breakerPolicies(config), onChange: onBreaker });
+  const policies = breakerPolicies(config);
+  const breakers = new BreakerBoard({ clock, policies, onChange: onBreaker });
+  // Commands may name any number of hosts: they push no backend's off the board.
+  const streamBreakers = new BreakerBoard({ clock, policies, onChange: onBreaker });
   const makers: BackendMakers = {
     clock,
     speech,
@@ -160,6 +165,11 @@ async function assemble(
     onBreaker,
     voices: new Map(),
   };
+  const everyBreaker = (): readonly BreakerView[] => [
+    ...breakers.view(),
+    ...[...makers.voices.values()].flatMap(({ breaker }) => breaker.view()),
+    ...streamBreakers.view(),
+  ];
   const { backends, profiles } = await makeProfiles(config, makers);
   let gateway: Gateway | null = null;
   // A stereo tap has two legs.
@@ -244,7 +254,8 @@ async function assemble(
     load: () => load.snapshot(),
     ...(read === undefined ? {} : { reload: reloader({ read, gateway: () => opened, makers, log }) }),
     callLimit: config.limits.calls,
-    breakers: () => [...breakers.view(), ...[...makers.voices.values()].flatMap(({ breaker }) => breaker.view())],
+    streamBreakers,
+    breakers: everyBreaker,
     version: VERSION,
     resources: () => heldResources({ dspPool, g722, sip, modules, asterisks }),
     onStreamEvent,
@@ -265,7 +276,9 @@ async function assemble(
   status =
     config.status === false
       ? null
-      : gatewayStatus(config.status, { clock, events, gateway: opened, metrics, breakers, notReady, lag: load.lag });
+      : gatewayStatus(config.status, {
+          ...{ clock, events, gateway: opened, metrics, breakers: everyBreaker, notReady, lag: load.lag },
+        });
   const statusPort = status === null ? null : await openStatus(status, closers);
   const opening = new GatewayFronts({ gateway: opened, clock, events, switches });
   fronts = opening;

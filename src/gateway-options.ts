@@ -9,6 +9,7 @@ import type { DspPool } from './dsp/dsp.ts';
 import type { GatewayOverload } from './gateway-admission.ts';
 import type { GatewaySnapshot, HostLoadSnapshot, SessionSnapshot } from './observe/health.ts';
 import type { Resources } from './observe/resources.ts';
+import type { BreakerBoard } from './resilience/breaker-board.ts';
 import type { SendOff } from './session/send-off.ts';
 import type { WatchdogOptions } from './session/watch-options.ts';
 import type { SwitchAdapter } from './switch/switch-adapter.ts';
@@ -34,6 +35,8 @@ export interface GatewayOptions {
   reload?(): Promise<string>;
   /** Calls at once; more are refused with ERR_TALKSPURT_CALL_LIMIT. Default: the size of the DSP pool. */
   readonly callLimit?: number;
+  /** Circuit breakers of the hosts that `start` names in a URL; absent: there are none. */
+  readonly streamBreakers?: BreakerBoard;
   breakers?(): NonNullable<GatewaySnapshot['breakers']>;
   readonly version: string;
   /** What is held besides legs. */

@@ -3,7 +3,7 @@
  * the call is here or will not be: somebody who answers is not hung up on because the host has become busy meanwhile.
  */
 import type { Clock, Timer } from './core/clock.ts';
-import { asTalkspurtError } from './core/errors.ts';
+import { TalkspurtError, asTalkspurtError } from './core/errors.ts';
 import { LIMITS } from './limits.ts';
 
 interface Place {
@@ -17,6 +17,7 @@ interface Place {
 export class DialledPlaces {
   readonly #clock: Clock;
   readonly #places = new Set<Place>();
+  #ringing = new AbortController();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -28,21 +29,25 @@ export class DialledPlaces {
   }
 
   /**
-   * Keeps a place while `dial` runs, which tells the channel's id before it rings and resolves when it is answered; then for
+   * Keeps a place while `dial` runs, which tells the channel's id before it rings, resolves when it is answered and ends when its signal aborts; then for
    * {@link LIMITS.dialledPlaceMs} more, until {@link take}. A call that is not answered gives it back at once; where the link is lost it may be
-   * answered all the same, and keeps it while it may ring.
+   * answered all the same, and keeps it while it may ring, unless the switch was never asked.
    * @throws as `dial`
    */
-  async dial(ringMs: number, dial: (onChannel: (channelId: string) => void) => Promise<string>): Promise<string> {
+  async dial(
+    ringMs: number,
+    dial: (onChannel: (channelId: string) => void, signal: AbortSignal) => Promise<string>,
+  ): Promise<string> {
     const place: Place = { channelId: null, timer: null };
     const rungByMs = this.#clock.nowMs() + ringMs;
     this.#places.add(place);
     try {
-      place.channelId = await dial((channelId) => (place.channelId = channelId));
+      place.channelId = await dial((channelId) => (place.channelId = channelId), this.#ringing.signal);
       this.#keep(place, 0);
       return place.channelId;
     } catch (error) {
-      const mayRing = asTalkspurtError(error).code.startsWith('ERR_TALKSPURT_LINK_') && place.channelId !== null;
+      const { code, details } = asTalkspurtError(error);
+      const mayRing = code.startsWith('ERR_TALKSPURT_LINK_') && place.channelId !== null && details['sent'] !== false;
       if (mayRing) this.#keep(place, Math.max(0, rungByMs - this.#clock.nowMs()));
       else this.#places.delete(place);
       throw error;
@@ -57,6 +62,14 @@ export class DialledPlaces {
       return this.#places.delete(place);
     }
     return false;
+  }
+
+  /** Telephones that ring stop ringing: whoever answered would be hung up. Those who have answered keep their places. */
+  hangUp(): void {
+    this.#ringing.abort(
+      new TalkspurtError('ERR_TALKSPURT_DRAINING', 'the gateway is stopping: nobody is called any more'),
+    );
+    this.#ringing = new AbortController();
   }
 
   /** Twice is harmless. */

@@ -13,6 +13,8 @@ export interface GatewayRecords {
   readonly sink: EventSink;
   /** A call has ended, with these figures. */
   recordEnded(snapshot: SessionSnapshot): void;
+  /** How writing goes; read at every scrape. */
+  state(): { readonly failing: boolean; readonly lost: number };
   /** Writes what waits, within a bound. */
   close(): Promise<void>;
 }
@@ -57,6 +59,7 @@ export async function openGatewayRecords(
   return {
     sink,
     recordEnded: (snapshot) => sink.recordEnded(snapshot),
+    state: () => ({ failing: files?.failing ?? false, lost: files?.lost ?? 0 }),
     close: async () => files?.close(),
   };
 }

@@ -7,7 +7,7 @@ import type { Gateway } from './gateway.ts';
 import { StatusServer } from './http/status-server.ts';
 import type { LoopLag } from './observe/loop-lag.ts';
 import type { MetricsSink } from './observe/metrics-sink.ts';
-import type { BreakerBoard } from './resilience/breaker-board.ts';
+import type { BreakerView } from './resilience/breaker-board.ts';
 import { VERSION } from './version.ts';
 
 /** What it shows and commands. */
@@ -16,7 +16,8 @@ export interface GatewayStatusParts {
   readonly events: EventSink;
   readonly gateway: Gateway;
   readonly metrics: MetricsSink;
-  readonly breakers: BreakerBoard;
+  /** All there are: of backends, of voices, of hosts of streams. */
+  readonly breakers: () => readonly BreakerView[];
   /** Why no call could or should be given to this process now; empty when one could. */
   readonly notReady: () => readonly string[];
   readonly lag: LoopLag;
@@ -39,7 +40,7 @@ export function gatewayStatus(config: Exclude<Config['status'], false>, parts: G
       sessions: () => gateway.snapshot().sessions,
       session: (callId) => gateway.session(callId)?.snapshot() ?? null,
       parties: (callId) => gateway.session(callId)?.leg ?? null,
-      breakers: () => breakers.view(),
+      breakers,
       command: async (command) => {
         const result = await dispatchCommand(command, gateway);
         events.emit({ type: 'command', front: 'http', verb: result.verb, ok: result.ok, atMs: clock.nowMs() });

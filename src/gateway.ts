@@ -131,8 +131,8 @@ export class Gateway implements CommandTarget, SwitchSink {
    */
   async originate(switchName: string, request: OriginateRequest, signal?: AbortSignal): Promise<string> {
     this.admit('', { kind: 'profile', name: request.profile });
-    return await this.#places.dial((request.timeoutSeconds ?? ORIGINATE_RING_S) * 1000, (onChannel) =>
-      originateOn(this.#options.adapters, switchName, request, signal, onChannel),
+    return await this.#places.dial((request.timeoutSeconds ?? ORIGINATE_RING_S) * 1000, (onChannel, stop) =>
+      originateOn(this.#options.adapters, switchName, request, AbortSignal.any([stop, signal ?? stop]), onChannel),
     );
   }
 
@@ -246,6 +246,7 @@ export class Gateway implements CommandTarget, SwitchSink {
   async sendOff(): Promise<void> {
     const { sendOff } = this.#options;
     this.#ending = true;
+    this.#places.hangUp();
     if (sendOff !== undefined) await Promise.all([...this.#calls.all()].map((session) => session.sendOff(sendOff)));
     await this.#stopAll('drained');
   }
@@ -259,6 +260,7 @@ export class Gateway implements CommandTarget, SwitchSink {
   async close(reason: EndReason = 'drained'): Promise<void> {
     this.#draining = this.#ending = true;
     this.#drain.stop();
+    this.#places.hangUp();
     await this.#stopAll(reason);
     await Promise.all(this.#options.adapters.map((adapter) => adapter.stop()));
     this.#places.close();

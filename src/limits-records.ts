@@ -11,6 +11,8 @@ export const RECORD_LIMITS = {
   recordDriftMs: 60_000,
   /** Records that wait to be written; the oldest are lost, and counted, so that a full disk costs records, never calls. */
   recordQueueBytes: 8 * 1024 * 1024,
+  /** One file of records; then another is begun. Whoever looks for a call reads a file as a whole. */
+  recordFileBytes: 64 * 1024 * 1024,
   /** Then writing is tried again; and calls that are up are noted for the case that the process dies. */
   recordRetryMs: 5_000,
   recordCheckpointMs: 10_000,

@@ -1,14 +1,30 @@
 /** What a call is given: by its profile, its channel, and within the hosts that commands may name. */
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { BackendCall, BackendSink } from '../src/backend/backend.ts';
 import { CallPlanner } from '../src/call-planner.ts';
 import type { GatewayBackend } from '../src/call-planner.ts';
 import { TalkspurtError, hasCode } from '../src/core/errors.ts';
 import { HostList } from '../src/core/host-list.ts';
+import { BreakerBoard } from '../src/resilience/breaker-board.ts';
 import { FakeClock } from './sim/fake-clock.ts';
-import { FakeBackend, FakeLeg } from './sim/fake-peers.ts';
+import { FakeBackend, FakeLeg, PCMU_LEG } from './sim/fake-peers.ts';
 
 const START = { mix: 'mono', sampleRateHz: null, metadata: null } as const;
+
+const NO_SINK: BackendSink = {
+  onAudio: () => undefined,
+  onAudioDone: () => undefined,
+  onResponseStarted: () => undefined,
+  onResponseDone: () => undefined,
+  onSpeech: () => undefined,
+  onTranscript: () => undefined,
+  onToolCall: () => undefined,
+  onError: () => undefined,
+  onClosed: () => undefined,
+};
 
 function made(): GatewayBackend & { readonly asked: object[]; readonly changed: FakeBackend } {
   const asked: object[] = [];
@@ -85,6 +101,36 @@ test('a stream comes back as often as its channel says, and of itself not at all
   leg.variables.set('AUDIO_STREAM_RECONNECT_MAX', '7');
   const { options, backend } = plans.plan(leg, target, START);
   assert.equal([options.reconnect?.attempts, backend.reconnectMax], [7, 7]);
+});
+
+test('streams by URL share the breaker of their host, whatever path they name', async () => {
+  const streamBreakers = new BreakerBoard({ clock: new FakeClock() });
+  const backends = new Map<string, GatewayBackend>();
+  const plans = new CallPlanner({ profiles: new Map(), backends, clock: new FakeClock(), streamBreakers });
+  const server = createServer();
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  const target = (path: string) => ({ kind: 'url', url: `ws://127.0.0.1:${port}/${path}` }) as const;
+  const call: BackendCall = { callId: 'c', leg: PCMU_LEG, from: '', to: '', variables: new Map() };
+  for (let n = 0; n < 5; n += 1) {
+    plans.check(target(`call-${n}`));
+    const { backend } = plans.plan(new FakeLeg(), target(`call-${n}`), START);
+    const failure = await backend.open(call, NO_SINK, new AbortController().signal).then(
+      () => null,
+      (error: unknown) => error,
+    );
+    assert.ok(hasCode(failure, 'ERR_TALKSPURT_BACKEND_REFUSED'), String(failure));
+  }
+  assert.throws(
+    () => plans.check(target('call-6')),
+    (error: unknown) => hasCode(error, 'ERR_TALKSPURT_BACKEND_BREAKER_OPEN'),
+  );
+  plans.check({ kind: 'url', url: `ws://127.0.0.1:${port + 1}/` });
+  assert.equal(
+    streamBreakers.view().find(({ state }) => state !== 'closed')?.name,
+    `stream:127.0.0.1:${port}:connection`,
+  );
 });
 
 test('a URL whose host is not allowed is refused before and while the call is planned', () => {

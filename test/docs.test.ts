@@ -7,7 +7,10 @@ import * as assert from 'uvu/assert';
 import { parse } from 'yaml';
 import { generatedDocs } from '../.dev/docs.ts';
 import { parseDialogue } from '../src/simulator/dialogue.ts';
+import { parseCommand } from '../src/commands/parse-command.ts';
 import { configSchema } from '../src/config/config-schema.ts';
+import { EVENT_LINES } from '../src/observe/event-line.ts';
+import { knownMetrics } from './observe/known-metrics.ts';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
@@ -34,10 +37,9 @@ test('every YAML block of the documentation, and the examples, are accepted by t
 const SAID_TWICE_WORDS = 14;
 
 test('nothing is said twice on a page, as joining two versions of it may have it', () => {
-  const pages = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md'));
-  for (const path of [...pages.map((name) => `docs/${name}`), 'README.md']) {
+  for (const { path, text } of everyPage()) {
     const before = new Map<string, number>();
-    const prose = read(path).replaceAll(/^```[\s\S]*?^```/gm, (block) => block.replaceAll(/[^\n]/g, ''));
+    const prose = text.replaceAll(/^```[\s\S]*?^```/gm, (block) => block.replaceAll(/[^\n]/g, ''));
     prose.split('\n').forEach((line, at) => {
       if (line.startsWith('|')) return;
       const words = line.split(/\s+/);
@@ -50,6 +52,65 @@ test('nothing is said twice on a page, as joining two versions of it may have it
     });
   }
 });
+
+/** Every page, with its name. */
+function everyPage(): { path: string; text: string }[] {
+  const names = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md'));
+  return [...names.map((name) => `docs/${name}`), 'README.md'].map((path) => ({ path, text: read(path) }));
+}
+
+test('every line for `talkspurt ctl` is a command', () => {
+  let lines = 0;
+  for (const { path, text } of everyPage()) {
+    for (const [, quoted, bare = ''] of text.matchAll(/talkspurt ctl (?:['"]([^'"\n]*)['"]|([\w<>-]+))/g)) {
+      const line = (quoted ?? bare).replaceAll('<uuid>', '5f1e0f3c-0000-4000-8000-000000000001');
+      if (line === '…' || line === '<command>') continue;
+      lines += 1;
+      assert.ok(parseCommand(line).ok, `${path}: talkspurt ctl ${line}`);
+    }
+  }
+  assert.ok(lines >= 6, `${lines} lines`);
+});
+
+test('every metric and every field of health that the runbook and the other pages name is there', async () => {
+  const known = await knownMetrics();
+  const fields = new Set(['session', 'global'].flatMap((name) => fieldsOf(read(`docs/schema/${name}-health.json`))));
+  for (const { path, text } of everyPage()) {
+    for (const [name] of text.matchAll(/\btalkspurt_[a-z_]+[a-z]\b(?![_*])/g)) {
+      const own =
+        known.has(name) || known.has(`${name}_bucket`) || name === 'talkspurt_refused' || OF_SWITCHES.test(path);
+      assert.ok(own, `${path}: ${name}`);
+    }
+    for (const [, field = ''] of text.matchAll(/`((?:capture|inject|ai|media|host|resources)\.[a-z_]+)`/g)) {
+      if (path === 'docs/runbook.md') assert.ok(fields.has(field), `${path}: ${field}`);
+    }
+  }
+});
+
+test('every line of the log that the runbook names is one, and every key of a profile', () => {
+  const text = read('docs/runbook.md');
+  const operations = new Set(Object.values(EVENT_LINES).map(({ operation }) => operation));
+  const named = [...text.matchAll(/\blines? ((?:`[a-z_]+`(?:,| and)? ?)+)/g)].flatMap(([, list = '']) =>
+    [...list.matchAll(/`([a-z_]+)`/g)].map(([, name = '']) => name),
+  );
+  assert.ok(named.length > 10, `${named.length} lines`);
+  for (const name of named) assert.ok(operations.has(name), name);
+  const configuration = read('docs/configuration.md');
+  for (const [, key = ''] of text.matchAll(/`([a-z]+(?:\.[a-z]+)*\.?[a-zA-Z]+(?:Ms|Seconds))`/g)) {
+    assert.ok(configuration.includes(key.split('.').at(-1) ?? ''), key);
+  }
+});
+
+/** Pages of switches, where channel variables have such names. */
+const OF_SWITCHES = /^docs\/(?:events|freeswitch|asterisk|channel-variables|commands|taps)\.md$/;
+
+/** `part.field` of a schema of health. */
+function fieldsOf(schema: string): string[] {
+  const { properties } = JSON.parse(schema) as { properties: Record<string, { properties?: object }> };
+  return Object.entries(properties).flatMap(([part, { properties: inner = {} }]) =>
+    Object.keys(inner).map((name) => `${part}.${name}`),
+  );
+}
 
 test('every dialogue in the documentation is one', () => {
   const dialogues = [...read('docs/embedded-backend.md').matchAll(/```yaml dialogue\n([\s\S]*?)```/g)];

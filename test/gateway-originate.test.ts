@@ -7,11 +7,13 @@ import { Gateway } from '../src/gateway.ts';
 import type { GatewayOptions } from '../src/gateway.ts';
 import { DialledPlaces } from '../src/gateway-places.ts';
 import { LIMITS } from '../src/limits.ts';
+import { queueFull as ariQueueFull } from '../src/switch/asterisk/ari-link-error.ts';
 import type { AriLink } from '../src/switch/asterisk/ari-link.ts';
 import { AsteriskOriginates } from '../src/switch/asterisk/asterisk-originate.ts';
 import { StasisIds } from '../src/switch/asterisk/stasis-ids.ts';
 import { StasisRoutes } from '../src/switch/asterisk/stasis-routes.ts';
 import type { EslLink } from '../src/switch/freeswitch/esl-link.ts';
+import { down, queueFull } from '../src/switch/freeswitch/esl-link-error.ts';
 import { originateParked } from '../src/switch/freeswitch/parked-originate.ts';
 import type { SwitchAdapter } from '../src/switch/switch-adapter.ts';
 import { FakeClock, settle } from './sim/fake-clock.ts';
@@ -197,34 +199,73 @@ test('whoever answers while the gateway ends its calls is hung up: nobody would 
   }
 });
 
-test('no place is kept for a call that was never asked for: the link was down before', async () => {
-  const clock = new FakeClock();
-  const link: EslLink = Object.assign(Object.create(null) as EslLink, {
-    ...{ name: 'fs', up: false },
-    start: () => Promise.resolve(),
-    close: () => Promise.resolve(),
-    bgapi: () => Promise.reject(new TalkspurtError('ERR_TALKSPURT_LINK_DOWN', 'down')),
-    api: () => Promise.reject(new TalkspurtError('ERR_TALKSPURT_LINK_DOWN', 'down')),
-  });
-  const ariLink: AriLink = Object.assign(Object.create(null) as AriLink, {
-    ...{ name: 'ast', app: 'talkspurt', up: false },
-    request: () => Promise.reject(new TalkspurtError('ERR_TALKSPURT_LINK_DOWN', 'down')),
-  });
-  const originates = new AsteriskOriginates({
-    ...{ switchName: 'ast', link: ariLink, clock, ids: new StasisIds('talkspurt'), routes: new StasisRoutes() },
-  });
-  const places = new DialledPlaces(clock);
-  for (const dial of [
-    (onChannel: (id: string) => void) =>
-      originateParked({ link, clock, endpoint: 'user/1', variables: [], timeoutSeconds: 20, onChannel }, NEVER),
-    (onChannel: (id: string) => void) => originates.originate({ endpoint: 'PJSIP/1', profile: 'p' }, NEVER, onChannel),
-  ]) {
-    const error: unknown = await places.dial(20_000, dial).catch((each: unknown) => each);
-    assert.is((error as TalkspurtError).code, 'ERR_TALKSPURT_LINK_DOWN');
-    assert.is(places.size, 0);
+test('telephones that ring when calls are ended stop ringing', async () => {
+  for (const end of [(gateway: Gateway) => gateway.close(), (gateway: Gateway) => gateway.sendOff()]) {
+    const stopped: string[] = [];
+    const { gateway, codeOf, clock } = world({
+      adapters: [
+        {
+          ...{ kind: 'freeswitch', name: 'fs', linkUp: true, legCount: 0 },
+          ...{ start: () => Promise.resolve(), stop: () => Promise.resolve() },
+          ...{ attach: () => Promise.reject(new Error('no')), command: () => Promise.resolve('') },
+          originate: (_request, signal, onChannel) => {
+            onChannel?.('rings');
+            return new Promise((_, reject) => {
+              signal?.addEventListener('abort', () => {
+                stopped.push('rings');
+                reject(signal.reason as Error);
+              });
+            });
+          },
+        },
+      ],
+    });
+    const dialling = codeOf(gateway.originate('fs', REQUEST));
+    await settle();
+    void gateway.drained(60_000);
+    assert.equal(stopped, [], 'a drain waits for them');
+    await end(gateway);
+    assert.equal([stopped, await dialling, gateway.callCount], [['rings'], 'DRAINING', 0]);
+    await gateway.close();
+    assert.is(clock.pending, 0);
   }
-  assert.is(clock.pending, 0);
 });
+
+for (const [why, up, refusals] of [
+  ['the link was down before', false, [down('down'), down('down')]],
+  ['too much waits for the switch', true, [queueFull(1_024), ariQueueFull()]],
+] as const) {
+  test(`no place is kept for a call that was never asked for: ${why}`, async () => {
+    const clock = new FakeClock();
+    const [atFreeswitch, atAsterisk] = refusals;
+    const link: EslLink = Object.assign(Object.create(null) as EslLink, {
+      ...{ name: 'fs', up },
+      start: () => Promise.resolve(),
+      close: () => Promise.resolve(),
+      bgapi: () => Promise.reject(atFreeswitch),
+      api: () => Promise.reject(atFreeswitch),
+    });
+    const ariLink: AriLink = Object.assign(Object.create(null) as AriLink, {
+      ...{ name: 'ast', app: 'talkspurt', up },
+      request: () => Promise.reject(atAsterisk),
+    });
+    const originates = new AsteriskOriginates({
+      ...{ switchName: 'ast', link: ariLink, clock, ids: new StasisIds('talkspurt'), routes: new StasisRoutes() },
+    });
+    const places = new DialledPlaces(clock);
+    for (const dial of [
+      (onChannel: (id: string) => void) =>
+        originateParked({ link, clock, endpoint: 'user/1', variables: [], timeoutSeconds: 20, onChannel }, NEVER),
+      (onChannel: (id: string) => void) =>
+        originates.originate({ endpoint: 'PJSIP/1', profile: 'p' }, NEVER, onChannel),
+    ]) {
+      const error: unknown = await places.dial(20_000, dial).catch((each: unknown) => each);
+      assert.is((error as TalkspurtError).code, refusals[0].code);
+      assert.is(places.size, 0);
+    }
+    assert.is(clock.pending, 0);
+  });
+}
 
 test('whoever answered and can have no voice for another reason is hung up: there is no dialplan to go back to', async () => {
   const { gateway, comes, dial, dialled, events } = world();

@@ -1,5 +1,5 @@
 /** Records of real calls of a whole host: one line for each, with its figures, and nothing personal in it. */
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
@@ -37,6 +37,16 @@ test('a call leaves one line, with its figures; no number and no word stands in 
     [],
     'nobody is up',
   );
+});
+
+test('a folder that cannot be written to is seen in the metrics', async () => {
+  const records = join(folder, 'a-file');
+  writeFileSync(records, '');
+  await withWholeHost({ config: { records: { folder: records }, status: { port: 0 } } }, async ({ runtime }) => {
+    const page = await (await fetch(`http://127.0.0.1:${runtime.statusPort ?? 0}/metrics`)).text();
+    assert.match(page, /^talkspurt_records_failing 1$/m);
+    assert.match(page, /^talkspurt_records_lost_total 0$/m);
+  });
 });
 
 test.run();

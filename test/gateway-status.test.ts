@@ -76,6 +76,33 @@ test('a call is started, seen, ordered and stopped over HTTP', () =>
     void reading;
   }));
 
+test('breakers of backends, of the voices that speak for them and of hosts that commands named are shown, and in health', () => {
+  const spoken = { kind: 'openai', baseUrl: 'ws://127.0.0.1:1/v1', apiKey: 'k', speech: { engine: 'embedded' } };
+  const backends = { ai: { kind: 'embedded' }, spoken };
+  return withWholeHost({ config: { status: STATUS, backends } }, async ({ fs, runtime, ask }) => {
+    const { uuid } = fs.createCall({ phone: new LevelPhone() });
+    const refused: string[] = [];
+    for (let n = 0; n < 6; n += 1)
+      refused.push(await ask(`uuid_audio_stream ${uuid} start ws://127.0.0.1:1/call-${n}`));
+    assert.match(refused[4] ?? '', /^-ERR .*ERR_TALKSPURT_BACKEND_REFUSED/);
+    assert.match(refused[5] ?? '', /^-ERR .*ERR_TALKSPURT_BACKEND_BREAKER_OPEN/);
+    const base = `http://127.0.0.1:${runtime.statusPort ?? 0}`;
+    const headers = { authorization: `Bearer ${READ}` };
+    const { breakers } = (await (await fetch(`${base}/api/breakers`, { headers })).json()) as {
+      breakers: { name: string; state: string }[];
+    };
+    const states = new Map(breakers.map(({ name, state }) => [name.replace(/:[0-9a-f]{8}:/, ':'), state]));
+    assert.is(states.get('ai:connection'), 'closed');
+    assert.is(states.get('spoken:speech'), 'closed');
+    assert.is(states.get('stream:127.0.0.1:1:connection'), 'open');
+    const health = (await (await fetch(`${base}/health`)).json()) as { breakers: { name: string }[] };
+    assert.equal(
+      health.breakers.map(({ name }) => name),
+      breakers.map(({ name }) => name),
+    );
+  });
+});
+
 if (CURL) {
   test('curl: the page, its files, and the API as docs/http-api.md says', () =>
     withWholeHost({ config: { status: STATUS } }, async ({ runtime }) => {

@@ -42,10 +42,8 @@ export const troubleshootCommand: CommandModule<object, TroubleshootArguments> =
     const diagnosis = diagnose(record);
     const timeline = callTimeline(record);
     if (picture !== undefined) {
-      await writeFile(
-        picture,
-        drawCall(timeline, `Call ${record.session_uuid}`, `${record.started_at} · ${diagnosis.summary}`),
-      );
+      const title = `Call ${record.session_uuid}`;
+      await writePicture(picture, drawCall(timeline, title, `${record.started_at} · ${diagnosis.summary}`));
     }
     if (json) {
       process.stdout.write(`${JSON.stringify(diagnosis, null, 2)}\n`);
@@ -56,6 +54,17 @@ export const troubleshootCommand: CommandModule<object, TroubleshootArguments> =
     process.stdout.write(`${lines.join('\n')}\n`);
   },
 };
+
+/** @throws ERR_TALKSPURT_CONFIG_UNREADABLE where it cannot be written */
+async function writePicture(path: string, svg: string): Promise<void> {
+  try {
+    await writeFile(path, svg);
+  } catch (cause) {
+    const why = (cause as NodeJS.ErrnoException).code ?? 'it failed';
+    const message = `the picture cannot be written to ${path} (${why}): name a file in a folder of yours`;
+    throw new TalkspurtError('ERR_TALKSPURT_CONFIG_UNREADABLE', message, { cause });
+  }
+}
 
 /** @throws as `loadConfig`; ERR_TALKSPURT_UNKNOWN_CALL when it keeps none */
 function folderOf(path: string | undefined): string {

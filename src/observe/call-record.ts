@@ -6,7 +6,8 @@ import { LIMITS } from '../limits.ts';
 import { CALL_RECORD_VERSION } from './call-record-schema.ts';
 import type { CallRecord } from './call-record-schema.ts';
 import { recordFigures } from './call-record-figures.ts';
-import { PERSONAL_FIELDS, eventFields } from './event-fields.ts';
+import { eventFields, impersonal } from './event-fields.ts';
+import type { FieldValue } from './event-fields.ts';
 import type { SessionSnapshot } from './health.ts';
 
 export type { CallRecord } from './call-record-schema.ts';
@@ -125,10 +126,9 @@ export function headlineOf(
 /** The same record without what anybody said or dialled. */
 export function withoutPersonal(record: CallRecord): CallRecord {
   const events = record.events.map((event) => {
-    const personal = (PERSONAL_FIELDS as Readonly<Record<string, readonly string[] | undefined>>)[event.type] ?? [];
-    if (personal.length === 0) return event;
-    const kept = Object.entries(event).filter(([key]) => !personal.includes(key));
-    return { ...Object.fromEntries(kept), at_ms: event.at_ms, type: event.type };
+    const { at_ms, type, ...fields } = event;
+    const kept = impersonal(type, fields as Record<string, FieldValue>);
+    return kept === fields ? event : { at_ms, type, ...kept };
   });
   return { ...record, transcript: [], events };
 }

@@ -32,18 +32,30 @@ export function eventFields(event: TalkspurtEvent, personalData: boolean): Recor
   return fields;
 }
 
+/** Of `fields` that hold everything what they would be without `personalData`. */
+export function impersonal(
+  type: string,
+  fields: Readonly<Record<string, FieldValue>>,
+): Readonly<Record<string, FieldValue>> {
+  const personal = (PERSONAL_FIELDS as Readonly<Record<string, readonly string[] | undefined>>)[type] ?? [];
+  const quotes = type === 'backend.refused' || beforeSpeech(fields);
+  const dropped = quotes ? personal : [...personal, ...QUOTING];
+  if (!dropped.some((key) => key in fields)) return fields;
+  return Object.fromEntries(Object.entries(fields).filter(([key]) => !dropped.includes(key)));
+}
+
 /** A peer's own words: once speech has gone to it they may quote it. */
 const QUOTING: readonly string[] = ['peerMessage', 'closeReason'];
 
 /** Whether the peer said so before it had heard anything: when it answered the upgrade, or the settings of the session. */
-function beforeSpeech({ details }: TalkspurtError): boolean {
+function beforeSpeech(details: Readonly<Record<string, unknown>>): boolean {
   return details['status'] !== undefined || details['place'] === 'session set-up';
 }
 
 /** An operating error as fields, with what may quote people only where `quotes`. Of its cause only what cannot hold content; of a defect the stack too. */
 export function errorFields(error: TalkspurtError, quotes = false): Record<string, FieldValue> {
   const fields: Record<string, FieldValue> = { code: error.code, error: error.message, retryable: error.retryable };
-  const shown = quotes || beforeSpeech(error);
+  const shown = quotes || beforeSpeech(error.details);
   for (const [key, value] of Object.entries(error.details)) {
     if (value !== undefined && (shown || !QUOTING.includes(key))) fields[key] ??= value;
   }

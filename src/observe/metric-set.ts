@@ -182,6 +182,8 @@ export function makeMetrics(registry: Registry, descriptions: MetricDescription[
       'reason',
     ),
     logLost: counter('log_lost_lines_total', 'Log lines that found no place: nobody reads the log fast enough'),
+    recordsFailing: gauge('records_failing', '1: call records cannot be written; they wait'),
+    recordsLost: counter('records_lost_total', 'Call records that found no place while they could not be written'),
     buildInfo: gauge('build_info', '1, with what runs', 'version', 'node'),
     callLimit: gauge('call_limit', 'Calls that there may be at once'),
     draining: gauge('draining', '1: no new call is taken'),

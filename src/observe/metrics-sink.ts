@@ -20,6 +20,8 @@ export interface MetricsSinkOptions {
   readonly snapshot?: () => GatewaySnapshot;
   /** Log lines that were lost so far; read at every scrape. */
   readonly lostLogLines?: () => number;
+  /** Whether call records can be written, and how many never will be; read at every scrape. */
+  readonly records?: () => { readonly failing: boolean; readonly lost: number };
 }
 
 /** A scrape. */
@@ -44,6 +46,7 @@ export class MetricsSink implements EventSink {
   /** Which backend answers a call, for what its events do not say. */
   readonly #answering = new Map<string, string>();
   #lostLogLines = 0;
+  #lostRecords = 0;
 
   constructor(options: MetricsSinkOptions) {
     this.#options = options;
@@ -95,16 +98,26 @@ export class MetricsSink implements EventSink {
     callLimit.set(snapshot.callLimit);
     draining.set(snapshot.draining ? 1 : 0);
     for (const { name, up } of snapshot.links) linkUp.set({ link: this.#bounded('link', name) }, up ? 1 : 0);
+    // One that is no longer on the board keeps no state.
+    if (snapshot.breakers !== undefined) breakerState.reset();
     for (const { name, state } of snapshot.breakers ?? []) {
       breakerState.set({ breaker: this.#bounded('breaker', name) }, BREAKER_VALUES[state]);
     }
     const lost = this.#options.lostLogLines?.() ?? 0;
     logLost.inc(Math.max(0, lost - this.#lostLogLines));
     this.#lostLogLines = lost;
+    this.#sampleRecords();
     sampleWaiting(this.#metrics.tts, snapshot.sessions);
     this.#sampleLoad(snapshot.load);
     sampleResources(this.#metrics.held, snapshot.resources ?? NO_RESOURCES);
     this.#counters.sample(snapshot.sessions);
+  }
+
+  #sampleRecords(): void {
+    const { failing, lost } = this.#options.records?.() ?? { failing: false, lost: 0 };
+    this.#metrics.recordsFailing.set(failing ? 1 : 0);
+    this.#metrics.recordsLost.inc(Math.max(0, lost - this.#lostRecords));
+    this.#lostRecords = lost;
   }
 
   #sampleLoad(load: GatewaySnapshot['load']): void {

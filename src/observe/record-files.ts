@@ -67,6 +67,11 @@ export class RecordFiles {
     return this.#lost;
   }
 
+  /** Writing has failed, and has not worked since. */
+  get failing(): boolean {
+    return this.#troubled;
+  }
+
   /** Completes what an earlier process left, removes what is old, and begins to note. Never rejects. */
   async start(): Promise<void> {
     const { clock, folder } = this.#options;
@@ -176,7 +181,8 @@ export class RecordFiles {
     await mkdir(folder, { recursive: true, mode: 0o750 });
     const newest = (await recordFiles(folder)).findLast((file) => file.day === day);
     if (newest === undefined) return join(folder, RECORD_FILE.name(day, 0));
-    if ((await sizeOf(newest.path)) < maxMegabytes * MEGABYTE * FILE_SHARE) return newest.path;
+    const most = Math.min(LIMITS.recordFileBytes, maxMegabytes * MEGABYTE * FILE_SHARE);
+    if ((await sizeOf(newest.path)) < most) return newest.path;
     await this.#sweep();
     return join(folder, RECORD_FILE.name(day, newest.part + 1));
   }

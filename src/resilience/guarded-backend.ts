@@ -16,6 +16,11 @@ export interface GuardedBackendOptions {
   readonly credential?: string;
   /** Its settings are one call's own: when they are refused, that says nothing of other calls. Default false. */
   readonly ownSettings?: boolean;
+  /**
+   * A command named its address: path, token and how its server likes to hang up are one call's own, too. Only that it cannot be
+   * reached counts, and 429. Default false.
+   */
+  readonly ownAddress?: boolean;
 }
 
 /** Which breaker a failure belongs to; a code that is not here is nobody's fault but ours. */
@@ -43,12 +48,15 @@ export class GuardedBackend implements Backend {
   readonly #connection: CircuitBreaker;
   readonly #provider: CircuitBreaker;
   readonly #ownSettings: boolean;
+  readonly #ownAddress: boolean;
 
-  constructor({ backend, board, credential = '', ownSettings = false }: GuardedBackendOptions) {
+  constructor(options: GuardedBackendOptions) {
+    const { backend, board, credential = '', ownSettings = false, ownAddress = false } = options;
     this.name = backend.name;
     if (backend.reconnectMax !== undefined) this.reconnectMax = backend.reconnectMax;
     this.#backend = backend;
     this.#ownSettings = ownSettings;
+    this.#ownAddress = ownAddress;
     this.#connection = board.breaker(backend.name, credential, 'connection');
     this.#provider = board.breaker(backend.name, credential, 'provider');
   }
@@ -80,7 +88,7 @@ export class GuardedBackend implements Backend {
     signal.addEventListener('abort', onAbort, { once: true });
     if (signal.aborted) onAbort();
     try {
-      const stream = await this.#backend.open(call, this.#watching(sink), signal);
+      const stream = await this.#backend.open(call, this.#ownAddress ? sink : this.#watching(sink), signal);
       for (const attempt of attempts.values()) attempt.succeeded();
       return stream;
     } catch (error) {
@@ -99,9 +107,11 @@ export class GuardedBackend implements Backend {
   }
 
   /** Whether another call would have failed in the same way. */
-  #counts({ code, details }: TalkspurtError): boolean {
-    if (!this.#ownSettings || isOutOfQuota(details)) return true;
+  #counts(error: TalkspurtError): boolean {
+    const { code, details } = error;
     const { status } = details;
+    if (this.#ownAddress) return status === 429 || kindOf(error) === 'connection';
+    if (!this.#ownSettings || isOutOfQuota(details)) return true;
     if (status === 402 || status === 429) return true;
     return !SETTING_CODES.has(code) && status !== 403 && details['apiCode'] !== 'permission_denied';
   }

@@ -31,7 +31,8 @@ export interface ElevenLabsConfig {
   readonly language?: string | undefined;
 }
 
-const BASE_URL = 'https://api.elevenlabs.io/v1';
+/** Where it is asked unless `baseUrl` says otherwise. */
+export const ELEVENLABS_URL = 'https://api.elevenlabs.io/v1';
 
 /** The vendor's name of a format; 48 kHz is for some plans only, and no telephone needs it. */
 const FORMATS: readonly (readonly [string, AudioFormat])[] = [
@@ -45,7 +46,7 @@ const FORMATS: readonly (readonly [string, AudioFormat])[] = [
 /** @throws ERR_TALKSPURT_CONFIG_INVALID, ERR_TALKSPURT_SECRET_MISSING */
 export function elevenLabsSpeech(config: ElevenLabsConfig): TtsEngineMaker {
   const name = config.name ?? 'elevenlabs';
-  const baseUrl = engineUrl(name, config.baseUrl ?? BASE_URL, config.allowPlaintext ?? false);
+  const baseUrl = engineUrl(name, config.baseUrl ?? ELEVENLABS_URL, config.allowPlaintext ?? false);
   requireKey(name, config, 'ELEVENLABS_API_KEY');
   return (wanted) => new ElevenLabsEngine(name, baseUrl, config, wanted);
 }

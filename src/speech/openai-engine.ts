@@ -25,7 +25,8 @@ export interface OpenAiSpeechConfig {
   readonly speed?: number | undefined;
 }
 
-const BASE_URL = 'https://api.openai.com/v1';
+/** Where it is asked unless `baseUrl` says otherwise. */
+export const OPENAI_SPEECH_URL = 'https://api.openai.com/v1';
 
 /**
  * The only PCM that the API gives is 16 bits at 24 kHz.
@@ -33,7 +34,7 @@ const BASE_URL = 'https://api.openai.com/v1';
  */
 export function openAiSpeech(config: OpenAiSpeechConfig): TtsEngineMaker {
   const name = config.name ?? 'openai';
-  const baseURL = engineUrl(name, config.baseUrl ?? BASE_URL, config.allowPlaintext ?? false);
+  const baseURL = engineUrl(name, config.baseUrl ?? OPENAI_SPEECH_URL, config.allowPlaintext ?? false);
   requireKey(name, config, 'OPENAI_API_KEY');
   const engine = new OpenAiEngine(name, baseURL, config);
   return () => engine;

@@ -17,6 +17,10 @@ export interface ProgressWatchOptions {
   readonly stallMs: number;
 }
 
+/** A timer that comes so late, ms, is of a process that did nothing else either. */
+const STOOD_STILL_MS = 500;
+const READING_MS = 250;
+
 /** Of one request; {@link end} has to be called. */
 export class ProgressWatch {
   readonly #options: ProgressWatchOptions;
@@ -71,7 +75,7 @@ export class ProgressWatch {
       signal.addEventListener('abort', onAbort, { once: true });
       if (signal.aborted) onAbort();
     });
-    this.#timer = clock.after(Math.max(0, this.#dueMs - clock.nowMs()), () => this.#stop.abort(this.#late()));
+    this.#arm(Math.max(this.#dueMs, clock.nowMs()));
     try {
       const given = await Promise.race([work, aborted]);
       // An engine that ends in good order when its request is ended has not said it all.
@@ -81,9 +85,18 @@ export class ProgressWatch {
       // An engine whose request was ended says so in words of its own.
       throw signal.aborted ? signal.reason : error;
     } finally {
-      this.#timer.cancel();
+      this.#timer?.cancel();
       signal.removeEventListener('abort', onAbort);
     }
+  }
+
+  #arm(dueMs: number): void {
+    const { clock } = this.#options;
+    this.#timer = clock.after(dueMs - clock.nowMs(), () => {
+      // The process stood still, not the engine: what waits in its socket is read first.
+      if (clock.nowMs() - dueMs > STOOD_STILL_MS) this.#arm(clock.nowMs() + READING_MS);
+      else this.#stop.abort(this.#late());
+    });
   }
 
   #came(bytes: number): void {

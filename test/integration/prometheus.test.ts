@@ -36,7 +36,6 @@ const EMPTY: Readonly<Record<string, string>> = {
   'Connections turned away, peers that break their protocol': 'nobody knocks',
   'Calls that were not taken':
     'calls are started by command: its reply says so, a switch that hands one over is told otherwise',
-  Watchdogs: 'nothing stops',
   'Digits, tones, functions, recordings': 'the line has no tones',
   Overflows: 'nothing overflows',
   'Far end': 'unicast media have no RTCP',
@@ -46,8 +45,12 @@ const EMPTY: Readonly<Record<string, string>> = {
   'Gap after a loss': 'no backend is lost',
 };
 
-/** And these now and then: a caller who is silent is suspected after a while, a noise may make the agent wait. */
-const SOMETIMES: readonly string[] = ['Media stalls and suspect audio', 'Pauses of an agent who then went on'];
+/** And these now and then: a caller who is silent is suspected after a while, a noise may make the agent wait, a busy machine stops us. */
+const SOMETIMES: readonly string[] = [
+  'Media stalls and suspect audio',
+  'Pauses of an agent who then went on',
+  'Watchdogs',
+];
 
 interface Found {
   readonly labels: Readonly<Record<string, string>>;

@@ -86,6 +86,12 @@ export const ALERT_SCENARIOS: readonly AlertScenario[] = [
     afterMinutes: 8,
   },
   {
+    alert: 'TalkspurtRecordsFail',
+    fires: { [T('records_failing')]: flat(1) },
+    quiet: { [T('records_failing')]: '1 0x300' },
+    afterMinutes: 5,
+  },
+  {
     alert: 'TalkspurtDrainsLong',
     fires: { [T('draining')]: flat(1) },
     quiet: { [T('draining')]: '1x60 0x300' },
@@ -185,7 +191,8 @@ export const ALERT_SCENARIOS: readonly AlertScenario[] = [
   },
   {
     alert: 'TalkspurtOverflowStorms',
-    fires: { [T('media_overflow_storms_total', 'place="backend",cause="backend-slow-reader"')]: growing(1) },
+    // The first of its kind.
+    fires: { [T('media_overflow_storms_total', 'place="backend",cause="backend-slow-reader"')]: '_x25 1x600' },
     quiet: { [T('media_overflow_storms_total', 'place="backend",cause=""')]: growing(1) },
   },
   {
@@ -211,7 +218,8 @@ export const ALERT_SCENARIOS: readonly AlertScenario[] = [
   },
   {
     alert: 'TalkspurtBreakerOpen',
-    fires: { [T('breaker_state', 'breaker="ai:provider"')]: flat(2) },
+    // Half-open in between: calls are few.
+    fires: { [T('breaker_state', 'breaker="ai:provider"')]: '1 2 '.repeat(20).trim() },
     quiet: { [T('breaker_state', 'breaker="ai:provider"')]: flat(1) },
   },
   {

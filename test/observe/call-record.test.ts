@@ -174,6 +174,30 @@ test('records of calls that are up say that they were aborted', () => {
   );
 });
 
+test('a record without what is personal is the one that would have been gathered without it, words of peers included', () => {
+  const at = { callId: 'u-1', atMs: 2_000 } as const;
+  const faults = [
+    { place: 'response', peerMessage: 'PERSONAL' },
+    { closeCode: 1011, closeReason: 'PERSONAL' },
+    { status: 401, peerMessage: 'a key that is no key' },
+    { place: 'session set-up', peerMessage: 'no such model' },
+  ].map((details) => new TalkspurtError('ERR_TALKSPURT_BACKEND_API', 'no', { details }));
+  const [all, none] = [sink(true), sink(false)];
+  for (const { emit } of [all, none]) {
+    for (const event of everyEvent('PERSONAL', 'u-1', 1_000)) {
+      if (event.type === 'call.ended') {
+        for (const error of faults) emit({ type: 'backend.error', backend: 'ai', error, ...at });
+        emit({ type: 'backend.refused', backend: 'ai', error: faults[1]!, connectMs: 1, ...at });
+      }
+      emit(event);
+    }
+  }
+  const kept = withoutPersonal(all.records[0]!);
+  assert.equal(kept, none.records[0]);
+  assert.match(JSON.stringify(all.records[0]), '"peerMessage":"PERSONAL"');
+  assert.match(JSON.stringify(kept), 'no such model');
+});
+
 test('what was said is kept only where personal data is', () => {
   const { records, emit } = sink(true);
   for (const event of everyEvent('PERSONAL')) emit(event);

@@ -147,6 +147,7 @@ test('what sessions measure is added up, and taken over those that talk', async 
   const sink = new MetricsSink({
     processMetrics: false,
     lostLogLines: () => 7,
+    records: () => ({ failing: true, lost: 3 }),
     snapshot: () => ({
       ...gateway(sessions),
       links: [{ name: 'pbx', kind: 'asterisk', up: true }],
@@ -163,6 +164,8 @@ test('what sessions measure is added up, and taken over those that talk', async 
     talkspurt_media_tick_seconds_total: 0.05,
     'talkspurt_backend_sessions{backend="openai"}': 2,
     talkspurt_log_lost_lines_total: 7,
+    talkspurt_records_failing: 1,
+    talkspurt_records_lost_total: 3,
     talkspurt_call_limit: 2,
     talkspurt_draining: 0,
     'talkspurt_link_up{link="pbx"}': 1,
@@ -170,8 +173,19 @@ test('what sessions measure is added up, and taken over those that talk', async 
   };
   for (const [line, value] of Object.entries(expected)) assert.is(await valueOf(sink, line), value, line);
   assert.is(await valueOf(sink, 'talkspurt_log_lost_lines_total'), 7, 'once');
+  assert.is(await valueOf(sink, 'talkspurt_records_lost_total'), 3, 'once');
   // Nobody on the agent's side is heard.
   assert.is(await valueOf(sink, 'talkspurt_media_level_dbov{side="agent"}'), undefined);
+});
+
+test('a breaker that is no longer there keeps no state', async () => {
+  let breakers = [{ name: 'gone:connection', state: 'open' as const }];
+  const sink = new MetricsSink({ processMetrics: false, snapshot: () => ({ ...gateway([]), breakers }) });
+  const at = { atMs: 0, breaker: 'gone:connection', reason: 'x' } as const;
+  sink.emit({ type: 'breaker', state: 'open', previous: 'closed', ...at });
+  assert.is(await valueOf(sink, 'talkspurt_breaker_state{breaker="gone:connection"}'), 2);
+  breakers = [];
+  assert.is(await valueOf(sink, 'talkspurt_breaker_state{breaker="gone:connection"}'), undefined);
 });
 
 test('answers are counted for the backend that gave them, also after a switch', async () => {

@@ -7,6 +7,7 @@ import {
   readdirSync,
   rmSync,
   symlinkSync,
+  truncateSync,
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -110,12 +111,14 @@ test('a full disk harms nobody: told once, records wait, and it goes on by itsel
     for (let turns = 0; turns < 50; turns += 1) await turn();
   }
   assert.equal(rig.told, ['ENOSPC'], 'once');
+  assert.is(rig.files.failing, true);
   unlinkSync(path);
   await until(() => {
     rig.clock.advance(LIMITS.recordRetryMs);
     return rig.told.length > 1;
   }, 'it is told that it works again');
   assert.equal(rig.told, ['ENOSPC', 'recovered, 0 lost']);
+  assert.is(rig.files.failing, false);
   await rig.files.close();
   assert.equal(rig.ids('calls-2023-11-14.jsonl'), ['a', 'b0', 'b1', 'b2', 'b3', 'b4']);
   assert.is(rig.clock.pending, 0, 'no timer is left');
@@ -303,6 +306,19 @@ test('a day that is too big goes on in another file, and all together stay below
   assert.ok(files.length > 1 && files.length <= 6, `${files.length} files`);
   const total = files.reduce((sum, { path }) => sum + readFileSync(path).length, 0);
   assert.ok(total > 500_000 && total < 1_000_000 + 300_000, `${total} bytes`);
+});
+
+test('however much may be kept, no file becomes too long to be read as a whole', async () => {
+  const rig = new Rig({ maxMegabytes: 1_000_000 });
+  mkdirSync(rig.folder);
+  const first = join(rig.folder, 'calls-2023-11-14.jsonl');
+  writeFileSync(first, '');
+  // Holes take no place.
+  truncateSync(first, LIMITS.recordFileBytes);
+  await rig.files.start();
+  rig.files.write(record('a'));
+  await rig.files.close();
+  assert.equal(rig.ids('calls-2023-11-14.1.jsonl'), ['a']);
 });
 
 /** One that has just been removed, or put in place, has nothing. */

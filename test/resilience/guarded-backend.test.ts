@@ -142,6 +142,33 @@ test('what one channel set and the provider refuses is no failure of the others;
   }
 });
 
+test('of an address that a command named only not being reached counts, and 429', async () => {
+  const cases: [ErrorCode, ErrorDetails, string][] = [
+    ['ERR_TALKSPURT_BACKEND_AUTH', { status: 401 }, 'closed closed'],
+    ['ERR_TALKSPURT_BACKEND_DENIED', { status: 402 }, 'closed closed'],
+    ['ERR_TALKSPURT_BACKEND_DENIED', { status: 404 }, 'closed closed'],
+    ['ERR_TALKSPURT_BACKEND_REFUSED', { status: 503 }, 'open closed'],
+    ['ERR_TALKSPURT_BACKEND_REFUSED', { status: 429 }, 'closed open'],
+    ['ERR_TALKSPURT_BACKEND_REFUSED', {}, 'open closed'],
+    ['ERR_TALKSPURT_BACKEND_TIMEOUT', {}, 'open closed'],
+  ];
+  for (const [code, details, expected] of cases) {
+    const { board, backend, states } = rig();
+    const named = new GuardedBackend({ backend, board, credential: '1a2b', ownAddress: true });
+    const stop = new AbortController();
+    for (let n = 0; n < 6; n += 1) {
+      // Such servers hang up in every way there is.
+      backend.failure = null;
+      await named.open(CALL, SINK, stop.signal);
+      backend.sink?.onClosed(error('ERR_TALKSPURT_BACKEND_CLOSED'));
+      assert.is(states(), 'closed closed');
+    }
+    backend.failure = error(code, details);
+    for (let n = 0; n < 6; n += 1) await named.open(CALL, SINK, stop.signal).catch(() => undefined);
+    assert.is(states(), expected, `${code} ${JSON.stringify(details)}`);
+  }
+});
+
 test('no quota left, said in the middle of a stream that goes on, opens it at once; other errors of it do not count', async () => {
   const { backend, open, states } = rig();
   await open();

@@ -156,8 +156,10 @@ export class MarkedLeg implements CallLeg {
     this.#fault = fault;
   }
 
+  /** Of a hang-up between the attachment and this the legs of real switches tell now. */
   listen(listener: LegListener): void {
     this.listener = listener;
+    if (!this.alive) listener.onHangup(16);
   }
 
   async answer(signal: AbortSignal): Promise<void> {

@@ -19,10 +19,12 @@ export function timeout(what: string, limitMs: number): TalkspurtError {
   return new TalkspurtError('ERR_TALKSPURT_LINK_TIMEOUT', `Asterisk did not ${what} within ${limitMs} ms`);
 }
 
-/** `LIMITS.ariPendingRequests` requests wait already, or what was written is not read. */
+/** `LIMITS.ariPendingRequests` requests wait already, or what was written is not read: this one was never sent. */
 export function queueFull(): TalkspurtError {
   const message = 'too many requests wait for Asterisk already';
-  return new TalkspurtError('ERR_TALKSPURT_LINK_TIMEOUT', message, { details: { limit: LIMITS.ariPendingRequests } });
+  return new TalkspurtError('ERR_TALKSPURT_LINK_TIMEOUT', message, {
+    details: { limit: LIMITS.ariPendingRequests, sent: false },
+  });
 }
 
 /** The peer sent `what`, which an ARI does not. */

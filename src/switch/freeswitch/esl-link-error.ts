@@ -28,9 +28,10 @@ export function protocolError(what: string): TalkspurtError {
   return new TalkspurtError('ERR_TALKSPURT_LINK_PROTOCOL', `the switch sent ${what}`);
 }
 
-/** `limit` commands wait already. */
-export function queueFull(limit: number): TalkspurtError {
-  return new TalkspurtError('ERR_TALKSPURT_LINK_TIMEOUT', `${limit} commands wait for the switch already`);
+/** `limit` commands, or jobs, wait already: this one was never sent (`details.sent`). */
+export function queueFull(limit: number, what = 'commands wait for the switch'): TalkspurtError {
+  const details = { sent: false };
+  return new TalkspurtError('ERR_TALKSPURT_LINK_TIMEOUT', `${limit} ${what} already`, { details });
 }
 
 /** What a command is rejected with when its connection ends with `cause`. */

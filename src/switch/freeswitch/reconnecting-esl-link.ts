@@ -14,6 +14,7 @@ import {
   isChannelId,
 } from './esl-command-text.ts';
 import type { EslConnection, EslDial } from './esl-connection.ts';
+import { queueFull } from './esl-link-error.ts';
 import { ESL_LINK_EVENTS } from './esl-link-events.ts';
 import type { EslEvent, EslLink, EslLinkListener, UnicastAddresses } from './esl-link.ts';
 import { redeemPermit } from './unicast-guard.ts';
@@ -86,7 +87,7 @@ export class ReconnectingEslLink implements EslLink {
   async bgapi(command: string): Promise<string> {
     const line = commandLine(command);
     const connection = this.#live();
-    if (this.#jobs.size >= LIMITS.eslJobs) throw late(`${LIMITS.eslJobs} jobs run on ${this.name} already`);
+    if (this.#jobs.size >= LIMITS.eslJobs) throw queueFull(LIMITS.eslJobs, `jobs run on ${this.name}`);
     const jobUuid = randomUUID();
     // Its result may come in the same segment as the reply: it has to be known before.
     const result = new Promise<string>((resolve, reject) => {

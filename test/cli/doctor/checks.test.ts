@@ -23,6 +23,7 @@ import { DeepgramServer } from '../../../src/simulator/deepgram-server.ts';
 import { SimulatedSwitch } from '../../../src/simulator/simulated-switch.ts';
 import { SpeechSynthesizer } from '../../../src/simulator/speech.ts';
 import { FakeClock, settle } from '../../sim/fake-clock.ts';
+import { SpeechServices } from '../../sim/speech-services.ts';
 
 const test = suite('checks of the doctor');
 const folder = mkdtempSync(join(tmpdir(), 'talkspurt-doctor-'));
@@ -255,6 +256,50 @@ test('a name that is not found, a port that does not answer, a key that is none'
   assert.match(one(refused, 'backend.connect').text, /ECONNREFUSED/);
   assert.is(one(refused, 'backend.key').verdict, 'fail');
   assert.not.match(JSON.stringify(refused), 'blanks in it');
+});
+
+test('engines that speak what a backend writes: reached, and asked for a word; a key or voice that is refused is told', async () => {
+  const services = await SpeechServices.listen();
+  const elevenlabs = {
+    engine: 'elevenlabs',
+    voice: 'v',
+    apiKey: 'SECRET-of-elevenlabs',
+    baseUrl: services.elevenLabsUrl,
+  };
+  const baseUrl = services.url;
+  const asked = async (fallback: object): Promise<Finding[]> => {
+    const speech = { engine: 'openai', apiKey: 'SECRET-of-openai', baseUrl, fallback };
+    const ai = { kind: 'openai', apiKey: 'k'.repeat(40), baseUrl: 'ws://127.0.0.1:1/v1', speech };
+    const findings = await checkBackends(config({ backends: { ai } }), { clock });
+    assert.not.match(JSON.stringify(findings), 'SECRET-of');
+    return findings;
+  };
+  const about = (findings: readonly Finding[], name: string): Finding[] =>
+    findings.filter((finding) => finding.about === name);
+  try {
+    const good = await asked(elevenlabs);
+    for (const name of ['ai.speech', 'ai.speech.fallback']) {
+      assert.is(one(about(good, name), 'backend.connect').verdict, 'pass', name);
+      assert.is(one(about(good, name), 'backend.probe').verdict, 'pass', name);
+    }
+    assert.equal(
+      services.requests.map(({ service, text }) => [service, text]),
+      [
+        ['openai', 'Hi.'],
+        ['elevenlabs', 'Hi.'],
+      ],
+    );
+    services.behaviour = { kind: 'refuse', status: 401, body: { error: { message: 'no', code: 'invalid_api_key' } } };
+    const refused = one(about(await asked({ engine: 'embedded' }), 'ai.speech'), 'backend.probe');
+    assert.match(refused.text, 'ERR_TALKSPURT_TTS_AUTH');
+    assert.match(refused.fix ?? '', 'valid key');
+  } finally {
+    await services.close();
+  }
+  const gone = await asked({ engine: 'embedded' });
+  assert.is(one(about(gone, 'ai.speech'), 'backend.connect').verdict, 'fail');
+  assert.is(one(about(gone, 'ai.speech'), 'backend.probe').verdict, 'skip');
+  assert.is(one(about(gone, 'ai.speech.fallback'), 'backend.probe').verdict, 'pass');
 });
 
 async function onFreeswitch(entry: object, parts: object = {}): Promise<Finding[]> {

@@ -53,6 +53,16 @@ test('last, by id, by its first characters; files of days in their order; lines 
   assert.equal([json.call, json.causes[0]?.id], ['z-9', 'audio-stopped']);
 });
 
+test('a picture that cannot be written is an error with a code', async () => {
+  const records = join(folder, 'drawn.jsonl');
+  writeFileSync(records, lines(record()));
+  const nowhere = join(folder, 'no-such-folder', 'call.svg');
+  assert.match(
+    await refusal('last', '--records', records, '--picture', nowhere),
+    /^ERR_TALKSPURT_CONFIG_UNREADABLE .*ENOENT/,
+  );
+});
+
 test('an id that others begin with is itself', async () => {
   const file = join(folder, 'asterisk.jsonl');
   const of = (id: string) => record({ session_uuid: id });

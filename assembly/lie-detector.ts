@@ -46,6 +46,8 @@ const SILENCE_MS: i32 = 1000;
 const NOTHING: f32 = 64.0;
 /** Rest of a prediction from two samples: below it a frame is a tone, and tones repeat. */
 const TONAL: f32 = 0.004;
+/** …and how much more of it may be left at the frame's end than anywhere within. */
+const SEAM: f64 = 2.0;
 const STEREO_SHARE: f32 = 0.02;
 const READINGS: i32 = 3;
 
@@ -278,7 +280,7 @@ export class LieDetector {
   }
 }
 
-/** Whether each sample follows from the two before: one tone, or two close together. */
+/** Whether each sample follows from the two before: one tone, or two close together, also from the frame's end to its beginning. */
 function tonal(pcm: usize, samples: i32): bool {
   let middle: f64 = 0.0;
   let product: f64 = 0.0;
@@ -292,7 +294,22 @@ function tonal(pcm: usize, samples: i32): bool {
     outer += y * y;
   }
   const turn = product / max(1.0, middle);
-  return outer - turn * product < TONAL * middle * (2.0 + turn * turn);
+  if (outer - turn * product >= TONAL * middle * (2.0 + turn * turn)) return false;
+  // A tone that repeats with the frame goes on over its end; a vowel that was cut anywhere has a seam there.
+  let most: f64 = 0.0;
+  for (let n = 1; n < samples - 1; n++) most = max(most, astray(pcm, n - 1, n, n + 1, turn));
+  const last = samples - 1;
+  const seam = max(astray(pcm, last - 1, last, 0, turn), astray(pcm, last, 0, 1, turn));
+  return seam <= most * SEAM;
+}
+
+/** How far sample `n` is from what its neighbours say. */
+function astray(pcm: usize, before: i32, n: i32, behind: i32, turn: f64): f64 {
+  return abs(sampleAt(pcm, before) + sampleAt(pcm, behind) - turn * sampleAt(pcm, n));
+}
+
+function sampleAt(pcm: usize, n: i32): f64 {
+  return <f64>load<i16>(pcm + ((<usize>n) << 1));
 }
 
 function swapBytes(target: usize, source: usize, samples: i32): void {

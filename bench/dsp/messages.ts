@@ -4,7 +4,15 @@ import { AudioAppendMessage } from '../../src/backend/audio-append.ts';
 import { AudioDeltaScanner } from '../../src/backend/openai-audio-delta.ts';
 import type { AudioFormat } from '../../src/core/media.ts';
 import { describeAudio } from '../../src/core/media.ts';
-import type { BenchContext, BenchRow, BenchStage, NpmPeer } from '../../src/cli/bench/bench-row.ts';
+import type {
+  BenchContext,
+  BenchFigure,
+  BenchOutput,
+  BenchRow,
+  BenchStage,
+  BenchStep,
+  NpmPeer,
+} from '../../src/cli/bench/bench-row.ts';
 
 const PCMU: AudioFormat = { codec: 'pcmu', sampleRateHz: 8000 };
 const PCM_24K: AudioFormat = { codec: 'l16', sampleRateHz: 24000 };
@@ -24,11 +32,14 @@ function rows(bench: BenchContext): BenchRow[] {
 function appendRow(bench: BenchContext, format: AudioFormat): BenchRow {
   const payloads = bench.payloads(format);
   const message = new AudioAppendMessage(payloads[0]?.length ?? 0);
+  const step = (n: number): Uint8Array => message.build(bench.at(payloads, n));
+  const peer = stringifying((n) => bench.at(payloads, n));
   return {
     name: `append of ${describeAudio(format)}`,
     per: 'message',
-    step: (n) => message.build(bench.at(payloads, n)),
-    npm: [stringifying((n) => bench.at(payloads, n))],
+    step,
+    npm: [peer],
+    figures: [unlike('JSON.stringify', step, peer.step)],
     bars: BAR,
   };
 }
@@ -66,6 +77,16 @@ function wholeAppendRow(bench: BenchContext): BenchRow {
   };
 }
 
+/** How many of a second's messages come out other than the peer has them. */
+function unlike(peer: string, ours: BenchStep, theirs: BenchStep): BenchFigure {
+  const text = (output: BenchOutput): string =>
+    typeof output === 'number'
+      ? ''
+      : Buffer.from(output.buffer, output.byteOffset, output.byteLength).toString('latin1');
+  const value = Array.from({ length: 50 }, (_, n) => text(ours(n)) !== text(theirs(n))).filter(Boolean).length;
+  return { name: `unlike ${peer}`, value, unit: '', digits: 0 };
+}
+
 function deltas(bench: BenchContext, format: AudioFormat): Buffer[] {
   return bench.payloads(format).map((audio) =>
     Buffer.from(
@@ -97,19 +118,17 @@ function reader(format: AudioFormat): (data: Buffer) => Buffer {
 function deltaRow(bench: BenchContext, format: AudioFormat): BenchRow {
   const messages = deltas(bench, format);
   const read = reader(format);
+  const step = (n: number): Buffer => read(bench.at(messages, n));
+  const parsing = (n: number): Buffer => {
+    const { delta } = JSON.parse(bench.at(messages, n).toString()) as { delta: string };
+    return Buffer.from(delta, 'base64');
+  };
   return {
     name: `delta of ${describeAudio(format)}`,
     per: 'message',
-    step: (n) => read(bench.at(messages, n)),
-    npm: [
-      {
-        name: 'JSON.parse',
-        step: (n) => {
-          const { delta } = JSON.parse(bench.at(messages, n).toString()) as { delta: string };
-          return Buffer.from(delta, 'base64');
-        },
-      },
-    ],
+    step,
+    npm: [{ name: 'JSON.parse', step: parsing }],
+    figures: [unlike('JSON.parse', step, parsing)],
     bars: BAR,
   };
 }

@@ -2,8 +2,11 @@
 import type { BenchContext, BenchFigure } from '../../src/cli/bench/bench-row.ts';
 import { analyseTone, levelAgainstDb, sine } from './tone-analysis.ts';
 
-type Through = (pcm: Int16Array) => Int16Array;
+/** A whole resampling of a piece of audio. */
+export type Through = (pcm: Int16Array) => Int16Array;
 
+/** Tones of the pass band, Hz, for 8 kHz as the slower rate. */
+const PASS_BAND = [300, 1000, 2000, 2500, 3000, 3200, 3400];
 /** Loud tones, so that the noise of sixteen bits lies low. */
 const AMPLITUDE = 30_000;
 
@@ -15,10 +18,10 @@ export function resamplerFigures(bench: BenchContext, fromHz: number, toHz: numb
   const scale = Math.min(fromHz, toHz) / 8000;
   const through: Through = (pcm) => resampled(bench, pcm, fromHz, toHz, lowDelay);
   const settled = toHz / 50;
-  const tones = [300, 1000, 2000, 2500, 3000, 3200, 3400].map((hz) => hz * scale);
+  const tones = PASS_BAND.map((hz) => hz * scale);
   const outputs = tones.map((hz) => through(sine(hz, fromHz, fromHz / 5, AMPLITUDE)).subarray(settled));
   const analysed = outputs.map((out, i) => analyseTone(out, tones[i]!, toHz));
-  const ripple = Math.max(...analysed.map(({ amplitude }) => Math.abs(20 * Math.log10(amplitude / AMPLITUDE))));
+  const ripple = rippleDb(analysed.map(({ amplitude }) => amplitude));
   const rising = toHz > fromHz;
   const images = Math.max(...outputs.map((out, i) => loudestImage(out, tones[i]!, fromHz, toHz)));
   return [
@@ -33,6 +36,17 @@ export function resamplerFigures(bench: BenchContext, fromHz: number, toHz: numb
     { name: 'beside a tone', value: Math.max(...analysed.map(({ restDb }) => restDb)), unit: 'dB' },
     { name: 'delay', value: delayMs(through, fromHz, toHz), unit: 'ms', digits: 2 },
   ];
+}
+
+/** How far the pass band of another resampler is from flat, dB, on the same tones. */
+export function rippleOf(through: Through, fromHz: number, toHz: number): number {
+  const tones = PASS_BAND.map((hz) => (hz * Math.min(fromHz, toHz)) / 8000);
+  const heard = tones.map((hz) => through(sine(hz, fromHz, fromHz / 5, AMPLITUDE)).subarray(toHz / 50));
+  return rippleDb(heard.map((out, i) => analyseTone(out, tones[i]!, toHz).amplitude));
+}
+
+function rippleDb(amplitudes: readonly number[]): number {
+  return Math.max(...amplitudes.map((amplitude) => Math.abs(20 * Math.log10(amplitude / AMPLITUDE))));
 }
 
 /** The loudest of the images of `hz` that the new rate can hold, against the tone, dB. */

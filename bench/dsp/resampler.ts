@@ -2,12 +2,13 @@
 import type {
   BenchBar,
   BenchContext,
+  BenchFigure,
   BenchRow,
   BenchStage,
   NativePeer,
   NpmPeer,
 } from '../../src/cli/bench/bench-row.ts';
-import { resamplerFigures } from './resampler-figures.ts';
+import { resamplerFigures, rippleOf } from './resampler-figures.ts';
 
 type SpeexPackage = typeof import('@echogarden/speex-resampler-wasm/simd');
 
@@ -61,7 +62,10 @@ async function rowOf(
     },
     npm: await Promise.all(peers),
     native: lowDelay ? [] : [nativePeer(fromHz, toHz)],
-    figures: resamplerFigures(bench, fromHz, toHz, lowDelay),
+    figures: [
+      ...resamplerFigures(bench, fromHz, toHz, lowDelay),
+      ...(speex === null || lowDelay ? [] : [await speexRipple(speex, fromHz, toHz)]),
+    ],
     bars: lowDelay ? lowDelayBars(fromHz, toHz) : strictBars(fromHz, toHz),
   };
 }
@@ -93,6 +97,30 @@ function nativePeer(fromHz: number, toHz: number): NativePeer {
     libraries: ['speexdsp'],
     arguments: [String(fromHz), String(toHz), '3'],
   };
+}
+
+/** The pass band of what our time is held against: the package is `speexdsp` itself, compiled. */
+async function speexRipple(speexPackage: SpeexPackage, fromHz: number, toHz: number): Promise<BenchFigure> {
+  const speex = await speexPackage.default();
+  const [from, to, lengths] = [speex._malloc(6000), speex._malloc(6000), speex._malloc(8)];
+  const value = rippleOf(
+    (pcm) => {
+      const state = speex._speex_resampler_init(1, fromHz, toHz, 3, lengths);
+      const out: number[] = [];
+      for (let at = 0; at < pcm.length; at += fromHz / 50) {
+        const frame = pcm.subarray(at, at + fromHz / 50);
+        speex.HEAP16.set(frame, from >> 1);
+        speex.HEAPU32[lengths >> 2] = frame.length;
+        speex.HEAPU32[(lengths >> 2) + 1] = 2880;
+        speex._speex_resampler_process_int(state, 0, from, lengths, to, lengths + 4);
+        out.push(...speex.HEAP16.subarray(to >> 1, (to >> 1) + speex.HEAPU32[(lengths >> 2) + 1]!));
+      }
+      return Int16Array.from(out);
+    },
+    fromHz,
+    toHz,
+  );
+  return { name: "speexdsp q3's ripple", value, unit: 'dB', digits: 2 };
 }
 
 /** Quality 5 is the first that is flat to 3.4 kHz; quality 3 is down by up to 1 dB there, and is shown only. */

@@ -46,7 +46,8 @@ export const benchCommand: CommandModule<object, BenchArguments> = {
 
 /**
  * Runs the stages in `folder`, writes the report where it was asked for, and sets the exit status. `page` makes it markdown.
- * @throws ERR_TALKSPURT_CONFIG_UNREADABLE when the run to compare with cannot be read.
+ * @throws ERR_TALKSPURT_CONFIG_UNREADABLE when the run to compare with cannot be read, ERR_TALKSPURT_CONFIG_INVALID for a stage that
+ * there is not.
  */
 export async function bench(
   given: BenchArguments,
@@ -61,11 +62,6 @@ export async function bench(
     clock: new SystemClock(),
     progress: (line) => process.stderr.write(`bench: ${line}\n`),
   });
-  if (report.rows.length === 0) {
-    process.stderr.write(`bench: no stage is called ${given.stages.join(' or ')}\n`);
-    process.exitCode = EXIT.usage;
-    return;
-  }
   const text = given.json
     ? `${JSON.stringify(report, null, 2)}\n`
     : given.markdown

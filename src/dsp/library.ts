@@ -3,6 +3,7 @@
  * and examples; a call's media path goes through `Dsp`, which copies nothing but frames.
  */
 import { instantiate } from '@assemblyscript/loader';
+import { asTalkspurtError } from '../core/errors.ts';
 import type { SampleRateHz } from '../core/media.ts';
 import { VAD_KINDS } from './dsp.ts';
 import type { VadKind } from './dsp.ts';
@@ -15,6 +16,7 @@ import {
   requireRange,
   requireRate,
   requireSamples,
+  requireWhole,
 } from './option-checks.ts';
 
 export { TalkspurtError } from '../core/errors.ts';
@@ -52,6 +54,7 @@ export interface ToneOptions {
   readonly secondHz?: number;
   /** Level of each sine in dBov, −127..−3.01 (a full-scale sine). Default −20. */
   readonly levelDbov?: number;
+  /** At most 28,800,000 samples: ten minutes at 48 kHz. */
   readonly durationMs: number;
   readonly sampleRateHz: SampleRateHz;
 }
@@ -90,7 +93,7 @@ export interface DspLibrary {
   levelDbov(pcm: Int16Array): number;
   /** One probability of speech, 0..1, for each whole 10 ms. @throws ERR_TALKSPURT_DSP_OPTIONS */
   speechProbability(pcm: Int16Array, options?: SpeechOptions): Float32Array;
-  /** @throws ERR_TALKSPURT_DSP_OPTIONS for frequencies at or above half the rate, or a negative duration. */
+  /** @throws ERR_TALKSPURT_DSP_OPTIONS for frequencies above half the rate, or a duration below 0 or above 28,800,000 samples. */
   tone(options: ToneOptions): Int16Array;
 }
 
@@ -116,11 +119,17 @@ const SAMPLES_MAX = 28_800_000;
 
 /**
  * Loads the library; `source` defaults to the package's own binary (read in Node, fetched in a browser).
- * @throws ERR_TALKSPURT_INTERNAL when the binary cannot be had.
+ * @throws ERR_TALKSPURT_INTERNAL when the binary cannot be had, or is another one.
  */
 export async function loadDsp(source?: DspSource): Promise<DspLibrary> {
-  const { exports } = await instantiate<RawExports>(await readBinary('library', source));
-  return new LoadedLibrary(exports);
+  const bytes = await readBinary('library', source);
+  try {
+    const { exports } = await instantiate<RawExports>(bytes);
+    if (typeof exports.describe !== 'function') throw new Error('this is another WebAssembly module than library.wasm');
+    return new LoadedLibrary(exports);
+  } catch (error) {
+    throw asTalkspurtError(error);
+  }
 }
 
 type LoadedExports = Awaited<ReturnType<typeof instantiate<RawExports>>>['exports'];
@@ -174,11 +183,11 @@ class LoadedLibrary implements DspLibrary {
     requireOptions(options);
     const { sampleRateHz = 8000, aggressiveness = 2, vad = 'neural' } = options;
     requireRate('sampleRateHz', sampleRateHz);
-    requireRange('aggressiveness', aggressiveness, 0, 3);
+    requireWhole('aggressiveness', aggressiveness, 0, 3);
     requireChoice('vad', vad, VAD_KINDS);
     const narrow = sampleRateHz === 8000 ? pcm : this.resample(pcm, sampleRateHz, 8000);
     return this.#core.__getFloat32Array(
-      this.#lendSamples(narrow, (at) => this.#core.speechProbability(at, Math.trunc(aggressiveness), vad === 'neural')),
+      this.#lendSamples(narrow, (at) => this.#core.speechProbability(at, aggressiveness, vad === 'neural')),
     );
   }
 
@@ -189,8 +198,8 @@ class LoadedLibrary implements DspLibrary {
     requireRange('firstHz', firstHz, 0, sampleRateHz / 2);
     requireRange('secondHz', secondHz, 0, sampleRateHz / 2);
     requireRange('levelDbov', levelDbov, -127, -3.01);
+    requireRange('durationMs', durationMs, 0, (SAMPLES_MAX / sampleRateHz) * 1000);
     const samples = Math.round((durationMs * sampleRateHz) / 1000);
-    requireRange('durationMs', samples, 0, SAMPLES_MAX);
     const amplitude = 32767 * Math.SQRT2 * 10 ** (levelDbov / 20);
     return this.#core.__getInt16Array(
       this.#core.tone(firstHz, secondHz, Math.min(32767, amplitude), sampleRateHz, samples),

@@ -9,21 +9,11 @@
  *   delay is measured on what is about to be heard, to the fraction of a frame. Nothing is dropped but what finds no room.
  * How do I use it? Not for: audio that waits to be *sent* (that is the playout).
  */
-import { TalkspurtError } from '../core/errors.ts';
 import { ArrivalDelay } from './arrival-delay.ts';
+import { requireSizes } from './jitter-buffer-options.ts';
+import type { JitterBufferOptions } from './jitter-buffer-options.ts';
 
-/** What frames look like, and how many there may be. */
-export interface JitterBufferOptions {
-  /** Size of every frame, in bytes; others are refused and counted. */
-  readonly frameBytes: number;
-  readonly ptimeMs: number;
-  /** Timestamp units a frame: samples at the RTP clock rate. */
-  readonly frameSamples: number;
-  /** Slots; rounded up to a power of two. The oldest frames make room for one that is further ahead than this. */
-  readonly capacityFrames: number;
-  /** Depth in frames at which it begins to hand out; default 1. */
-  readonly minimumFrames?: number;
-}
+export type { JitterBufferOptions } from './jitter-buffer-options.ts';
 
 const EMPTY = -1;
 /** How coarse clocks are, ms, and how far they drift apart while a frame is stretched (1,000 ppm), as a share of it. */
@@ -92,7 +82,7 @@ export class JitterBuffer {
   #overflow = 0;
   #refused = 0;
 
-  /** @throws ERR_TALKSPURT_DSP_OPTIONS where a size is no whole number, or out of all bounds */
+  /** @throws ERR_TALKSPURT_DSP_OPTIONS where a size (but `ptimeMs`) is no whole number, or is out of all bounds */
   constructor(options: JitterBufferOptions) {
     requireSizes(options);
     this.#frameBytes = options.frameBytes;
@@ -383,17 +373,5 @@ export class JitterBuffer {
     this.#belowPops = 0;
     this.#watchPops = WATCH_POPS;
     this.#arrivals.restart();
-  }
-}
-
-/** All slots are made at once: a size from elsewhere must not take the memory of the process. */
-function requireSizes(options: JitterBufferOptions): void {
-  const { frameBytes, ptimeMs, frameSamples, capacityFrames, minimumFrames = 1 } = options;
-  const most = { frameBytes: 8192, ptimeMs: 1000, frameSamples: 48_000, capacityFrames: 4096, minimumFrames: 4096 };
-  for (const [option, value] of Object.entries({ frameBytes, ptimeMs, frameSamples, capacityFrames, minimumFrames })) {
-    const limit = most[option as keyof typeof most];
-    if (typeof value === 'number' && value >= 1 && value <= limit) continue;
-    const message = `${option} ${String(value)}: use 1 to ${limit}`;
-    throw new TalkspurtError('ERR_TALKSPURT_DSP_OPTIONS', message, { details: { option } });
   }
 }

@@ -106,8 +106,8 @@ test('one frame over and over', () => {
       JSON.stringify([...seen]),
     );
   }
-  // A frame of a vowel with a whole number of periods may pass for a tone, which repeats as well.
-  assert.ok(told >= VOICES.length / 2, `${told} of ${VOICES.length}`);
+  // A frame of a smooth vowel with a whole number of periods may pass for a tone, which repeats as well; a cut one has a seam.
+  assert.ok(told >= VOICES.length - 1, `${told} of ${VOICES.length}`);
 });
 
 test('nothing but silence from the beginning, in every codec; a pause later on is none', () => {

@@ -195,22 +195,25 @@ test('the tables of the core are what the script designs', () => {
   assert.is(readFileSync(new URL('../../assembly/filter-tables.ts', import.meta.url), 'utf8'), filterTables());
 });
 
-test('half an hour of a stream, cut anyhow, make exactly as many samples as its rate says', () => {
-  for (const [from, to] of [
-    [8000, 24000],
-    [24000, 8000],
-    [16000, 24000],
-    [24000, 16000],
+test('hours of a stream, cut anyhow, make exactly as many samples as its rate says', () => {
+  for (const [from, to, hours] of [
+    [8000, 24000, 2],
+    [24000, 8000, 2],
+    [16000, 24000, 0.5],
+    [24000, 16000, 0.5],
+    [8000, 48000, 0.5],
+    [48000, 8000, 0.5],
   ] as const) {
     assert.is(core.exports.resampleStart(from, to, false), 1);
     core.samples(core.from, 887).fill(1000);
+    const all = hours * 3600 * from;
     let [given, made] = [0, 0];
-    while (given < 1800 * from) {
-      const samples = Math.min(given % 2 === 0 ? 887 : 480, 1800 * from - given);
+    while (given < all) {
+      const samples = Math.min(given % 2 === 0 ? (to === 48_000 ? 467 : 887) : 480, all - given);
       made += core.exports.resample(core.to, core.from, samples);
       given += samples;
     }
-    assert.is(made, 1800 * to);
+    assert.is(made, hours * 3600 * to);
     assert.is(core.samples(core.to, 10)[9], 1000);
   }
 });

@@ -17,6 +17,7 @@ import { runBench } from '../../src/cli/bench/run-bench.ts';
 import { SMALL_PLAN, StepTimer, measuredTime, timeAll } from '../../src/cli/bench/slice-times.ts';
 import { DspModule } from '../../src/dsp/dsp-module.ts';
 import type { Clock } from '../../src/core/clock.ts';
+import { hasCode } from '../../src/core/errors.ts';
 
 const STAGES = fileURLToPath(new URL('../../bench/dsp/', import.meta.url));
 
@@ -121,6 +122,7 @@ test('the page and the table name machine, times, ratios, quality, bars and what
   assert.match(page, '| sum | of two | time ≤ 50 ns | 100 ns | **missed** |');
   assert.match(page, '| of two | 20 ms frame | 100 | 2.00 | 9.00 |');
   assert.match(page, 'adder 1.2.3 (npm): 900');
+  assert.match(page, 'slow-adder (Node): 2,000');
   assert.match(page, 'noise -91.3 dB');
   assert.match(page, '- npm some-package: not installed');
   assert.match(page, 'a | b');
@@ -146,6 +148,14 @@ test('every stage of the project loads, and its rows have names of their own', a
     (await findStages(STAGES, ['G.71', 'MODULE'])).map(({ name }) => name),
     ['G.711', 'module'],
   );
+  // As docs/benches.md writes it.
+  assert.equal(
+    (await findStages(STAGES, ['resampler', 'g711'])).map(({ name }) => name),
+    ['G.711', 'resampler'],
+  );
+  const unknown: string[] = [];
+  assert.is((await findStages(STAGES, ['g711', 'nothing', '.'], (part) => unknown.push(part))).length, 1);
+  assert.equal(unknown, ['nothing', '.']);
   const left: string[] = [];
   const context = benchContext(await DspModule.load(), (line) => left.push(line));
   for (const stage of stages) {
@@ -229,6 +239,18 @@ test('a run measures its rows and peers, hashes the first second, and leaves out
     assert.is(figures?.hash, undefined);
     assert.ok(report.skipped.some((line) => line.startsWith('native ')));
     assert.ok(said.length > 0);
+    const missing = await runBench({
+      folder,
+      stages: ['sum', 'g712'],
+      small: true,
+      clock: tickingClock(1),
+      progress: () => {},
+    }).then(
+      () => null,
+      (error: unknown) => error,
+    );
+    assert.ok(hasCode(missing, 'ERR_TALKSPURT_CONFIG_INVALID'));
+    assert.match(missing.message, /g712.*use parts of sum/);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -106,6 +106,9 @@ test('what it cannot do is refused with a code that names the option', () => {
     ['levelDbov', () => dsp.tone({ firstHz: 500, durationMs: 10, levelDbov: 0, sampleRateHz: 8000 })],
     ['durationMs', () => dsp.tone({ firstHz: 500, durationMs: -10, sampleRateHz: 8000 })],
     ['durationMs', () => dsp.tone({ firstHz: 500, durationMs: Number.NaN, sampleRateHz: 8000 })],
+    ['durationMs', () => dsp.tone({ firstHz: 500, durationMs: '10' as unknown as number, sampleRateHz: 8000 })],
+    ['durationMs', () => dsp.tone({ firstHz: 500, durationMs: 600_001, sampleRateHz: 48_000 })],
+    ['aggressiveness', () => dsp.speechProbability(pcm, { aggressiveness: 1.5 as 1 })],
     // Of a program without types: nothing is read as something else.
     ['samples', () => dsp.encodeUlaw('abc' as unknown as Int16Array)],
     ['samples', () => dsp.resample(new Float32Array(9) as unknown as Int16Array, 8000, 16_000)],

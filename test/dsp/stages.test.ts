@@ -2,12 +2,15 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { ErrorCode } from '../../src/core/errors.ts';
 import { TalkspurtError, hasCode } from '../../src/core/errors.ts';
 import { DspModule } from '../../src/dsp/dsp-module.ts';
-import { DspStages, JitterBuffer } from '../../src/dsp/library.ts';
+import type { DspSource } from '../../src/dsp/library.ts';
+import { DspStages, JitterBuffer, loadDsp } from '../../src/dsp/library.ts';
 import { Gain } from '../../src/dsp/stages/gain.ts';
 import { StageCore } from '../../src/dsp/stages/stage-core.ts';
 import { measureTone, sine, toBytes } from './wire.ts';
@@ -388,6 +391,84 @@ test('what a program without types may hand over is refused by name, not coerced
   refuses('frameSamples', () => new JitterBuffer({ ...frames, frameSamples: Number.NaN }));
   refuses('capacityFrames', () => new JitterBuffer({ ...frames, capacityFrames: 1e9 }));
   refuses('minimumFrames', () => new JitterBuffer({ ...frames, minimumFrames: as('2') }));
+  refuses('frameBytes', () => new JitterBuffer({ ...frames, frameBytes: 1.5 }));
+  refuses('capacityFrames', () => new JitterBuffer({ ...frames, capacityFrames: as(Object.create(null)) }));
+  refuses('options', () => new JitterBuffer(as(undefined)));
+  refuses('capacity', () => dsp.ringBuffer({ capacity: as(Symbol('64')) }));
+  refuses('inputSamples', () => dsp.resampler({ fromHz: 8000, toHz: 16_000 }).mostSamples(as('8')));
+  refuses('frameBytes', () => dsp.messageBuilder().messageBytes(Number.NaN));
+});
+
+test('what throws when it is turned into text is refused like all else', () => {
+  const as = (value: unknown): never => value as never;
+  const thrower = {
+    toString: (): string => {
+      throw new Error('no');
+    },
+  };
+  for (const value of [thrower, Object.create(null), () => 8000]) {
+    refuses('sampleRateHz', () => dsp.vad({ sampleRateHz: as(value) }));
+    refuses('gain', () => dsp.gain({ gain: as(value) }));
+    refuses('law', () => dsp.g711({ law: as(value) }));
+    refuses('aggressiveness', () => dsp.vad({ aggressiveness: as(value) }));
+  }
+});
+
+test('an array whose buffer was transferred is refused, and is not taken for an empty one', () => {
+  const gone = <T extends Int16Array | Uint8Array>(array: T): T => {
+    structuredClone(array.buffer, { transfer: [array.buffer as ArrayBuffer] });
+    return array;
+  };
+  const [pcm, codes] = [new Int16Array(160), new Uint8Array(160)];
+  refuses('input', () => dsp.gain().process(gone(new Int16Array(160))));
+  refuses('input', () => dsp.vad().process(gone(new Int16Array(160))));
+  refuses('input', () => dsp.ringBuffer({ capacity: 64 }).write(gone(new Int16Array(160))));
+  refuses('input', () => dsp.g711({ law: 'alaw' }).decode(gone(new Uint8Array(160))));
+  refuses('said', () => dsp.echoCanceller().reference(gone(new Int16Array(160))));
+  refuses('output', () => dsp.ringBuffer({ capacity: 64 }).read(gone(new Int16Array(160))));
+  refuses('output', () => dsp.gain().process(pcm.subarray(0, 0), gone(new Int16Array(160))));
+  refuses('output', () => dsp.g711({ law: 'alaw' }).encode(pcm, gone(new Uint8Array(160))));
+  assert.is(dsp.gain().process(new Int16Array(0)).length, 0);
+  assert.is(dsp.g711({ law: 'ulaw' }).decode(codes.subarray(160)).length, 0);
+});
+
+test('a closed stage holds no instance: whoever keeps it keeps no memory', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const module = await DspModule.load();
+  // In a function of its own, so that nothing on the stack leads to the memory.
+  const make = (): [Gain, WeakRef<WebAssembly.Memory>] => {
+    const exports = module.instantiate();
+    return [new Gain(new StageCore(exports, module.freshImage)), new WeakRef(exports.memory)];
+  };
+  const [stage, memory] = make();
+  stage.close();
+  // A reference that was looked at in this turn is kept until its end.
+  for (let turn = 0; turn < 20 && memory.deref() !== undefined; turn += 1) {
+    await new Promise((resolve) => setImmediate(resolve));
+    collect();
+  }
+  assert.is(memory.deref(), undefined);
+  assert.is(thrown(() => stage.process(Int16Array.of(1))).code, 'ERR_TALKSPURT_DSP_CLOSED');
+});
+
+test('where there is no address space left, that is said, and the stages that there are go on', () => {
+  const { Instance } = WebAssembly;
+  const first = dsp.gain({ gain: 0.5 });
+  try {
+    // As V8 says it.
+    Object.assign(WebAssembly, {
+      Instance: function none() {
+        throw new RangeError('WebAssembly.Instance(): Out of memory: Cannot allocate Wasm memory for new instance');
+      },
+    });
+    const error = thrown(() => dsp.gain());
+    assert.is(error.code, 'ERR_TALKSPURT_DSP_POOL_EMPTY');
+    assert.ok(error.retryable);
+  } finally {
+    WebAssembly.Instance = Instance;
+  }
+  assert.equal([...first.process(Int16Array.of(100))], [50]);
 });
 
 test('after a trap a stage is dead and says so, and others live on', async () => {
@@ -415,11 +496,18 @@ test('after a trap a stage is dead and says so, and others live on', async () =>
 });
 
 test('a binary that is none is a clear error', async () => {
-  for (const source of [new Uint8Array([1, 2, 3]), new URL('file:///nowhere.wasm')]) {
-    try {
-      await DspStages.load(source);
-      assert.unreachable();
-    } catch (error) {
+  const binary = (name: string): Uint8Array => readFileSync(fileURLToPath(import.meta.resolve(`#${name}.wasm`)));
+  const empty = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0);
+  const sources = [new Uint8Array([1, 2, 3]), new URL('file:///nowhere.wasm'), empty, 'text' as unknown as Uint8Array];
+  for (const [load, other] of [
+    [(source: DspSource) => DspStages.load(source), binary('library')],
+    [(source: DspSource) => loadDsp(source), binary('talkspurt')],
+  ] as const) {
+    for (const source of [...sources, other]) {
+      const error = await load(source).then(
+        () => null,
+        (reason: unknown) => reason,
+      );
       assert.ok(hasCode(error, 'ERR_TALKSPURT_INTERNAL'));
     }
   }

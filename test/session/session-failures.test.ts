@@ -242,7 +242,7 @@ test('the media path is lost, or the switch ends it', async () => {
   assert.equal([told?.code, told?.message], ['ERR_TALKSPURT_LINK_DOWN', 'somebody else has it']);
 });
 
-test('the chain throws in a tick: this call ends, another goes on', async () => {
+test('the chain throws in a tick: this call ends, with the code of what was thrown', async () => {
   for (const [thrown, code] of [
     [new WebAssembly.RuntimeError('unreachable'), 'ERR_TALKSPURT_DSP_TRAP'],
     [new TypeError('ours'), 'ERR_TALKSPURT_INTERNAL'],

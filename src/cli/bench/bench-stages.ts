@@ -10,11 +10,18 @@ import type { BenchContext, BenchStage } from './bench-row.ts';
 /** From `src/cli/bench/` and from `build/lib/cli/bench/` the stages lie the same way. */
 export const STAGES_FOLDER: string = fileURLToPath(new URL('../../../bench/dsp/', import.meta.url));
 
+/** Letters and figures alone: "G.711" is found by `g711`. */
+const plain = (name: string): string => name.toLowerCase().replaceAll(/[^\p{L}\p{N}]/gu, '');
+
 /**
- * All stages, in the order of the table; only those whose name contains one of `parts`, when there are any.
- * @throws ERR_TALKSPURT_INTERNAL where the package was built without them.
+ * All stages, in the order of the table; only those whose name contains one of `parts`, when there are any. `unknown` hears each
+ * part that is in no name. @throws ERR_TALKSPURT_INTERNAL where the package was built without them.
  */
-export async function findStages(folder: string, parts: readonly string[]): Promise<BenchStage[]> {
+export async function findStages(
+  folder: string,
+  parts: readonly string[],
+  unknown: (part: string) => void = () => undefined,
+): Promise<BenchStage[]> {
   if (!existsSync(folder)) throw new TalkspurtError('ERR_TALKSPURT_INTERNAL', 'this build holds no benches');
   const files = readdirSync(folder).filter((name) => /\.(ts|js)$/.test(name) && !name.endsWith('.d.ts'));
   const stages: BenchStage[] = [];
@@ -22,9 +29,11 @@ export async function findStages(folder: string, parts: readonly string[]): Prom
     const { stage } = (await import(pathToFileURL(join(folder, name)).href)) as { stage?: BenchStage };
     if (stage !== undefined) stages.push(stage);
   }
-  const wanted = (stage: BenchStage): boolean =>
-    parts.length === 0 || parts.some((part) => stage.name.toLowerCase().includes(part.toLowerCase()));
-  return stages.filter(wanted).sort((a, b) => a.order - b.order);
+  const has = ({ name }: BenchStage, part: string): boolean => plain(part) !== '' && plain(name).includes(plain(part));
+  for (const part of parts) if (!stages.some((stage) => has(stage, part))) unknown(part);
+  return stages
+    .filter((stage) => parts.length === 0 || parts.some((part) => has(stage, part)))
+    .sort((a, b) => a.order - b.order);
 }
 
 /** What the rows are made with; `skip` hears a line for each package that is not installed. */

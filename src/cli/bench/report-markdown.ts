@@ -1,5 +1,5 @@
 /** A report as the page docs/benchmarks.md. */
-import type { BenchReport, ReportRow } from './bench-report.ts';
+import type { BenchReport, ReportPeer, ReportRow } from './bench-report.ts';
 import { nativeRatio, npmRatio } from './judge-bars.ts';
 import { figureText, inNs } from './report-text.ts';
 
@@ -36,12 +36,17 @@ function stageTable(rows: readonly ReportRow[]): string {
     ratio(nativeRatio(row)),
     ratio(npmRatio(row)),
     row.peers
-      .map((peer) => `${peer.name}${peer.version ? ` ${peer.version}` : ''} (${peer.kind}): ${inNs(peer.time.ns)}`)
+      .map((peer) => `${peer.name}${peer.version ? ` ${peer.version}` : ''} (${kindOf(peer)}): ${inNs(peer.time.ns)}`)
       .join('; '),
     row.figures.map(figureText).join(', '),
     row.hash === undefined ? '' : `\`${row.hash}\``,
   ]);
   return table(['row', 'per', 'ns', 'ours / native', 'best npm / ours', 'peers, ns', 'quality', 'hash'], lines);
+}
+
+/** What has no version is no package, but Node's own. */
+function kindOf({ kind, version }: ReportPeer): string {
+  return kind === 'npm' && version === undefined ? 'Node' : kind;
 }
 
 function stages(report: BenchReport): [string, ReportRow[]][] {

@@ -2,10 +2,11 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { Clock } from '../../core/clock.ts';
+import { TalkspurtError } from '../../core/errors.ts';
 import { DspModule } from '../../dsp/dsp-module.ts';
 import { VERSION } from '../../version.ts';
 import type { BenchReport, MeasuredTime, ReportPeer, ReportRow } from './bench-report.ts';
-import type { BenchRow, BenchStep } from './bench-row.ts';
+import type { BenchRow, BenchStage, BenchStep } from './bench-row.ts';
 import { firstSecond } from './bench-context.ts';
 import { benchContext, findStages, packageVersion } from './bench-stages.ts';
 import { judgeBar } from './judge-bars.ts';
@@ -34,7 +35,7 @@ interface Prepared {
   readonly peers: Omit<ReportPeer, 'time'>[];
 }
 
-/** Runs and reports. */
+/** Runs and reports. @throws ERR_TALKSPURT_CONFIG_INVALID for a stage that there is not */
 export async function runBench(options: BenchOptions): Promise<BenchReport> {
   const plan = options.small ? SMALL_PLAN : WHOLE_PLAN;
   const skipped: string[] = [];
@@ -63,6 +64,16 @@ export async function runBench(options: BenchOptions): Promise<BenchReport> {
   }
 }
 
+/** @throws ERR_TALKSPURT_CONFIG_INVALID for a part that is in no stage's name: nobody means to measure less than was asked for. */
+async function stagesOf(options: BenchOptions): Promise<BenchStage[]> {
+  const unknown: string[] = [];
+  const stages = await findStages(options.folder, options.stages, (part) => unknown.push(part));
+  if (unknown.length === 0) return stages;
+  const names = (await findStages(options.folder, [])).map(({ name }) => name).join(', ');
+  const message = `no stage is called ${unknown.join(' or ')}: use parts of ${names}`;
+  throw new TalkspurtError('ERR_TALKSPURT_CONFIG_INVALID', message, { details: { stages: unknown.join(' ') } });
+}
+
 /** Makes all rows, and appends a timer for each step and each peer, in the order in which `report` takes them. */
 async function prepare(
   options: BenchOptions,
@@ -73,7 +84,7 @@ async function prepare(
 ): Promise<Prepared[]> {
   const context = benchContext(await DspModule.load(), skip);
   const prepared: Prepared[] = [];
-  for (const stage of await findStages(options.folder, options.stages)) {
+  for (const stage of await stagesOf(options)) {
     options.progress(`preparing ${stage.name}`);
     for (const row of await stage.rows(context)) {
       const peers: Omit<ReportPeer, 'time'>[] = [];

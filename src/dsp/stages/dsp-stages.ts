@@ -4,7 +4,7 @@ import type { DspSource } from '../binary.ts';
 import { readBinary } from '../binary.ts';
 import type { CoreExports } from '../dsp-module.ts';
 import { requireOptions } from '../option-checks.ts';
-import { asTalkspurtError } from '../../core/errors.ts';
+import { TalkspurtError, asTalkspurtError } from '../../core/errors.ts';
 import { AudioWatch } from './audio-watch.ts';
 import type { AgcOptions } from './automatic-gain-control.ts';
 import { Agc } from './automatic-gain-control.ts';
@@ -50,7 +50,7 @@ import { Vad } from './voice-activity-detector.ts';
 /**
  * A compiled core. Each method makes one stage in an instance of its own: 128 KiB, and a fault in one touches no other. Make
  * stages when a stream begins and `close` them when it ends. All of them throw ERR_TALKSPURT_DSP_OPTIONS, naming the field and its
- * range, for what they cannot do.
+ * range, for what they cannot do, and ERR_TALKSPURT_DSP_POOL_EMPTY where there is no address space left.
  */
 export class DspStages {
   readonly #module: WebAssembly.Module;
@@ -58,12 +58,15 @@ export class DspStages {
 
   private constructor(module: WebAssembly.Module) {
     this.#module = module;
-    this.#freshImage = new Uint8Array(this.#instance().memory.buffer.slice(0));
+    const { memory, levelDbov } = this.#instance();
+    if (memory === undefined || levelDbov === undefined)
+      throw new Error('this is another WebAssembly module than talkspurt.wasm');
+    this.#freshImage = new Uint8Array(memory.buffer.slice(0));
   }
 
   /**
    * Compiles the core; `source` defaults to the package's own binary (read in Node, fetched in a browser).
-   * @throws ERR_TALKSPURT_INTERNAL when it cannot be had.
+   * @throws ERR_TALKSPURT_INTERNAL when it cannot be had, or is another one.
    */
   static async load(source?: DspSource): Promise<DspStages> {
     const bytes = await readBinary('talkspurt', source);
@@ -190,6 +193,13 @@ export class DspStages {
   }
 
   #instance(): CoreExports {
-    return new WebAssembly.Instance(this.#module).exports as unknown as CoreExports;
+    try {
+      return new WebAssembly.Instance(this.#module).exports as unknown as CoreExports;
+    } catch (error) {
+      // Address space is bounded: in Node some twelve thousand stages at a time.
+      if (!(error instanceof RangeError)) throw error;
+      const message = 'there is no room for another stage: close those that are done with';
+      throw new TalkspurtError('ERR_TALKSPURT_DSP_POOL_EMPTY', message, { cause: error });
+    }
   }
 }

@@ -1,4 +1,4 @@
-import { refusal, requireBytes } from '../option-checks.ts';
+import { refusal, requireBytes, requireWhole } from '../option-checks.ts';
 import type { StageCore } from './stage-core.ts';
 import { roomFor } from './stage-core.ts';
 
@@ -29,8 +29,9 @@ export class MessageBuilder {
     this.reset();
   }
 
-  /** Bytes of the message for a frame of so many bytes: room for `output`. */
+  /** Bytes of the message for a frame of so many bytes: room for `output`. @throws ERR_TALKSPURT_DSP_OPTIONS for no whole number. */
   messageBytes(frameBytes: number): number {
+    requireWhole('frameBytes', frameBytes, 0, Number.MAX_SAFE_INTEGER);
     return this.#head.length + Math.ceil(frameBytes / 3) * 4 + this.#tail.length;
   }
 

@@ -1,6 +1,6 @@
 import type { SampleRateHz } from '../../core/media.ts';
 import type { Resampling } from '../dsp.ts';
-import { requireChoice, requireRate, requireSamples } from '../option-checks.ts';
+import { requireChoice, requireRate, requireSamples, requireWhole } from '../option-checks.ts';
 import type { StageCore } from './stage-core.ts';
 import { roomFor } from './stage-core.ts';
 
@@ -44,8 +44,9 @@ export class Resampler {
     return this.#delaySamples;
   }
 
-  /** The most samples that `inputSamples` can become: room for `output`. */
+  /** The most samples that `inputSamples` can become: room for `output`. @throws ERR_TALKSPURT_DSP_OPTIONS for no whole number. */
   mostSamples(inputSamples: number): number {
+    requireWhole('inputSamples', inputSamples, 0, Number.MAX_SAFE_INTEGER);
     return Math.ceil(((inputSamples + 5) * this.#toHz) / this.#fromHz);
   }
 

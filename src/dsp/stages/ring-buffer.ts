@@ -1,4 +1,4 @@
-import { refusal, requireSamples } from '../option-checks.ts';
+import { refusal, requireSamples, shown } from '../option-checks.ts';
 import type { StageCore } from './stage-core.ts';
 
 /** How much it holds. */
@@ -17,7 +17,7 @@ export class RingBuffer {
     const { capacity } = options;
     const most = core.run((exports) => exports.HOP_RING_SAMPLES.value);
     if (!Number.isInteger(capacity) || capacity < 1 || capacity > most || (capacity & (capacity - 1)) !== 0) {
-      throw refusal('capacity', `capacity ${capacity}: use a power of two from 1 to ${most}`);
+      throw refusal('capacity', `capacity ${shown(capacity)}: use a power of two from 1 to ${most}`);
     }
     this.#core = core;
     this.#capacity = capacity;

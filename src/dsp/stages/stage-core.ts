@@ -3,7 +3,7 @@
  * says so; other stages live on.
  */
 import { TalkspurtError } from '../../core/errors.ts';
-import { refusal, requireSamples } from '../option-checks.ts';
+import { refusal, requireHeld, requireSamples } from '../option-checks.ts';
 import type { CoreExports } from '../dsp-module.ts';
 
 /** Samples that one crossing takes: they fill a region at any ratio of rates. */
@@ -12,9 +12,10 @@ const PIECE_SAMPLES = 480;
 /** One instance, and what all stages do with it. For the classes of `talkspurt/dsp`. */
 export class StageCore {
   readonly #freshImage: Uint8Array;
-  readonly #exports: CoreExports;
-  readonly #memory: Uint8Array;
-  #state: 'alive' | 'dead' | 'closed' = 'alive';
+  /** Null once closed: an instance that nothing leads to gives its memory and its address space back. */
+  #exports: CoreExports | null;
+  #memory: Uint8Array;
+  #dead = false;
 
   /** Takes `exports` over; `freshImage` is the memory of an instance that has done nothing yet, and is not changed. */
   constructor(exports: CoreExports, freshImage: Uint8Array) {
@@ -25,14 +26,14 @@ export class StageCore {
 
   /** Runs `work` on the instance. @throws ERR_TALKSPURT_DSP_TRAP, then and ever after, ERR_TALKSPURT_DSP_CLOSED */
   run<T>(work: (core: CoreExports) => T): T {
-    if (this.#state === 'closed')
+    if (this.#exports === null)
       throw new TalkspurtError('ERR_TALKSPURT_DSP_CLOSED', 'this stage is closed: make a new one');
-    if (this.#state === 'dead') throw trapped(undefined);
+    if (this.#dead) throw trapped(undefined);
     try {
       return work(this.#exports);
     } catch (error) {
       if (!(error instanceof WebAssembly.RuntimeError)) throw error;
-      this.#state = 'dead';
+      this.#dead = true;
       throw trapped(error);
     }
   }
@@ -47,8 +48,10 @@ export class StageCore {
 
   /** Nothing of what was heard stays; everything after this throws, but closing again. */
   close(): void {
+    if (this.#exports === null) return;
     this.#memory.set(this.#freshImage);
-    this.#state = 'closed';
+    this.#exports = null;
+    this.#memory = new Uint8Array(0);
   }
 
   /** A window of the instance: borrowed, and only within `run`. */
@@ -111,6 +114,7 @@ export function roomFor<T extends Int16Array | Uint8Array>(
   if (output === undefined) return make(length);
   const { constructor } = make(0);
   if (!(output instanceof constructor)) throw refusal('output', `output: use ${constructor.name}`);
+  requireHeld('output', output);
   if (output.length >= length) return output.subarray(0, length) as T;
   throw refusal('output', `output of ${output.length}: use room for ${length}`);
 }

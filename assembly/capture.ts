@@ -10,6 +10,7 @@ import {
   narrowResampler,
   timeScale,
   voice,
+  voiceFeatures,
   voiceNetwork,
 } from './call';
 import { clean, level } from './cleaning';
@@ -20,6 +21,7 @@ import {
   HEARD,
   METER_CAPTURE_LEVEL,
   METER_SPEECH_PROBABILITY,
+  METER_VOICING,
   METERS,
   NARROW_PCM,
   SCALE_COUNTS,
@@ -151,18 +153,22 @@ function narrowView(pcm: usize, samples: i32): usize {
   return NARROW_PCM;
 }
 
-/** Measures the probability of speech: the highest of the hops that this frame completes. */
+/** Measures the probability of speech, and how voiced it is: the highest of the hops that this frame completes. */
 function listen(narrow: usize): f32 {
   hopRing.write(narrow, call.narrowSamples);
   let highest: f32 = 0.0;
+  // The statistical detector knows nothing of pitch: nothing it hears is doubted for that.
+  let voicing: f32 = call.neural ? 0.0 : 1.0;
   while (hopRing.waiting >= 80) {
     hopRing.read(VOICE_HOP, 80);
     highest = max(highest, call.neural ? voiceNetwork.hop(VOICE_HOP) : voice.hop(VOICE_HOP));
+    if (call.neural) voicing = max(voicing, voiceFeatures.voicing);
   }
   // What the filter explains is the agent, however much of it is left to be heard.
   const share = echoCanceller.nearShare(load<f32>(METERS + ((<usize>METER_CAPTURE_LEVEL) << 2)));
   if (share < 0.5 && highest > 0.5) echoCanceller.mistake();
   highest *= share;
   store<f32>(METERS + ((<usize>METER_SPEECH_PROBABILITY) << 2), highest);
+  store<f32>(METERS + ((<usize>METER_VOICING) << 2), voicing);
   return highest;
 }

@@ -81,6 +81,8 @@ export const METER_DOUBLE_TALK: i32 = 7;
 export const METER_ECHO_LIKELY: i32 = 8;
 /** Whether it is known what of an echo there is: 1. */
 export const METER_ECHO_SETTLED: i32 = 9;
+/** How surely what is captured has a pitch that goes on from one hop to the next, 0..1. */
+export const METER_VOICING: i32 = 10;
 
 /** Per resampler: a bank (coefficients, program, spill) and a line of past and present samples; see resample.ts. */
 export const CAPTURE_BANK: usize = memory.data(1024, 16);
@@ -128,6 +130,8 @@ export const VOICE_BAND_EDGES: usize = memory.data<u8>([
 export const NEURAL_FRAME: usize = memory.data(256 * 4, 16);
 export const NEURAL_WINDOW: usize = memory.data(256 * 4, 16);
 export const NEURAL_LAGS: usize = memory.data(128 * 4, 16);
+/** Pitch, followed from hop to hop: a score for each lag from 18 to 117. */
+export const NEURAL_PITCHES: usize = memory.data(100 * 4, 16);
 export const NEURAL_BANDS: usize = memory.data(5 * 20 * 4, 16);
 export const NEURAL_FEATURE_COUNT: i32 = 48;
 export const NEURAL_FEATURES: usize = memory.data(48 * 4, 16);

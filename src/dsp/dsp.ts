@@ -110,6 +110,8 @@ export interface Dsp {
   render(said: Uint8Array | null): Uint8Array;
   /** Speech probability of the last captured frame, 0..1. */
   readonly speechProbability: number;
+  /** How surely there is a pitch in the last captured frame that goes on in time, 0..1: 0.25 and more of a vowel; 1 where the detector does not know. */
+  readonly voicing: number;
   /** Level of the last captured / rendered frame in dBov (RFC 6464): 0 is overload, −127 silence. */
   readonly captureLevelDbov: number;
   readonly renderLevelDbov: number;

@@ -38,6 +38,7 @@ export class WasmDsp implements Dsp {
   readonly #doubleTalkIndex: number;
   readonly #echoLikelyIndex: number;
   readonly #echoSettledIndex: number;
+  readonly #voicingIndex: number;
   #wireIn: Uint8Array;
   #heard: Uint8Array;
   #said: Uint8Array;
@@ -71,6 +72,7 @@ export class WasmDsp implements Dsp {
     this.#doubleTalkIndex = core.METER_DOUBLE_TALK.value;
     this.#echoLikelyIndex = core.METER_ECHO_LIKELY.value;
     this.#echoSettledIndex = core.METER_ECHO_SETTLED.value;
+    this.#voicingIndex = core.METER_VOICING.value;
     this.#wireIn = this.#view(core.WIRE_IN.value, 0);
     this.#heard = this.#wireIn;
     this.#said = this.#wireIn;
@@ -176,6 +178,10 @@ export class WasmDsp implements Dsp {
 
   get speechProbability(): number {
     return this.#meters[this.#speechIndex] ?? 0;
+  }
+
+  get voicing(): number {
+    return this.#meters[this.#voicingIndex] ?? 1;
   }
 
   get captureLevelDbov(): number {

@@ -1,7 +1,10 @@
+import { OnsetDoubt } from './onset-doubt.ts';
+
 /**
  * Where speech begins and ends: turns a probability a frame into edges, with an onset that must be confirmed and an end
  * that must last. While the agent speaks an onset is first a candidate (the agent waits meanwhile), then confirmed (barge-in)
- * or withdrawn (a cough, a click, an echo), and that soon: whoever waits in the middle of a word cannot wait for long. After
+ * or withdrawn (a cough, a click, an echo), and that soon: whoever waits in the middle of a word cannot wait for long. What is long
+ * enough but shows no sign of a voice is in doubt (onset-doubt.ts), and only then takes longer. After
  * one that was withdrawn a single frame is not enough for the next, or a noisy line would cut the agent to pieces.
  */
 export interface EndpointerOptions {
@@ -64,10 +67,12 @@ export class Endpointer {
   #speechTicks = 0;
   /** Speech that confirms an onset now. */
   #confirmMs = 0;
+  readonly #doubt: OnsetDoubt;
 
   constructor(options: EndpointerOptions, ptimeMs: number) {
     this.#options = options;
     this.#ptimeMs = ptimeMs;
+    this.#doubt = new OnsetDoubt(ptimeMs);
   }
 
   /** Whether a confirmed onset has not ended yet. */
@@ -103,9 +108,17 @@ export class Endpointer {
 
   /**
    * One frame that ended at `nowMs`. `settled`: whether it is known what of an echo there is; until it is, the agent does not wait
-   * for an onset, or its own echo would silence it before anybody could learn what that sounds like. Hot path.
+   * for an onset, or its own echo would silence it before anybody could learn what that sounds like. `voicing` (0..1; 1: not known)
+   * and `levelDbov` of the frame tell a voice from other sounds. Hot path.
    */
-  update(probability: number, nowMs: number, agentSpeaking: boolean, settled = true): SpeechEdge {
+  update(
+    probability: number,
+    nowMs: number,
+    agentSpeaking: boolean,
+    settled = true,
+    voicing = 1,
+    levelDbov = 0,
+  ): SpeechEdge {
     // The echo of the agent's last word comes when the agent is silent again.
     const cuttingIn = agentSpeaking || !settled;
     this.#confirmMs = cuttingIn ? this.#options.bargeInMs : this.#options.startMs;
@@ -118,7 +131,7 @@ export class Endpointer {
       // Somebody may wait for the verdict.
       if (this.#announced) return this.#verdict('withdrawn');
     }
-    const edge = this.#advance(probability, nowMs, cuttingIn);
+    const edge = this.#advance(probability, nowMs, cuttingIn, voicing, levelDbov);
     const hint = probability >= this.#options.silenceThreshold || this.#phase !== 'silent';
     if (hint || Number.isNaN(this.#lastHintMs)) this.#lastHintMs = nowMs;
     if (this.#phase === 'speaking') this.#speechTicks += 1;
@@ -133,12 +146,12 @@ export class Endpointer {
     return edge;
   }
 
-  #advance(probability: number, nowMs: number, agentSpeaking: boolean): SpeechEdge {
+  #advance(probability: number, nowMs: number, agentSpeaking: boolean, voicing: number, levelDbov: number): SpeechEdge {
     switch (this.#phase) {
       case 'silent':
-        return this.#whenSilent(probability, nowMs, agentSpeaking);
+        return this.#whenSilent(probability, nowMs, agentSpeaking, voicing, levelDbov);
       case 'candidate':
-        return this.#whenCandidate(probability, nowMs, agentSpeaking);
+        return this.#whenCandidate(probability, nowMs, agentSpeaking, voicing, levelDbov);
       case 'speaking':
         return this.#whenSpeaking(probability, nowMs);
     }
@@ -150,22 +163,42 @@ export class Endpointer {
     this.#speechMs = 0;
   }
 
-  #whenSilent(probability: number, nowMs: number, agentSpeaking: boolean): SpeechEdge {
-    if (probability < this.#options.speechThreshold) {
+  #whenSilent(
+    probability: number,
+    nowMs: number,
+    agentSpeaking: boolean,
+    voicing: number,
+    levelDbov: number,
+  ): SpeechEdge {
+    const spoken = probability >= this.#options.speechThreshold;
+    const begins = this.#doubt.mayBegin(probability, voicing, spoken);
+    if (!spoken || (agentSpeaking && !begins)) {
       this.#speechMs = 0;
       return 'none';
     }
-    if (this.#speechMs === 0) this.#onsetMs = nowMs - this.#ptimeMs;
+    if (this.#speechMs === 0) {
+      this.#onsetMs = nowMs - this.#ptimeMs;
+      this.#doubt.begin();
+    }
+    this.#doubt.hear(probability, voicing, levelDbov, nowMs - this.#onsetMs);
     this.#lastSpeechMs = nowMs;
     this.#speechMs += this.#ptimeMs;
     this.#silenceMs = 0;
     const wary = agentSpeaking && nowMs - this.#withdrawnMs < WARY_MS;
     if (wary && this.#speechMs < Math.max(WARY_SPEECH_MS, 2 * this.#ptimeMs)) return 'none';
     this.#phase = 'candidate';
-    return this.#confirm() ?? 'candidate';
+    if (this.#speechMs < this.#confirmMs || (agentSpeaking && !this.#doubt.isClear(nowMs - this.#onsetMs)))
+      return 'candidate';
+    return this.#confirm();
   }
 
-  #whenCandidate(probability: number, nowMs: number, agentSpeaking: boolean): SpeechEdge {
+  #whenCandidate(
+    probability: number,
+    nowMs: number,
+    agentSpeaking: boolean,
+    voicing: number,
+    levelDbov: number,
+  ): SpeechEdge {
     const spoken = probability >= this.#options.speechThreshold;
     if (spoken) {
       this.#speechMs += this.#ptimeMs;
@@ -175,12 +208,21 @@ export class Endpointer {
       this.#silenceMs += this.#ptimeMs;
     }
     const onsetLastedMs = nowMs - this.#onsetMs;
+    this.#doubt.hear(probability, voicing, levelDbov, onsetLastedMs);
     const due = agentSpeaking && this.#settled && onsetLastedMs >= this.#confirmMs + VERDICT_SLACK_MS;
     const enough = due && this.#speechMs >= onsetLastedMs * VERDICT_SHARE;
-    const edge = spoken || enough ? this.#confirm(enough) : null;
-    if (edge !== null) return edge;
+    const confirmed = enough || (spoken && this.#speechMs >= this.#confirmMs);
+    const doubtful = confirmed && agentSpeaking && !this.#doubt.isClear(onsetLastedMs);
+    if (confirmed && !doubtful) return this.#confirm();
     const waiting = agentSpeaking ? WITHDRAW_WAITING_MS : WITHDRAW_MS;
-    if (!due && this.#silenceMs < (this.#settled ? waiting : WITHDRAW_UNSETTLED_MS)) return 'none';
+    const silent = this.#silenceMs >= (this.#settled ? waiting : WITHDRAW_UNSETTLED_MS);
+    // Whether anybody speaks is not known: whoever waits goes on doing so, until the sound ends or the doubt does.
+    const open = doubtful ? this.#doubt.mayWait(onsetLastedMs) : !due;
+    if (!silent && open) return 'none';
+    return this.#withdraw(nowMs);
+  }
+
+  #withdraw(nowMs: number): SpeechEdge {
     this.#phase = 'silent';
     this.#speechMs = 0;
     this.#withdrawnMs = nowMs;
@@ -200,8 +242,7 @@ export class Endpointer {
     return 'stopped';
   }
 
-  #confirm(enough = false): SpeechEdge | null {
-    if (!enough && this.#speechMs < this.#confirmMs) return null;
+  #confirm(): SpeechEdge {
     this.#phase = 'speaking';
     this.#silenceMs = 0;
     return 'started';

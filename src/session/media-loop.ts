@@ -77,7 +77,14 @@ export function runMediaTick(path: MediaPath, nowMs: number): void {
   if (came) path.capturedFrames += 1;
   // Who is not to be heard does not cut in either.
   const probability = path.callerMuted || path.callerPaused ? 0 : path.dsp.speechProbability;
-  const edge = path.endpointer.update(probability, nowMs, path.playout.speaking, path.dsp.echoSettled);
+  const edge = path.endpointer.update(
+    probability,
+    nowMs,
+    path.playout.speaking,
+    path.dsp.echoSettled,
+    path.dsp.voicing,
+    path.dsp.captureLevelDbov,
+  );
   if (edge !== 'none') path.onSpeech(edge, nowMs);
 
   // Backend → caller.

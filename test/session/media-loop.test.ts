@@ -85,6 +85,26 @@ test('a frame comes with the silence before it, and with none in the very tick i
   assert.is(path.stream?.silentMs, 0);
 });
 
+test('what has no pitch, or only where it is faint, makes the agent wait and does not stop it', () => {
+  for (const [voicing, faintDbov, verdict] of [
+    [0.3, -30, 'started'],
+    [0.1, -30, null],
+    [0.3, -40, null],
+  ] as const) {
+    const path = rig();
+    path.playout.push(new Uint8Array(8_000));
+    for (let n = 1; n <= 10; n += 1) {
+      path.dsp.speechProbability = n > 2 ? 0.9 : 0;
+      // The first frame is the burst.
+      path.dsp.voicing = n === 3 ? 0.1 : voicing;
+      path.dsp.captureLevelDbov = n === 3 ? -30 : faintDbov;
+      runMediaTick(path, n * 20);
+    }
+    const edges = path.told.filter((told) => !told.startsWith('started 20'));
+    assert.equal(edges, verdict === null ? ['candidate 60'] : ['candidate 60', `${verdict} 160`]);
+  }
+});
+
 test('a phrase: marked at its first frame, counted to its last byte', () => {
   const path = rig();
   path.ledger.received('a', 325);

@@ -222,7 +222,8 @@ export class FakeBackend implements Backend {
 /** Hands the agent's bytes through, and says whatever probability of speech it is told to. */
 export class FakeDsp implements Dsp {
   speechProbability = 0;
-  readonly captureLevelDbov = -30;
+  voicing = 1;
+  captureLevelDbov = -30;
   readonly renderLevelDbov = -40;
   readonly residualLevelDbov = -30;
   readonly erleDb = 0;

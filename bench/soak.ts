@@ -100,13 +100,14 @@ async function released(calls: TalkingCalls, brief: boolean): Promise<GatewayRep
 
 function describe({ minute, report }: Sample): string {
   const megabytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MB`;
-  return `${minute.toFixed(0)} min: ${report.calls} calls, ${megabytes(report.residentBytes)} resident, ${megabytes(report.heapBytes)} heap, ${report.handles} handles`;
+  return `${minute.toFixed(0)} min: ${report.calls} calls, ${megabytes(report.residentBytes)} resident, ${megabytes(report.heapBytes)} heap, old ${megabytes(report.oldUsedBytes)} of ${megabytes(report.oldKeptBytes)}, young ${megabytes(report.youngKeptBytes)}, ${report.handles} handles`;
 }
 
 function figures(plan: Plan, samples: readonly Sample[], left: GatewayReport): [string, string][] {
   const warm = samples.slice(0, -1).filter(({ minute }) => minute >= plan.warmMinutes);
   const megabytes = warm.map(({ minute, report }) => [minute, report.residentBytes / 2 ** 20] as const);
   const { slope, error, scatter } = slopeOf(megabytes);
+  const old = slopeOf(warm.map(({ minute, report }) => [minute, report.oldUsedBytes / 2 ** 20] as const));
   const underruns = samples.flatMap(({ report }) => report.underruns).toSorted((a, b) => a - b);
   const sum = (of: (report: GatewayReport) => number): number =>
     samples.reduce((all, each) => all + of(each.report), 0);
@@ -127,6 +128,12 @@ function figures(plan: Plan, samples: readonly Sample[], left: GatewayReport): [
     ],
     ['…how far samples lie about that line', `${scatter.toFixed(1)} MB`],
     ['…least and most', range(megabytes.map(([, value]) => value))],
+    ['pages kept for old objects, least and most', range(warm.map(({ report }) => report.oldKeptBytes / 2 ** 20))],
+    ['pages kept for young objects, least and most', range(warm.map(({ report }) => report.youngKeptBytes / 2 ** 20))],
+    [
+      'old objects in use',
+      `${old.slope.toFixed(1)} ± ${old.error.toFixed(1)} MB an hour (${verdictOf(old.slope, old.error)})`,
+    ],
     ['underruns a call, median, most', `${underruns[underruns.length >> 1] ?? 0}, ${underruns.at(-1) ?? 0}`],
     ['late ticks', `${((100 * sum((r) => r.lateTicks)) / sum((r) => r.ticks)).toFixed(3)} %`],
     ['processor, of one core', `${((100 * sum((r) => r.cpuMs)) / sum((r) => r.wallMs)).toFixed(1)} %`],

@@ -2,6 +2,9 @@
  * A whole gateway in a process of its own, as `talkspurt serve` runs it: configuration, adapter, link, front door, SIP.
  * Told `{ start }` it gives those channels a voice, a few at a time, and says `{ opened }`.
  */
+import { getHeapSpaceStatistics } from 'node:v8';
+import type { HeapSpaceInfo } from 'node:v8';
+import { keepHeapCompact } from '../../src/cli/compact-heap.ts';
 import { startRuntime } from '../../src/gateway-from-config.ts';
 import { loadConfig } from '../../src/config.ts';
 import type { TalkspurtEvent } from '../../src/core/events.ts';
@@ -14,6 +17,7 @@ import type { GatewayHostOptions, GatewayReport } from './switch-protocol.ts';
 /** Calls that are being started at once. */
 const STARTING = 8;
 
+keepHeapCompact();
 const options = JSON.parse(process.argv[2] ?? '{}') as GatewayHostOptions;
 const clock = new LatenessClock();
 const config = loadConfig({ env: {}, path: 'bench', text: configText(options) });
@@ -127,6 +131,9 @@ function report(): GatewayReport {
     timers: clock.take(),
     heapBytes: memory.heapUsed,
     externalBytes: memory.external,
+    youngKeptBytes: spaceOf('new_space').physical_space_size,
+    oldKeptBytes: spaceOf('old_space').physical_space_size,
+    oldUsedBytes: spaceOf('old_space').space_used_size,
     handles: process.getActiveResourcesInfo().length,
     underruns: ended,
     ends,
@@ -138,6 +145,12 @@ function report(): GatewayReport {
   lastMs = clock.nowMs();
   lastWaitedMs = waitedForCoreMs();
   return result;
+}
+
+function spaceOf(name: string): HeapSpaceInfo {
+  const space = getHeapSpaceStatistics().find(({ space_name: each }) => each === name);
+  if (space === undefined) throw new Error(`V8 has no ${name}`);
+  return space;
 }
 
 async function stop(): Promise<void> {

@@ -36,6 +36,10 @@ export interface GatewayReport extends HostReport {
   /** Heap in use, and memory outside it, bytes. */
   readonly heapBytes: number;
   readonly externalBytes: number;
+  /** Pages that V8 keeps for young and for old objects, and what of the latter is in use, bytes. */
+  readonly youngKeptBytes: number;
+  readonly oldKeptBytes: number;
+  readonly oldUsedBytes: number;
   /** Sockets, timers and the like that keep the process up. */
   readonly handles: number;
   /** Underruns of each call that has ended. */

@@ -39,12 +39,8 @@ export class TalkingCalls {
       bargeIn: true,
       takesAll: collectsGarbage,
     };
-    const gateway = LoadProcess.start(
-      'gateway-host.ts',
-      options,
-      undefined,
-      collectsGarbage ? ['--expose-gc'] : undefined,
-    );
+    const flags = collectsGarbage ? ['--expose-gc'] : undefined;
+    const gateway = LoadProcess.start('gateway-host.ts', options, undefined, flags);
     await gateway.next('ready');
     return new TalkingCalls(backend, simulated, gateway);
   }

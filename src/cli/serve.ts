@@ -6,6 +6,7 @@ import type { Config } from '../config.ts';
 import { startRuntime } from '../gateway-from-config.ts';
 import type { Runtime } from '../gateway-from-config.ts';
 import { checkedNumber, checkedOnce } from './argument-checks.ts';
+import { keepHeapCompact } from './compact-heap.ts';
 
 interface ServeArguments {
   readonly config?: string | undefined;
@@ -31,6 +32,7 @@ export const serveCommand: CommandModule<object, ServeArguments> = {
     let reopen = (): void => void (reopenLater = true);
     let reopenLater = false;
     process.on('SIGHUP', () => reopen());
+    keepHeapCompact();
     const runtime = await startRuntime(config, { reload: read });
     reopen = () => runtime.log.reopen();
     if (reopenLater) reopen();

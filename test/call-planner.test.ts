@@ -3,28 +3,16 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { BackendCall, BackendSink } from '../src/backend/backend.ts';
+import type { BackendCall } from '../src/backend/backend.ts';
 import { CallPlanner } from '../src/call-planner.ts';
 import type { GatewayBackend } from '../src/call-planner.ts';
 import { TalkspurtError, hasCode } from '../src/core/errors.ts';
 import { HostList } from '../src/core/host-list.ts';
 import { BreakerBoard } from '../src/resilience/breaker-board.ts';
 import { FakeClock } from './sim/fake-clock.ts';
-import { FakeBackend, FakeLeg, PCMU_LEG } from './sim/fake-peers.ts';
+import { FakeBackend, FakeLeg, NO_SINK, PCMU_LEG } from './sim/fake-peers.ts';
 
 const START = { mix: 'mono', sampleRateHz: null, metadata: null } as const;
-
-const NO_SINK: BackendSink = {
-  onAudio: () => undefined,
-  onAudioDone: () => undefined,
-  onResponseStarted: () => undefined,
-  onResponseDone: () => undefined,
-  onSpeech: () => undefined,
-  onTranscript: () => undefined,
-  onToolCall: () => undefined,
-  onError: () => undefined,
-  onClosed: () => undefined,
-};
 
 function made(): GatewayBackend & { readonly asked: object[]; readonly changed: FakeBackend } {
   const asked: object[] = [];

@@ -68,6 +68,9 @@ export class Endpointer {
   /** Speech that confirms an onset now. */
   #confirmMs = 0;
   readonly #doubt: OnsetDoubt;
+  /** Of the frame that is looked at. */
+  #voicing = 1;
+  #levelDbov = 0;
 
   constructor(options: EndpointerOptions, ptimeMs: number) {
     this.#options = options;
@@ -131,7 +134,9 @@ export class Endpointer {
       // Somebody may wait for the verdict.
       if (this.#announced) return this.#verdict('withdrawn');
     }
-    const edge = this.#advance(probability, nowMs, cuttingIn, voicing, levelDbov);
+    this.#voicing = voicing;
+    this.#levelDbov = levelDbov;
+    const edge = this.#advance(probability, nowMs, cuttingIn);
     const hint = probability >= this.#options.silenceThreshold || this.#phase !== 'silent';
     if (hint || Number.isNaN(this.#lastHintMs)) this.#lastHintMs = nowMs;
     if (this.#phase === 'speaking') this.#speechTicks += 1;
@@ -146,12 +151,12 @@ export class Endpointer {
     return edge;
   }
 
-  #advance(probability: number, nowMs: number, agentSpeaking: boolean, voicing: number, levelDbov: number): SpeechEdge {
+  #advance(probability: number, nowMs: number, agentSpeaking: boolean): SpeechEdge {
     switch (this.#phase) {
       case 'silent':
-        return this.#whenSilent(probability, nowMs, agentSpeaking, voicing, levelDbov);
+        return this.#whenSilent(probability, nowMs, agentSpeaking);
       case 'candidate':
-        return this.#whenCandidate(probability, nowMs, agentSpeaking, voicing, levelDbov);
+        return this.#whenCandidate(probability, nowMs, agentSpeaking);
       case 'speaking':
         return this.#whenSpeaking(probability, nowMs);
     }
@@ -163,15 +168,9 @@ export class Endpointer {
     this.#speechMs = 0;
   }
 
-  #whenSilent(
-    probability: number,
-    nowMs: number,
-    agentSpeaking: boolean,
-    voicing: number,
-    levelDbov: number,
-  ): SpeechEdge {
+  #whenSilent(probability: number, nowMs: number, agentSpeaking: boolean): SpeechEdge {
     const spoken = probability >= this.#options.speechThreshold;
-    const begins = this.#doubt.mayBegin(probability, voicing, spoken);
+    const begins = this.#doubt.mayBegin(probability, this.#voicing, spoken);
     if (!spoken || (agentSpeaking && !begins)) {
       this.#speechMs = 0;
       return 'none';
@@ -180,7 +179,7 @@ export class Endpointer {
       this.#onsetMs = nowMs - this.#ptimeMs;
       this.#doubt.begin();
     }
-    this.#doubt.hear(probability, voicing, levelDbov, nowMs - this.#onsetMs);
+    this.#doubt.hear(probability, this.#voicing, this.#levelDbov, nowMs - this.#onsetMs);
     this.#lastSpeechMs = nowMs;
     this.#speechMs += this.#ptimeMs;
     this.#silenceMs = 0;
@@ -192,13 +191,7 @@ export class Endpointer {
     return this.#confirm();
   }
 
-  #whenCandidate(
-    probability: number,
-    nowMs: number,
-    agentSpeaking: boolean,
-    voicing: number,
-    levelDbov: number,
-  ): SpeechEdge {
+  #whenCandidate(probability: number, nowMs: number, agentSpeaking: boolean): SpeechEdge {
     const spoken = probability >= this.#options.speechThreshold;
     if (spoken) {
       this.#speechMs += this.#ptimeMs;
@@ -208,7 +201,7 @@ export class Endpointer {
       this.#silenceMs += this.#ptimeMs;
     }
     const onsetLastedMs = nowMs - this.#onsetMs;
-    this.#doubt.hear(probability, voicing, levelDbov, onsetLastedMs);
+    this.#doubt.hear(probability, this.#voicing, this.#levelDbov, onsetLastedMs);
     const due = agentSpeaking && this.#settled && onsetLastedMs >= this.#confirmMs + VERDICT_SLACK_MS;
     const enough = due && this.#speechMs >= onsetLastedMs * VERDICT_SHARE;
     const confirmed = enough || (spoken && this.#speechMs >= this.#confirmMs);

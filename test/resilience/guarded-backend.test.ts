@@ -9,7 +9,7 @@ import { LIMITS } from '../../src/limits.ts';
 import { BreakerBoard } from '../../src/resilience/breaker-board.ts';
 import { GuardedBackend } from '../../src/resilience/guarded-backend.ts';
 import { FakeClock } from '../sim/fake-clock.ts';
-import { FakeStream, PCMU_LEG, hang } from '../sim/fake-peers.ts';
+import { FakeStream, NO_SINK, PCMU_LEG, hang } from '../sim/fake-peers.ts';
 
 const CALL: BackendCall = { callId: 'c', leg: PCMU_LEG, from: '', to: '', variables: new Map() };
 const error = (code: ErrorCode, details: ErrorDetails = {}): TalkspurtError =>
@@ -29,25 +29,13 @@ class Scripted implements Backend {
   }
 }
 
-const SINK: BackendSink = {
-  onAudio: () => undefined,
-  onAudioDone: () => undefined,
-  onResponseStarted: () => undefined,
-  onResponseDone: () => undefined,
-  onSpeech: () => undefined,
-  onTranscript: () => undefined,
-  onToolCall: () => undefined,
-  onError: () => undefined,
-  onClosed: () => undefined,
-};
-
 function rig() {
   const clock = new FakeClock();
   const board = new BreakerBoard({ clock });
   const backend = new Scripted();
   const guarded = new GuardedBackend({ backend, board, credential: '1a2b' });
   const open = async (signal = new AbortController().signal): Promise<TalkspurtError | null> =>
-    await guarded.open(CALL, SINK, signal).then(
+    await guarded.open(CALL, NO_SINK, signal).then(
       () => null,
       (failure: TalkspurtError) => failure,
     );
@@ -137,7 +125,7 @@ test('what one channel set and the provider refuses is no failure of the others;
     const variant = new GuardedBackend({ backend, board, credential: '1a2b', ownSettings: true });
     const stop = new AbortController();
     backend.failure = error(code, details);
-    for (let n = 0; n < 6; n += 1) await variant.open(CALL, SINK, stop.signal).catch(() => undefined);
+    for (let n = 0; n < 6; n += 1) await variant.open(CALL, NO_SINK, stop.signal).catch(() => undefined);
     assert.is(states(), expected, `${code} ${JSON.stringify(details)}`);
   }
 });
@@ -159,12 +147,12 @@ test('of an address that a command named only not being reached counts, and 429'
     for (let n = 0; n < 6; n += 1) {
       // Such servers hang up in every way there is.
       backend.failure = null;
-      await named.open(CALL, SINK, stop.signal);
+      await named.open(CALL, NO_SINK, stop.signal);
       backend.sink?.onClosed(error('ERR_TALKSPURT_BACKEND_CLOSED'));
       assert.is(states(), 'closed closed');
     }
     backend.failure = error(code, details);
-    for (let n = 0; n < 6; n += 1) await named.open(CALL, SINK, stop.signal).catch(() => undefined);
+    for (let n = 0; n < 6; n += 1) await named.open(CALL, NO_SINK, stop.signal).catch(() => undefined);
     assert.is(states(), expected, `${code} ${JSON.stringify(details)}`);
   }
 });
@@ -185,7 +173,7 @@ test('a probe that hangs for ever holds no place once its caller has hung up', a
   clock.stall(60_000);
   backend.open = () => hang();
   const callers = Array.from({ length: 3 }, () => new AbortController());
-  for (const { signal } of callers) void guarded.open(CALL, SINK, signal);
+  for (const { signal } of callers) void guarded.open(CALL, NO_SINK, signal);
   assert.is(guarded.refusal()?.code, 'ERR_TALKSPURT_BACKEND_BREAKER_OPEN');
   for (const caller of callers) caller.abort();
   assert.is(guarded.refusal(), null);
@@ -227,7 +215,7 @@ test('a sink is seen as it is: what it does not have is not there', async () => 
       this.#said.push(itemId, words);
     }
   }
-  const sink = Object.assign(new Own(), SINK);
+  const sink = Object.assign(new Own(), NO_SINK);
   await guarded.open(CALL, sink, new AbortController().signal);
   backend.sink?.onExpiring?.(5);
   backend.sink?.onPhraseSpoken?.('i', 'half of');

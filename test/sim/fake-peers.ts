@@ -343,3 +343,16 @@ export class RecordingEvents implements EventSink {
     return this.all.filter((event): event is Extract<TalkspurtEvent, { type: T }> => event.type === type);
   }
 }
+
+/** Of a call that hears nothing of its backend. */
+export const NO_SINK: BackendSink = {
+  onAudio: () => undefined,
+  onAudioDone: () => undefined,
+  onResponseStarted: () => undefined,
+  onResponseDone: () => undefined,
+  onSpeech: () => undefined,
+  onTranscript: () => undefined,
+  onToolCall: () => undefined,
+  onError: () => undefined,
+  onClosed: () => undefined,
+};

@@ -13,7 +13,7 @@ export interface BackendCall {
   readonly variables: ReadonlyMap<string, string>;
   /** Personal: what the start command said of the call, as it was; null or absent: nothing. */
   readonly metadata?: string | null;
-  /** The call's name across systems: goes with the upgrade as `X-Correlation-ID` and `traceparent`. */
+  /** The call's name across systems: goes with the upgrade as `X-Correlation-ID` and `traceparent`, and as what metadata the dialect has. */
   readonly correlationId?: string;
   /**
    * Personal: what was said before this stream, oldest first, where it takes another one's place; absent or empty: nothing. Read

@@ -34,7 +34,7 @@ export async function probeDeepgram(
   const { clock = new SystemClock(), timeoutMs = LIMITS.backendProbeMs, signal } = options;
   checkDeepgramAgent(config);
   const asked = { ...config, greeting: undefined, agent: silent(config.agent), openTimeoutMs: timeoutMs };
-  const settings = deepgramSettings(asked, { codec: 'pcmu', sampleRateHz: 8000 }, null);
+  const settings = deepgramSettings(asked, { codec: 'pcmu', sampleRateHz: 8000 });
   const startedAtMs = clock.nowMs();
   const session = await openDeepgramSession(asked, () => settings, clock, signal ?? new AbortController().signal);
   const latencyMs = clock.nowMs() - startedAtMs;

@@ -60,21 +60,24 @@ export function deepgramAudio(format: AudioFormat): DeepgramAudio {
 
 const ENCODINGS = { pcmu: 'mulaw', pcma: 'alaw', l16: 'linear16' } as const;
 
+/** What of a call is told to Deepgram with the settings. */
+export type DeepgramCall = Pick<BackendCall, 'metadata' | 'history' | 'correlationId'>;
+
 /**
- * The whole message. `metadata`: what the start command said of this call, null: nothing; the agent is told. `history`: what was
- * said before; an agent that takes over does not greet again.
+ * The whole message. Of the call, `metadata` goes into the prompt; behind a `history` the agent does not greet again; the correlation
+ * id is one tag more, by which Deepgram's usage finds the session.
  */
 export function deepgramSettings(
   config: DeepgramConfig,
   format: AudioFormat,
-  metadata: string | null,
-  history: NonNullable<BackendCall['history']> = [],
+  { metadata = null, history = [], correlationId }: DeepgramCall = {},
 ): DeepgramSettings {
   const audio = deepgramAudio(format);
-  const { tags, mipOptOut } = config;
+  const { mipOptOut } = config;
+  const tags = [...(config.tags ?? []), ...(correlationId === undefined ? [] : [correlationId])];
   return {
     type: 'Settings',
-    ...(tags !== undefined && tags.length > 0 && { tags: [...tags] }),
+    ...(tags.length > 0 && { tags }),
     // What was said comes as ConversationText; History would say all of it twice.
     flags: { history: false },
     ...(mipOptOut !== undefined && { mip_opt_out: mipOptOut }),

@@ -27,7 +27,7 @@ export class DeepgramBackend implements Backend {
   async open(call: BackendCall, sink: BackendSink, signal: AbortSignal): Promise<DeepgramStream> {
     const format = deepgramFormat(call.leg);
     const metadata = call.metadata ?? null;
-    const settings = (): DeepgramSettings => deepgramSettings(this.#config, format, metadata, call.history);
+    const settings = (): DeepgramSettings => deepgramSettings(this.#config, format, call);
     const session = await openDeepgramSession(this.#config, settings, this.#clock, signal, call);
     const frameBytes = bytesPerMs(format) * call.leg.ptimeMs;
     const stream = new DeepgramStream(this.#config, format, frameBytes, session, this.#clock, sink);

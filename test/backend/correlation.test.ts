@@ -72,12 +72,13 @@ test('OpenAI gets it with the upgrade, and in the trace where one is asked for',
   }
 });
 
-test('Deepgram gets it with the upgrade; a header of the operator goes before', async () => {
+test('Deepgram gets it with the upgrade and as a tag; a header of the operator goes before', async () => {
   for (const [extraHeaders, traceparent] of [
     [{}, /^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/],
     [{ traceparent: 'own' }, /^own$/],
   ] as const) {
-    const talk = await deepgram.converse({ extraHeaders }, { correlationId: NAME });
+    const talk = await deepgram.converse({ extraHeaders, tags: ['shop'] }, { correlationId: NAME });
+    assert.equal((await talk.peer.until('Settings')).tags, ['shop', NAME]);
     const { headers } = talk.peer;
     assert.is(headers['x-correlation-id'], NAME);
     assert.match(String(headers['traceparent']), traceparent);

@@ -41,7 +41,7 @@ function config(more: Partial<DeepgramConfig> = {}): DeepgramConfig {
 
 function settings(more: Partial<DeepgramConfig> = {}, metadata: string | null = null): DeepgramSettings {
   checkDeepgramAgent(config(more));
-  const message = deepgramSettings(config(more), PCMU, metadata);
+  const message = deepgramSettings(config(more), PCMU, { metadata });
   const checked = ClientMessage.safeParse(JSON.parse(JSON.stringify(message)));
   assert.ok(checked.success, checked.error?.message ?? '');
   return message;

@@ -13,6 +13,8 @@ import {
   SUSPECT_ULAW,
 } from './layout';
 import { decodeAlaw, decodeUlaw } from './g711';
+import { ln4 } from './fast-math';
+import { isTones } from './repeated-tones';
 import { measure, MEASURED_DIFFERENCE, MEASURED_EVEN, MEASURED_ODD } from './signal-measure';
 
 /**
@@ -30,24 +32,25 @@ import { measure, MEASURED_DIFFERENCE, MEASURED_EVEN, MEASURED_ODD } from './sig
 const ROUGH: f32 = 0.5;
 const AUDIBLE: f32 = 10000.0;
 const LOUD: f32 = 4000000.0;
-/** How much smoother, or quieter, another reading has to be. */
-const SMOOTHER: f32 = 0.6;
-const QUIETER: f32 = 0.01;
-/** Mean of half a second, and share of samples at the end of the scale. */
+/** Another reading has as many votes as it is octaves smoother, three at most… */
+const SURE: f64 = 3.0;
+/** …or, when it is 20 dB quieter (so many octaves of power), three and more. */
+const QUIETER: f64 = 6.64;
+const SUREST: f64 = 6.0;
+/** So many, the mean of the frames, make it the better one, unless it is louder in all. */
+const BETTER: f64 = 0.75;
+/** Mean of half a second. */
 const DC_MEAN: f32 = 650.0;
 /** Share of it that every frame of them has to have. */
 const DC_EACH: f64 = 0.15;
-const CLIPPED_SHARE: f32 = 0.02;
+/** Samples at the end of the scale that are too many, of those of a second. */
+const CLIPPED_SHARE: f64 = 0.003;
 const CLIP_LEVEL: i16 = 32000;
 /** Identical frames, ms; silence from the beginning, ms. */
 const CONSTANT_MS: i32 = 500;
 const SILENCE_MS: i32 = 1000;
 /** What A-law calls zero is 8. */
 const NOTHING: f32 = 64.0;
-/** Rest of a prediction from two samples: below it a frame is a tone, and tones repeat. */
-const TONAL: f32 = 0.004;
-/** …and how much more of it may be left at the frame's end than anywhere within. */
-const SEAM: f64 = 2.0;
 const STEREO_SHARE: f32 = 0.02;
 const READINGS: i32 = 3;
 
@@ -63,7 +66,6 @@ export class LieDetector {
   private rateHz: i32;
   /** Sums of this half second. */
   private samples: i32;
-  private clipped: i32;
   private sum: f64;
   /** Of its first half. */
   private firstSum: f64;
@@ -78,17 +80,19 @@ export class LieDetector {
   private asked: i32;
   private frames: i32;
   private askedEnergy: f64;
-  private askedDifference: f64;
+  /** What speaks for the other readings, and their energy. */
+  private votes0: f64;
+  private votes1: f64;
+  private votes2: f64;
   private energy0: f64;
   private energy1: f64;
   private energy2: f64;
-  private difference0: f64;
-  private difference1: f64;
-  private difference2: f64;
   /** The last frame's sums, and for how long it has been the same; whether anything was ever heard. */
   private lastSum: f32;
   private lastEnergy: f32;
   private lastOdd: f32;
+  /** Samples at the end of the scale, of which half are forgotten in 1.4 s. */
+  private clipped: f64;
   private sameMs: i32;
   private silentMs: i32;
   private sounded: bool;
@@ -101,6 +105,7 @@ export class LieDetector {
     this.lastSum = 0.0;
     this.lastEnergy = -1.0;
     this.lastOdd = 0.0;
+    this.clipped = 0.0;
     this.sameMs = 0;
     this.silentMs = 0;
     this.sounded = false;
@@ -117,7 +122,7 @@ export class LieDetector {
     this.repeats(pcm, samples, sum, energy, odd);
     this.samples += samples;
     this.frames += 1;
-    this.clipped += clipped;
+    this.clipped += <f64>clipped - (this.clipped * 0.5 * <f64>samples) / <f64>this.rateHz;
     this.sum += sum;
     this.leastMean = min(this.leastMean, <f64>sum / <f64>samples);
     this.mostMean = max(this.mostMean, <f64>sum / <f64>samples);
@@ -157,7 +162,12 @@ export class LieDetector {
     }
     const before = this.sameMs;
     this.sameMs = min(before + ms, CONSTANT_MS);
-    if (before < CONSTANT_MS && this.sameMs == CONSTANT_MS && energy > NOTHING * <f32>samples && !tonal(pcm, samples)) {
+    if (
+      before < CONSTANT_MS &&
+      this.sameMs == CONSTANT_MS &&
+      energy > NOTHING * <f32>samples &&
+      !isTones(pcm, samples, this.rateHz)
+    ) {
       this.suspects |= 1 << SUSPECT_CONSTANT;
     }
   }
@@ -166,25 +176,31 @@ export class LieDetector {
   private ask(bytes: usize, samples: i32, energy: f32, difference: f32, sums: usize, scratch: usize): void {
     this.asked += 1;
     this.askedEnergy += energy;
-    this.askedDifference += difference;
     for (let reading = 0; reading < READINGS; reading++) {
       const count = this.read(reading, bytes, samples, scratch);
       if (count == 0) continue;
       measure(scratch, count, sums, CLIP_LEVEL);
       // Per sample of our own reading, so that readings of other lengths compare.
       const scale = <f64>samples / <f64>count;
-      const e = <f64>load<f32>(sums, 4) * scale;
-      const d = <f64>load<f32>(sums, MEASURED_DIFFERENCE) * scale;
-      if (reading == 0) {
-        this.energy0 += e;
-        this.difference0 += d;
-      } else if (reading == 1) {
-        this.energy1 += e;
-        this.difference1 += d;
-      } else {
-        this.energy2 += e;
-        this.difference2 += d;
-      }
+      const other = <f64>load<f32>(sums, 4) * scale;
+      this.count(
+        reading,
+        other,
+        votesFor(energy, difference, other, <f64>load<f32>(sums, MEASURED_DIFFERENCE) * scale),
+      );
+    }
+  }
+
+  private count(reading: i32, energy: f64, votes: f64): void {
+    if (reading == 0) {
+      this.energy0 += energy;
+      this.votes0 += votes;
+    } else if (reading == 1) {
+      this.energy1 += energy;
+      this.votes1 += votes;
+    } else {
+      this.energy2 += energy;
+      this.votes2 += votes;
     }
   }
 
@@ -221,7 +237,9 @@ export class LieDetector {
     const twice = least < most * STEREO_SHARE && most < this.energy;
     const half = min(this.evenEnergy, oddEnergy) < max(this.evenEnergy, oddEnergy) * 0.001;
     this.set(SUSPECT_STEREO, !known && loud && (twice || half));
-    const cut = <f64>this.clipped > CLIPPED_SHARE * count;
+    // What is read in a wrong way is at the end of the scale all the time.
+    if (known) this.clipped = 0.0;
+    const cut = this.clipped > CLIPPED_SHARE * <f64>this.rateHz;
     this.set(SUSPECT_CLIPPING, !known && cut);
     // What is cut off is seldom cut off evenly.
     const steady = abs(this.sum - 2.0 * this.firstSum) < 0.25 * abs(this.sum);
@@ -234,21 +252,18 @@ export class LieDetector {
 
   /** The reading that is much more like a voice than ours, or −1. */
   private betterReading(): i32 {
-    const ours = this.askedDifference / this.askedEnergy;
+    if (this.codec == CODEC_L16 && this.askedEnergy < <f64>(LOUD * <f32>this.samples) * 0.1) return -1;
     let best = -1;
-    let smoothest = f64.MAX_VALUE;
-    for (let reading = 0; reading < READINGS; reading++) {
-      const e = reading == 0 ? this.energy0 : reading == 1 ? this.energy1 : this.energy2;
-      const d = reading == 0 ? this.difference0 : reading == 1 ? this.difference1 : this.difference2;
-      if (e == 0.0 && d == 0.0 && reading != 0 && this.codec == (reading == 1 ? CODEC_PCMU : CODEC_PCMA)) continue;
-      const smooth = e == 0.0 ? 0.0 : d / e;
-      const better = (smooth < ours * SMOOTHER && e < this.askedEnergy) || e < this.askedEnergy * QUIETER;
-      if (better && smooth < smoothest) {
-        smoothest = smooth;
-        best = reading;
-      }
+    let most = BETTER * <f64>this.asked;
+    if (this.votes0 > most && this.energy0 < this.askedEnergy) {
+      best = 0;
+      most = this.votes0;
     }
-    return this.codec == CODEC_L16 && this.askedEnergy < <f64>(LOUD * <f32>this.samples) * 0.1 ? -1 : best;
+    if (this.votes1 > most && this.energy1 < this.askedEnergy) {
+      best = 1;
+      most = this.votes1;
+    }
+    return this.votes2 > most && this.energy2 < this.askedEnergy ? 2 : best;
   }
 
   private set(suspect: i32, stands: bool): void {
@@ -258,7 +273,6 @@ export class LieDetector {
 
   private clear(): void {
     this.samples = 0;
-    this.clipped = 0;
     this.sum = 0.0;
     this.firstSum = 0.0;
     this.leastMean = f64.MAX_VALUE;
@@ -270,46 +284,27 @@ export class LieDetector {
     this.asked = 0;
     this.frames = 0;
     this.askedEnergy = 0.0;
-    this.askedDifference = 0.0;
+    this.votes0 = 0.0;
+    this.votes1 = 0.0;
+    this.votes2 = 0.0;
     this.energy0 = 0.0;
     this.energy1 = 0.0;
     this.energy2 = 0.0;
-    this.difference0 = 0.0;
-    this.difference1 = 0.0;
-    this.difference2 = 0.0;
   }
 }
 
-/** Whether each sample follows from the two before: one tone, or two close together, also from the frame's end to its beginning. */
-function tonal(pcm: usize, samples: i32): bool {
-  let middle: f64 = 0.0;
-  let product: f64 = 0.0;
-  let outer: f64 = 0.0;
-  for (let n = 1; n < samples - 1; n++) {
-    const at = pcm + ((<usize>n) << 1);
-    const v = <f64>load<i16>(at);
-    const y = <f64>load<i16>(at - 2) + <f64>load<i16>(at + 2);
-    middle += v * v;
-    product += v * y;
-    outer += y * y;
-  }
-  const turn = product / max(1.0, middle);
-  if (outer - turn * product >= TONAL * middle * (2.0 + turn * turn)) return false;
-  // A tone that repeats with the frame goes on over its end; a vowel that was cut anywhere has a seam there.
-  let most: f64 = 0.0;
-  for (let n = 1; n < samples - 1; n++) most = max(most, astray(pcm, n - 1, n, n + 1, turn));
-  const last = samples - 1;
-  const seam = max(astray(pcm, last - 1, last, 0, turn), astray(pcm, last, 0, 1, turn));
-  return seam <= most * SEAM;
+/** What one frame says for a reading that has `other` energy and differences: octaves, less than nothing against it. */
+function votesFor(energy: f64, difference: f64, other: f64, otherDifference: f64): f64 {
+  const quieter = octaves(energy / max(1.0, other));
+  if (quieter > QUIETER) return min(SUREST, quieter * (SURE / QUIETER));
+  const smoother = octaves((difference * other) / (energy * max(1.0, otherDifference)));
+  return max(-SURE, min(SURE, smoother));
 }
 
-/** How far sample `n` is from what its neighbours say. */
-function astray(pcm: usize, before: i32, n: i32, behind: i32, turn: f64): f64 {
-  return abs(sampleAt(pcm, before) + sampleAt(pcm, behind) - turn * sampleAt(pcm, n));
-}
-
-function sampleAt(pcm: usize, n: i32): f64 {
-  return <f64>load<i16>(pcm + ((<usize>n) << 1));
+/** log2 of what is above 0; of 0 itself, less than anything. */
+function octaves(ratio: f64): f64 {
+  const least = max(1e-30, ratio);
+  return <f64>f32x4.extract_lane(ln4(f32x4.splat(<f32>least)), 0) * 1.4426950408889634;
 }
 
 function swapBytes(target: usize, source: usize, samples: i32): void {

@@ -385,9 +385,9 @@ export class EchoCanceller {
     return promising || this.sure ? 0.0 : alike(this.search.score, this.search.steady);
   }
 
-  /** What sounded like speech was no caller: a sure echo that nothing is taken out of yet is still to be learned. */
+  /** What sounded like speech was no caller: a sure echo that nothing is taken out of yet is still to be learned, where it is one. */
   mistake(): void {
-    if (this.engaged || this.sure) this.verdict.mistake();
+    if (this.engaged || (this.sure && !this.verdict.quiet)) this.verdict.mistake();
   }
 
   /** How much of what was captured of late the reference explains: by the filter, or by the search while there is none. */

@@ -13,6 +13,8 @@ import { METER_ECHO_LIKELY, METER_ECHO_SETTLED, METERS } from './layout';
 const BLOCK: i32 = 80;
 /** After so many blocks of silence the reference has left every stage. */
 const IDLE_BLOCKS: i32 = 80;
+/** After so many blocks of silence the agent has stopped, because somebody cuts in or at an end. */
+const QUIET_BLOCKS: i32 = 4;
 /** After so many blocks of reference without an echo that was taken out there is none; but not so soon after one was taken for speech. */
 const SETTLED_BLOCKS: i32 = 150;
 const MISTAKEN_BLOCKS: i32 = 60;
@@ -78,6 +80,11 @@ export class EchoVerdict {
   /** Nothing that the agent said can come back any more. */
   get idle(): bool {
     return this.silentBlocks >= IDLE_BLOCKS;
+  }
+
+  /** The agent has stopped: what is alike now may be the end of what both said at once. */
+  get quiet(): bool {
+    return this.silentBlocks >= QUIET_BLOCKS;
   }
 
   /** There was an echo, or it is not known yet whether there is one. */

@@ -1,15 +1,20 @@
 /**
  * Thousands of short calls, ten at a time, one after another: what is left of them in a gateway that has none. After each lot all are
- * hung up, ports have their rest, garbage is collected, and then what is in use is written down. What every call left would rise from
- * row to row by as much for each thousand; what a process compiles and grows to rises, too, ever more slowly. A whole run also writes the table of
+ * hung up, ports have their rest, garbage is collected, and then what is in use is written down: V8's compiled code, and all that a
+ * program makes. What every call left would rise from row to row by as much for each thousand. A whole run also writes the table of
  * docs/production.md.
  *
  *   npm run bench -- churn
  *
  * Left out of a run of all benches, for it takes ten minutes: name it.
  */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { heapCensus } from './load/heap-census.ts';
+import type { HeapCensus } from './load/heap-census.ts';
 import { writeTable } from './load/page-table.ts';
 import type { GatewayReport } from './load/switch-protocol.ts';
 import { TalkingCalls, heldOf, isReleased } from './load/talking-calls.ts';
@@ -19,6 +24,14 @@ const AT_ONCE = 10;
 /** Ports rest 5 s, SIP transactions are remembered for 32 s. */
 const REST_MS = 40_000;
 const REST_POLL_MS = 250;
+const COLUMNS = [
+  'calls so far',
+  'heap, MB',
+  'compiled code, MB',
+  'all else, MB',
+  'objects, strings, …',
+  'outside it, MB',
+];
 /** What only dies with what the first collection found (buffers outside the heap) is collected so much later. */
 const SECOND_MS = 1_000;
 
@@ -40,15 +53,32 @@ export async function run({ small }: { small: boolean }): Promise<void> {
       ended += lot;
       const report = await idle(calls, small);
       if (!isReleased(report)) throw new Error(`something is left: ${JSON.stringify(heldOf(report))}`);
-      rows.push([String(ended), ...[report.heapBytes, report.externalBytes, report.residentBytes].map(megabytes)]);
-      console.log(
-        `  after ${ended} calls: heap ${rows.at(-1)?.[1]} MB, outside it ${rows.at(-1)?.[2]} MB, resident ${rows.at(-1)?.[3]} MB`,
-      );
+      const { made, compiled } = await censusOf(calls);
+      const bytes = [report.heapBytes, compiled.bytes, made.bytes];
+      rows.push([
+        String(ended),
+        ...bytes.map(megabytes),
+        made.count.toLocaleString('en-US'),
+        megabytes(report.externalBytes),
+      ]);
+      console.log(`  ${COLUMNS.map((column, n) => `${column}: ${rows.at(-1)?.[n]}`).join(', ')}`);
     }
   } finally {
     await calls.stop();
   }
-  if (!small) await writeTable(PAGE, 'churn', rows, ['calls so far', 'heap, MB', 'outside it, MB', 'resident, MB']);
+  if (!small) await writeTable(PAGE, 'churn', rows, COLUMNS);
+}
+
+/** What its heap holds. Behind the figures: a snapshot takes memory itself. */
+async function censusOf(calls: TalkingCalls): Promise<HeapCensus> {
+  const folder = mkdtempSync(join(tmpdir(), 'talkspurt-churn-'));
+  try {
+    const file = join(folder, 'gateway.heapsnapshot');
+    await calls.snapshot(file);
+    return heapCensus(file);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
 
 /** What is in use when all has been given back. */

@@ -1,8 +1,9 @@
 /**
  * A whole gateway in a process of its own, as `talkspurt serve` runs it: configuration, adapter, link, front door, SIP.
- * Told `{ start }` it gives those channels a voice, a few at a time, and says `{ opened }`.
+ * Told `{ start }` it gives those channels a voice, a few at a time, and says `{ opened }`; told `{ snapshot }` it writes one of its heap
+ * into that file, and says `{ written }`.
  */
-import { getHeapSpaceStatistics } from 'node:v8';
+import { getHeapSpaceStatistics, writeHeapSnapshot } from 'node:v8';
 import type { HeapSpaceInfo } from 'node:v8';
 import { keepHeapCompact } from '../../src/cli/compact-heap.ts';
 import { startRuntime } from '../../src/gateway-from-config.ts';
@@ -158,8 +159,9 @@ async function stop(): Promise<void> {
   process.exit(0);
 }
 
-process.on('message', (order: { start?: readonly string[]; ask?: 'report' | 'stop' }) => {
+process.on('message', (order: { start?: readonly string[]; snapshot?: string; ask?: 'report' | 'stop' }) => {
   if (order.start !== undefined) void start(order.start);
+  else if (order.snapshot !== undefined) process.send?.({ written: writeHeapSnapshot(order.snapshot) });
   else if (order.ask === 'report') process.send?.({ report: report() });
   else void stop();
 });

@@ -73,6 +73,13 @@ export class TalkingCalls {
     return await this.#gateway.report<GatewayReport>();
   }
 
+  /** Writes what its heap holds into `file`. */
+  async snapshot(file: string): Promise<void> {
+    const written = this.#gateway.next('written');
+    this.#gateway.tell({ snapshot: file });
+    await written;
+  }
+
   async stop(): Promise<void> {
     await this.#gateway.stop();
     await Promise.all([this.#simulated.stop(), this.#backend.stop()]);

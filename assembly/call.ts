@@ -19,6 +19,7 @@ import { Limiter } from './limiter';
 import { LowPass } from './low-pass';
 import { NoiseModel } from './noise-model';
 import { NoiseSuppression } from './noise-suppression';
+import { RateFeatures } from './rate-features';
 import { RateSuspicion } from './rate-suspicion';
 import { Resampler } from './resample';
 import { ProgressTones } from './progress-tones';
@@ -92,6 +93,7 @@ export const dtmfGenerator = changetype<DtmfGenerator>(memory.data(offsetof<Dtmf
 export const progressTones = changetype<ProgressTones>(memory.data(offsetof<ProgressTones>(), 16));
 export const captureLies = changetype<LieDetector>(memory.data(offsetof<LieDetector>(), 16));
 export const renderLies = changetype<LieDetector>(memory.data(offsetof<LieDetector>(), 16));
+export const rateFeatures = changetype<RateFeatures>(memory.data(offsetof<RateFeatures>(), 16));
 export const rateSuspicion = changetype<RateSuspicion>(memory.data(offsetof<RateSuspicion>(), 16));
 export const limiter = changetype<Limiter>(memory.data(offsetof<Limiter>(), 16));
 export const echoCanceller = changetype<EchoCanceller>(memory.data(offsetof<EchoCanceller>(), 16));

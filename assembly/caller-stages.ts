@@ -15,6 +15,7 @@ import {
   limiter,
   noiseSuppression,
   progressTones,
+  rateFeatures,
   rateSuspicion,
   renderLies,
 } from './call';
@@ -29,7 +30,6 @@ import {
   WIRE_IN,
 } from './layout';
 import { mix as mixInto } from './mix';
-import { MEASURED_DIFFERENCE, measure } from './signal-measure';
 
 export {
   DIAL_DIGITS,
@@ -185,7 +185,7 @@ export function setHearing(dtmf: i32, progress: i32, suspicion: i32): void {
   if (!suspicion) return;
   captureLies.start(call.legCodec, call.legHz);
   renderLies.start(call.outputCodec, call.outputHz);
-  rateSuspicion.start(call.outputHz);
+  rateSuspicion.start(call.outputHz, rateFeatures);
 }
 
 /** Stage: starts the receiver of progress tones. */
@@ -214,12 +214,16 @@ export function suspectHear(codec: i32, samples: i32): i32 {
 
 /** Stage: starts the detector of wrong rates. */
 export function rateStart(sampleRateHz: i32): void {
-  rateSuspicion.start(sampleRateHz);
+  rateSuspicion.start(sampleRateHz, rateFeatures);
 }
 
 /** Stage: samples at CAPTURE_PCM; the suspicions that stand, one bit each. */
 export function rateHear(samples: i32): i32 {
-  measure(CAPTURE_PCM, samples, MEASURED_SUMS, 32000);
-  rateSuspicion.hear(CAPTURE_PCM, samples, load<f32>(MEASURED_SUMS, 4), load<f32>(MEASURED_SUMS, MEASURED_DIFFERENCE));
+  rateSuspicion.hear(CAPTURE_PCM, samples);
   return rateSuspicion.suspects;
+}
+
+/** Stage: what it goes by: the higher odds, as a natural logarithm, that what it heard is too slow or too fast. */
+export function rateOdds(): f32 {
+  return rateSuspicion.odds;
 }

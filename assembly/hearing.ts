@@ -72,9 +72,8 @@ export function suspectRender(): void {
   const pcm = call.outputCodec == CODEC_L16 ? SAID : RENDER_PCM;
   if (pcm != SAID) decode(call.outputCodec, pcm, SAID, samples);
   renderLies.hear(SAID, pcm, samples, MEASURED_SUMS, SCRATCH_PCM);
-  const difference = renderLies.frameDifference;
   // Only of the agent: a caller's frames of another rate have another size, and never come this far.
-  rateSuspicion.hear(pcm, samples, renderLies.frameEnergy, difference);
+  rateSuspicion.hear(pcm, samples);
   report(REPORT_RENDER_SUSPECTS, renderLies.suspects | rateSuspicion.suspects);
 }
 

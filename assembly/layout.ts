@@ -215,10 +215,22 @@ export const SUSPECT_ALAW: i32 = 7;
 export const SUSPECT_LINEAR: i32 = 8;
 export const SUSPECT_TOO_SLOW: i32 = 9;
 export const SUSPECT_TOO_FAST: i32 = 10;
-/** 60 ms at 4 kHz, i16: what comes in, and the loudest of half a second. */
-export const PITCH_SAMPLES: i32 = 240;
-export const PITCH_NEXT: usize = memory.data(240 * 2, 16);
-export const PITCH_LOUDEST: usize = memory.data(240 * 2, 16);
+/**
+ * The detector of wrong rates: 16 samples before a block of 40 ms at 8 kHz, and 96 ms at 2 kHz, i16; its 16 units, f32. Within
+ * a crossing only: both again without their mean, correlations and features (f32), what the network multiplies (i16), and its
+ * weights.
+ */
+export const RATE_NARROW: usize = memory.data(336 * 2, 16);
+export const RATE_SLOW: usize = memory.data(192 * 2, 16);
+export const RATE_STATE: usize = memory.data(16 * 4, 16);
+export const RATE_FEATURES: usize = SCRATCH_PCM;
+export const RATE_INPUT: usize = SCRATCH_PCM + 128;
+export const RATE_ACTIVATIONS: usize = SCRATCH_PCM + 192;
+export const RATE_NARROW_WORK: usize = SCRATCH_PCM + 288;
+export const RATE_SLOW_WORK: usize = SCRATCH_PCM + 960;
+export const RATE_ENERGIES: usize = SCRATCH_PCM + 288;
+export const RATE_WEIGHTS: usize = SCRATCH_PCM + 2048;
+export const RATE_CORRELATIONS: usize = SCRATCH_PCM + 5520;
 export const MEASURED_SUMS: usize = memory.data(32, 16);
 /**
  * The echo canceller, 8 kHz, blocks of 80 samples (10 ms): what the caller was given, as codes (64 blocks) and as i16 at

@@ -59,9 +59,6 @@ export class LieDetector {
   active: bool;
   /** Bits 1 << SUSPECT_ of what stands. */
   suspects: i32;
-  /** Of the last frame: Σx² and Σ(x[n+1] − x[n])². */
-  frameEnergy: f32;
-  frameDifference: f32;
   private codec: i32;
   private rateHz: i32;
   /** Sums of this half second. */
@@ -132,8 +129,6 @@ export class LieDetector {
     this.odd += odd;
     this.evenEnergy += load<f32>(sums, 16);
     const difference = even + odd;
-    this.frameEnergy = energy;
-    this.frameDifference = difference;
     const count = <f32>samples;
     if (energy > AUDIBLE * count && (difference > energy * ROUGH || abs(sum) > count * DC_MEAN)) {
       this.ask(bytes, samples, energy, difference, sums, scratch);

@@ -101,7 +101,7 @@ function standardise(): void {
 }
 
 /** Sums of `blocks` × 32 rows over `pairs` pairs of i16 values, to NEURAL_SUMS as i32. */
-function multiply(weights: usize, values: usize, pairs: usize, blocks: usize): void {
+export function multiply(weights: usize, values: usize, pairs: usize, blocks: usize): void {
   for (let block: usize = 0; block < blocks; block++) {
     let a = i32x4.splat(0);
     let b = a;
@@ -136,18 +136,18 @@ function multiply(weights: usize, values: usize, pairs: usize, blocks: usize): v
 }
 
 /** Four sums with their scales and biases, `at` bytes into the rows. */
-function affine(at: usize, scale: usize, bias: usize): v128 {
+export function affine(at: usize, scale: usize, bias: usize): v128 {
   const sums = f32x4.convert_i32x4_s(v128.load(NEURAL_SUMS + at));
   return f32x4.add(f32x4.mul(sums, v128.load(scale + at)), v128.load(bias + at));
 }
 
 /** Four values within ±1, as i16. */
-function storeValues(target: usize, values: v128): void {
+export function storeValues(target: usize, values: v128): void {
   store16(target, f32x4.mul(values, f32x4.splat(VALUE_UNIT)));
 }
 
 /** Rounds four f32 to i16; not a number becomes 0. */
-function store16(target: usize, values: v128): void {
+export function store16(target: usize, values: v128): void {
   const whole = i32x4.trunc_sat_f32x4_s(f32x4.nearest(values));
   v128.store64_lane(target, i16x8.narrow_i32x4_s(whole, whole), 0);
 }

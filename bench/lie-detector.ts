@@ -1,5 +1,6 @@
 /**
- * Every lie told with speech past the lie detector, and how soon it is found. Then ten hours of honest audio: synthetic voices, recorded people (Asterisk's prompts, where they have been
+ * Every lie told with speech past the lie detector, and how soon it is found; a wrong rate with wide-band speech, too (Asterisk's
+ * English and Spanish G.722 prompts, where bench/vad/get-data.ts has fetched them). Then ten hours of honest audio: synthetic voices, recorded people (Asterisk's prompts, where they have been
  * fetched for the tests), whispers, noise, music on hold, keys and ringback, in four codecs and rates, seeded. It prints what was
  * suspected; anything at all is one too many.
  */
@@ -12,8 +13,11 @@ import { DspModule } from '../src/dsp/dsp-module.ts';
 import { loadDsp } from '../src/dsp/library.ts';
 import type { DspLibrary } from '../src/dsp/library.ts';
 import { SpeechSynthesizer, VOICES } from '../src/simulator/speech.ts';
-import { tellLies, tellRates } from './lies/told-lies.ts';
+import { tellLies } from './lies/told-lies.ts';
 import type { Laws, SpeechPiece, ToldLie } from './lies/told-lies.ts';
+import { tellRates } from './lies/told-rates.ts';
+import type { VoicePiece } from './lies/told-rates.ts';
+import { widePrompts } from './lies/wide-prompts.ts';
 import { writeTable } from './load/page-table.ts';
 import { keepResults } from './results.ts';
 
@@ -40,15 +44,17 @@ function chanceOf(seed: number): () => number {
 }
 
 /** Pieces of honest audio at 8 kHz and full level. */
-async function materialOf(small: boolean): Promise<{ name: string; pcm: Float64Array }[]> {
+async function materialOf(small: boolean): Promise<{ pieces: SpeechPiece[]; wide: VoicePiece[] }> {
   const dsp = await loadDsp();
   const synthesizer = new SpeechSynthesizer();
+  const wide: VoicePiece[] = [];
   const pieces: { name: string; pcm: Float64Array }[] = [];
   for (const voice of small ? VOICES.slice(0, 2) : VOICES) {
     for (const [n, text] of TEXTS.entries()) {
       const { samples, sampleRateHz } = await synthesizer.synthesize(text, voice);
       const narrow = sampleRateHz === 8000 ? samples : dsp.resample(samples, 16_000, 8000);
       pieces.push({ name: `${voice} ${n}`, pcm: Float64Array.from(narrow) });
+      if (sampleRateHz === 16_000) wide.push({ voice, rateHz: 16_000, pcm: samples.slice() });
     }
   }
   await synthesizer.close();
@@ -81,7 +87,8 @@ async function materialOf(small: boolean): Promise<{ name: string; pcm: Float64A
     );
   });
   pieces.push({ name: 'music on hold', pcm: music });
-  return pieces;
+  if (!small) wide.push(...(await widePrompts()));
+  return { pieces, wide };
 }
 
 /** One piece as a line has it: at some level, in some noise, with a pause. */
@@ -102,14 +109,20 @@ function lineOf(piece: Float64Array, next: () => number): Int16Array {
   });
 }
 
-/** Lies are told with all that is speech; a rate with some minutes of each synthetic voice. */
-function toldLies(module: DspModule, dsp: DspLibrary, laws: Laws, pieces: readonly SpeechPiece[]): ToldLie[] {
+/** All lies with all that is speech; a rate with wide-band speech as well. */
+function toldLies(
+  module: DspModule,
+  dsp: DspLibrary,
+  laws: Laws,
+  pieces: readonly SpeechPiece[],
+  wide: readonly VoicePiece[],
+): ToldLie[] {
   const speech = pieces.filter(({ name }) => !/^(tone|music)|beep|tone/.test(name));
-  const voices = VOICES.map((voice) => {
-    const own = speech.filter(({ name }) => name.startsWith(`${voice} `)).flatMap(({ pcm }) => [...pcm]);
-    return { name: voice, pcm: Float64Array.from([...own, ...own, ...own, ...own]) };
+  const voices = speech.map(({ name, pcm }): VoicePiece => {
+    const voice = VOICES.find((one) => name.startsWith(`${one} `)) ?? 'prompts';
+    return { voice, rateHz: 8000, pcm: Int16Array.from(pcm) };
   });
-  return [...tellLies(module, laws, speech), ...tellRates(module, dsp, voices)];
+  return [...tellLies(module, laws, speech), ...tellRates(module, dsp, [...voices, ...wide])];
 }
 
 function lineOfLie({ lie, pieces, found, inTime, seconds }: ToldLie): string[] {
@@ -128,8 +141,8 @@ function figuresOfLies(told: readonly ToldLie[]): Record<string, number> {
 export async function run({ small, report = false }: { small: boolean; report?: boolean }): Promise<void> {
   const { mulaw, alaw } = (alawmulaw as unknown as { default: typeof alawmulaw }).default;
   const module = await DspModule.load();
-  const pieces = await materialOf(small);
-  const found = toldLies(module, await loadDsp(), { mulaw, alaw }, pieces);
+  const { pieces, wide } = await materialOf(small);
+  const found = toldLies(module, await loadDsp(), { mulaw, alaw }, pieces, wide);
   const lines = found.map(lineOfLie);
   for (const line of lines) console.log(`  ${line.join('  ')}`);
   const next = chanceOf(20);
@@ -141,6 +154,7 @@ export async function run({ small, report = false }: { small: boolean; report?: 
   let calls = 0;
   let voiceSamples = 0;
   let keys = 0;
+  let odds = -Infinity;
   while (samples < hours * 3600 * 8000) {
     const codec = CODECS[calls % CODECS.length] as CodecName;
     const core = module.instantiate();
@@ -160,12 +174,16 @@ export async function run({ small, report = false }: { small: boolean; report?: 
       const codes =
         codec === 'pcmu' ? mulaw.encode(pcm) : codec === 'pcma' ? alaw.encode(pcm) : new Uint8Array(pcm.buffer);
       hash.update(codes);
+      // Every other call is a call of its own with each piece: nothing that was honest went before.
+      if (calls % 2 === 1) core.rateStart(8000);
       const began = performance.now();
       for (let at = 0; at + bytes <= codes.length; at += bytes) {
         wire.set(codes.subarray(at, at + bytes));
         const lies = core.suspectHear(number, 160);
-        // What it decoded is at hand for the other detector; of L16 nothing is.
-        const suspects = codec === 'l16' ? lies : lies | core.rateHear(160);
+        // What it decoded is at hand for the other detector; L16 is not.
+        if (codec === 'l16') heard.set(new Int16Array(wire.buffer, wire.byteOffset, 160));
+        const suspects = lies | core.rateHear(160);
+        odds = Math.max(odds, core.rateOdds());
         if (suspects !== standing && suspects !== 0)
           told.set(
             `${piece.name} as ${codec}: ${suspects}`,
@@ -198,6 +216,7 @@ export async function run({ small, report = false }: { small: boolean; report?: 
   console.log(`  ${keys} keys heard in ${voiceHours.toFixed(2)} h of it that have none`);
   hash.update(JSON.stringify([...told, keys]));
   const digest = hash.digest('hex').slice(0, 16);
+  console.log(`  highest odds of a wrong rate: e^${odds.toFixed(1)}`);
   console.log(`  hash of what was heard and suspected: ${digest}`);
   for (const [what, times] of [...told].slice(0, 20)) console.log(`  ${what} (${times} times)`);
   if (!report) return;

@@ -1,12 +1,10 @@
 /**
  * Each lie told with every piece of speech that there is: in how many it is found, and how soon. Time counts from the first frame
  * above −45 dBov (for clipping: from the first that is cut off; for silence and a stuck frame: from the first of all), as the detector
- * cannot know of what nobody has said yet.
+ * cannot know of what nobody has said yet. A wrong rate is told in told-rates.ts.
  */
 import type * as alawmulaw from 'alawmulaw';
-import type { SampleRateHz } from '../../src/core/media.ts';
 import type { CoreExports, DspModule } from '../../src/dsp/dsp-module.ts';
-import type { DspLibrary } from '../../src/dsp/library.ts';
 
 /** Speech at 8 kHz, and what it is of. */
 export interface SpeechPiece {
@@ -41,7 +39,8 @@ interface Lie {
 
 /** A pause is not listened to for longer, and a shorter piece says little. */
 const LEAST_SAMPLES = 12_000;
-const AUDIBLE = 32_768 * 10 ** (-45 / 20);
+/** The amplitude of −45 dBov. */
+export const AUDIBLE = 32_768 * 10 ** (-45 / 20);
 /** A second of it, and the frame in which that ends. */
 const IN_TIME_SECONDS = 1.02;
 const FRAME = 160;
@@ -101,7 +100,7 @@ function stuck(pcm: Int16Array): Int16Array {
   return pcm.map((_, n) => pcm[loudest + (n % FRAME)]!);
 }
 
-function powerOf(frame: Int16Array): number {
+export function powerOf(frame: Int16Array): number {
   return frame.reduce((sum, x) => sum + x * x, 0) / frame.length;
 }
 
@@ -138,46 +137,8 @@ function beginOf(lie: string, pcm: Int16Array): number {
   return at;
 }
 
-/** Rates that are three times, and twice, what is declared or the other way round. */
-const RATES: readonly (readonly [name: string, pairs: readonly (readonly [SampleRateHz, SampleRateHz])[]])[] = [
-  [
-    'rate, three times off',
-    [
-      [24_000, 8000],
-      [8000, 24_000],
-    ],
-  ],
-  [
-    'rate, twice off',
-    [
-      [16_000, 8000],
-      [8000, 16_000],
-    ],
-  ],
-];
-
-/** A wrong rate, told with minutes of each voice; seconds as they are heard. */
-export function tellRates(module: DspModule, dsp: DspLibrary, voices: readonly SpeechPiece[]): ToldLie[] {
-  const core = module.instantiate();
-  return RATES.map(([name, pairs]) => {
-    const times = voices.flatMap(({ pcm }) =>
-      pairs.map(([sentHz, asHz]) => {
-        const sent = dsp.resample(Int16Array.from(pcm), 8000, sentHz);
-        const size = asHz / 50;
-        const frame = new Int16Array(core.memory.buffer, core.CAPTURE_PCM.value, size);
-        core.rateStart(asHz);
-        for (let at = 0; at + size <= sent.length; at += size) {
-          frame.set(sent.subarray(at, at + size));
-          if (core.rateHear(size) !== 0) return (at + size) / asHz;
-        }
-        return Infinity;
-      }),
-    );
-    return summary(name, times);
-  });
-}
-
-function summary(lie: string, times: readonly number[]): ToldLie {
+/** How soon, of all pieces; Infinity where it is not found. */
+export function summary(lie: string, times: readonly number[]): ToldLie {
   const found = times.filter((time) => Number.isFinite(time)).sort((a, b) => a - b);
   const at = (share: number): number => found[Math.min(found.length - 1, Math.floor(share * found.length))] ?? Infinity;
   return {

@@ -26,6 +26,14 @@ const shared: Readonly<Record<string, readonly [region: string, from: number, by
   VOICE_HOP: ['SCRATCH_PCM', 2144, 80 * 2],
   ECHO_WORK: ['HEARD', 0, 5760],
   ECHO_SLOW_WORK: ['SCRATCH_PCM', 0, 5760],
+  RATE_FEATURES: ['SCRATCH_PCM', 0, 32 * 4],
+  RATE_INPUT: ['SCRATCH_PCM', 128, 32 * 2],
+  RATE_ACTIVATIONS: ['SCRATCH_PCM', 192, 48 * 2],
+  RATE_NARROW_WORK: ['SCRATCH_PCM', 288, 336 * 2],
+  RATE_SLOW_WORK: ['SCRATCH_PCM', 960, 192 * 2],
+  RATE_ENERGIES: ['SCRATCH_PCM', 288, 52 * 4],
+  RATE_WEIGHTS: ['SCRATCH_PCM', 2048, 3472],
+  RATE_CORRELATIONS: ['SCRATCH_PCM', 5520, 52 * 4],
   G722_ENCODER: ['ECHO_PATH', 0, 176],
   G722_DECODER: ['ECHO_PATH', 176, 176],
   G722_LINE: ['ECHO_PATH', 352, 44 + 480 * 4],
@@ -34,6 +42,16 @@ const shared: Readonly<Record<string, readonly [region: string, from: number, by
 /** Groups that are in use at one time, and so must lie apart. */
 const together = [
   ['VOICE_SPECTRUM', 'NEURAL_POWERS', 'NEURAL_SUMS', 'NEURAL_INPUT', 'VOICE_HOP'],
+  [
+    'NEURAL_SUMS',
+    'RATE_FEATURES',
+    'RATE_INPUT',
+    'RATE_ACTIVATIONS',
+    'RATE_NARROW_WORK',
+    'RATE_SLOW_WORK',
+    'RATE_WEIGHTS',
+    'RATE_CORRELATIONS',
+  ],
   ['G722_ENCODER', 'G722_DECODER', 'G722_LINE'],
 ];
 

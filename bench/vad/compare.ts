@@ -46,7 +46,8 @@ export async function run({ small, report = false }: { small: boolean; report?: 
     results.push(await judge(detector, lines, hash));
     process.stdout.write(`${row(results.at(-1) as Result)}\n`);
   }
-  const tables = `${overall(results)}\n${byKind(results)}\n${bars(results[0] as Result)}`;
+  const [hops, packets] = results as [Result, Result];
+  const tables = `${overall(results)}\n${byKind(results)}\n${bars(hops, packets)}`;
   process.stdout.write(`\n${tables}`);
   if (brief) return;
   const images = join(root, 'docs', 'images');
@@ -159,13 +160,15 @@ function milliseconds(value: number): string {
   return Number.isFinite(value) ? value.toFixed(0) : 'missed';
 }
 
-/** What was to be reached, and what was. */
-function bars({ byCondition, pooled, nsPer20Ms }: Result): string {
+/** What was to be reached, and what was: by hops, and where it is another figure by packets. */
+function bars({ byCondition, pooled, nsPer20Ms }: Result, packets: Result): string {
   const mean = meanMeasures([...byCondition.values()]);
+  const { bestF1 } = meanMeasures([...packets.byCondition.values()]);
   const rows: (readonly [string, string, string, boolean])[] = [
     ['area under the ROC, mean of the conditions', '≥ 0.955', mean.auc.toFixed(3), mean.auc >= 0.955],
     ['area under the ROC, one threshold', '≥ 0.955', pooled.auc.toFixed(3), pooled.auc >= 0.955],
     ['best F1, mean of the conditions', '≥ 0.92', mean.bestF1.toFixed(3), mean.bestF1 >= 0.92],
+    ['…by packets of 20 ms', '≥ 0.92', bestF1.toFixed(3), bestF1 >= 0.92],
     ['onset at 8 % false alarm, median', '≤ 50 ms', milliseconds(pooled.onsetMedianMs), pooled.onsetMedianMs <= 50],
     ['time per 20 ms', '≤ 8,000 ns', nsPer20Ms.toFixed(0), nsPer20Ms <= 8000],
   ];

@@ -3,6 +3,7 @@
  * Realtime streams. A leg only opens a port, has a phone told of it over IPC (`{ call, port }`) and waits for its audio. Asked for
  * `lines` it says of each call how much its jitter buffer has made up, cut out, repeated and left out so far.
  */
+import { keepHeapCompact } from '../../src/cli/compact-heap.ts';
 import { OpenAiRealtimeBackend } from '../../src/backend/openai-realtime.ts';
 import { SystemClock } from '../../src/core/clock.ts';
 import { WasmDspPool } from '../../src/dsp/dsp-pool.ts';
@@ -13,6 +14,7 @@ import { UnicastTransport } from '../../src/transport/unicast-transport.ts';
 import { waitedForCoreMs } from './load-protocol.ts';
 import type { HostOptions, TimedReport } from './load-protocol.ts';
 
+keepHeapCompact();
 const { backendPort, calls, messageMs = 'adaptive' } = JSON.parse(process.argv[2] ?? '{}') as HostOptions;
 const clock = new SystemClock();
 const scheduler = new MediaScheduler({ clock });

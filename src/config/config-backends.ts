@@ -125,7 +125,11 @@ export const deepgram = z.strictObject({
     .describe('Whole address; absent: `wss://agent.deepgram.com/v1/agent/converse`'),
   allowPlaintext: z.boolean().default(false).describe('Lets `ws://` leave this machine'),
   mipOptOut: z.boolean().optional().describe('Deepgram may not learn from the calls'),
-  tags: z.array(z.string().min(1).max(128)).max(32).optional().describe('Words that Deepgram files the sessions under, beside the correlation id of the call'),
+  tags: z
+    .array(z.string().min(1).max(128))
+    .max(32)
+    .optional()
+    .describe('Words that Deepgram files the sessions under, beside the correlation id of the call'),
   messageMs,
   openTimeoutMs: timeoutMs.default(LIMITS.backendOpenMs).describe('From dialling to a session that may talk'),
   responseTimeoutMs: timeoutMs.default(LIMITS.backendResponseMs).describe('Without any sign of an answer that is due'),

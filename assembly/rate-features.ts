@@ -196,7 +196,8 @@ function narrow(target: usize, pcm: usize, count: i32, step: i32): void {
     let sum = <i32>load<i16>(pcm) + <i32>load<i16>(pcm, 2);
     if (step > 2) sum += <i32>load<i16>(pcm, 4);
     if (step > 3) sum += <i32>load<i16>(pcm, 6) + <i32>load<i16>(pcm, 8) + <i32>load<i16>(pcm, 10);
-    store<i16>(target, (sum * share) >> 15);
+    // A third is rounded up: of samples at the bottom of the scale it would lie below it, and turn over.
+    store<i16>(target, max(-32768, (sum * share) >> 15));
     pcm += bytes;
   }
 }

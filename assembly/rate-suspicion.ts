@@ -20,7 +20,8 @@ import { affine, multiply, store16, storeValues } from './voice-network';
  * What does it do? Notices a voice that is much too fast or too slow: audio of one rate that is taken for another.
  * How does it work? Of each 40 ms that are audible, 32 features (rate-features.ts) ─▶ 32 tanh ─▶ 16 gated units ─▶ two logits:
  *   the odds, as a logarithm, that what was heard so far is too slow, and too fast. Units, weights and kernel are as in
- *   voice-network.ts; `bench/lies/rate_train.py` makes the weights. A suspicion takes odds that honest audio never has.
+ *   voice-network.ts; `bench/lies/rate_train.py` makes the weights. A suspicion takes odds that honest audio hardly has; of a slow
+ *   voice, well above them or for longer: single words of a deep one are drawn out, and for a moment sound too slow.
  * How do I use it? `start(rateHz, features)`, then `hear` with each frame; `suspects` has the bits.
  * Not for: factors below two, which stay within what voices are; music.
  */
@@ -32,6 +33,8 @@ const FEATURE_UNIT: f32 = 2048.0;
 /** From which odds on it is suspected, and below which no more. */
 const SUSPECTED: f32 = 3.0;
 const CLEARED: f32 = 0.0;
+/** By so much, added up over the blocks of one stretch, the odds of too slow have to be beyond that. */
+const SLOW_EXCESS: f32 = 1.0;
 
 @unmanaged
 export class RateSuspicion {
@@ -40,10 +43,13 @@ export class RateSuspicion {
   /** The highest odds of this block. */
   odds: f32;
   private features: RateFeatures;
+  /** What the odds of too slow were beyond SUSPECTED, since they last were not. */
+  private slowExcess: f32;
 
   start(rateHz: i32, features: RateFeatures): void {
     this.suspects = 0;
     this.odds = 0.0;
+    this.slowExcess = 0.0;
     this.features = features;
     features.start(rateHz);
     memory.fill(RATE_STATE, 0, UNITS << 2);
@@ -80,14 +86,18 @@ export class RateSuspicion {
       slow = f32x4.add(slow, f32x4.mul(state, v128.load(RATE_OUT + at)));
       fast = f32x4.add(fast, f32x4.mul(state, v128.load(RATE_OUT + (UNITS << 2) + at)));
     }
-    this.judge(SUSPECT_TOO_SLOW, across(slow) + load<f32>(RATE_OUT_BIAS));
-    this.judge(SUSPECT_TOO_FAST, across(fast) + load<f32>(RATE_OUT_BIAS, 4));
+    const slowOdds = across(slow) + load<f32>(RATE_OUT_BIAS);
+    const fastOdds = across(fast) + load<f32>(RATE_OUT_BIAS, 4);
+    this.odds = max(slowOdds, fastOdds);
+    const beyond = slowOdds - SUSPECTED;
+    this.slowExcess = beyond > 0.0 ? min(SLOW_EXCESS, this.slowExcess + beyond) : <f32>0.0;
+    this.judge(SUSPECT_TOO_SLOW, this.slowExcess == SLOW_EXCESS, slowOdds);
+    this.judge(SUSPECT_TOO_FAST, fastOdds > SUSPECTED, fastOdds);
   }
 
-  private judge(suspect: i32, odds: f32): void {
-    if (odds > SUSPECTED) this.suspects |= 1 << suspect;
+  private judge(suspect: i32, stands: bool, odds: f32): void {
+    if (stands) this.suspects |= 1 << suspect;
     else if (odds < CLEARED) this.suspects &= ~(1 << suspect);
-    this.odds = suspect == SUSPECT_TOO_SLOW ? odds : max(this.odds, odds);
   }
 }
 

@@ -52,6 +52,7 @@ const together = [
     'RATE_WEIGHTS',
     'RATE_CORRELATIONS',
   ],
+  ['RATE_FEATURES', 'RATE_ENERGIES', 'RATE_SLOW_WORK', 'RATE_CORRELATIONS'],
   ['G722_ENCODER', 'G722_DECODER', 'G722_LINE'],
 ];
 
@@ -105,8 +106,11 @@ const calls = fc.record({
 type CallPlan = typeof calls extends fc.Arbitrary<infer T> ? T : never;
 
 /** Runs a call; between two crossings `disturb` may overwrite what then holds nothing. */
-function run(plan: CallPlan, disturb: ((core: CoreInstance) => void) | null): Uint8Array[] {
-  const core = new CoreInstance();
+function run(
+  plan: CallPlan,
+  disturb: ((core: CoreInstance) => void) | null,
+  core: CoreInstance = new CoreInstance(),
+): Uint8Array[] {
   const { exports: e } = core;
   const [legCodec, legHz, ptime] = plan.leg;
   e.configure(legCodec, legHz, ptime, ...plan.input, ...plan.output, plan.aggressiveness, plan.lowDelay);
@@ -155,6 +159,29 @@ test('between two crossings the frames’ regions hold nothing that matters', ()
         }
       };
       assert.equal(run(plan, disturb), run(plan, null));
+    }),
+    { numRuns: 120 },
+  );
+});
+
+test('who listens for lies, keys and tones changes nothing that is sent', () => {
+  fc.assert(
+    fc.property(calls, (plan) => {
+      assert.equal(run({ ...plan, hearing: true }, null), run({ ...plan, hearing: false }, null));
+    }),
+    { numRuns: 120 },
+  );
+});
+
+test('of a call nothing is left in the next one on the same instance, nor of what was suspected', () => {
+  fc.assert(
+    fc.property(calls, calls, (before, plan) => {
+      const used = new CoreInstance();
+      run({ ...before, hearing: true }, null, used);
+      const fresh = new CoreInstance();
+      assert.equal(run(plan, null, used), run(plan, null, fresh));
+      const reports = (core: CoreInstance): Uint8Array => core.bytes(core.exports.REPORTS.value, 32).slice();
+      assert.equal(reports(used), reports(fresh));
     }),
     { numRuns: 120 },
   );

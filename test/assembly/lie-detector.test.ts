@@ -118,7 +118,7 @@ test('tones whose periods fill the frame repeat it as well, and are none: one an
     [[400, 450], 60],
   ] as const) {
     for (const rateHz of [8000, 16_000, 24_000, 48_000]) {
-      for (const dBov of [-10, -30, -50]) {
+      for (const dBov of [-10, -30, -50, -60]) {
         const pcm = rounded(
           scaled(
             Float64Array.from({ length: rateHz }, (_, n) =>
@@ -138,6 +138,24 @@ test('tones whose periods fill the frame repeat it as well, and are none: one an
       }
     }
   }
+});
+
+test('a third line, 20 dB below the others, makes it a stuck frame', () => {
+  const tones = (third: number): Int16Array =>
+    Int16Array.from({ length: 8000 }, (_, n) =>
+      [8000, 8000, third].reduce(
+        (sum, peak, k) => sum + peak * Math.sin((2 * Math.PI * (400 + 250 * k) * n) / 8000),
+        0,
+      ),
+    );
+  assert.equal([...suspects('pcmu', toBytes('pcmu', tones(1130))).keys()], ['constant']);
+  assert.equal([...suspects('pcmu', toBytes('pcmu', tones(200))).keys()], []);
+});
+
+test('a peak at the end of the scale now and then is forgotten, however often it comes', () => {
+  const voice = VOICES[1]!;
+  const pcm = Int16Array.from({ length: 480_000 }, (_, n) => (n % 16_000 < 10 ? 32_767 : voice[n % voice.length]!));
+  assert.equal([...suspects('l16', toBytes('l16', pcm)).keys()], []);
 });
 
 test('nothing but silence from the beginning, in every codec; a pause later on is none', () => {

@@ -81,6 +81,23 @@ test('half a minute of honest speech before does not hide it', () => {
   }
 });
 
+test('a suspicion stands until the voice is as it should be', () => {
+  const wrong = dsp.resample(VOICES[0]!, 16_000, 24_000);
+  const right = dsp.resample(VOICES[1]!, 16_000, 8000);
+  const last = (pcm: Int16Array): number => {
+    let bits = 0;
+    for (let at = 0; at + 160 <= pcm.length; at += 160) {
+      core.samples(core.to, 160).set(pcm.subarray(at, at + 160));
+      bits = exports.rateHear(160);
+    }
+    return bits;
+  };
+  exports.rateStart(8000);
+  assert.is(last(wrong), SLOW);
+  assert.is(last(new Int16Array(80_000)), SLOW);
+  assert.is(last(right), 0);
+});
+
 test('the cut into frames does not show, nor does the level', () => {
   const slow = dsp.resample(VOICES[1]!, 16_000, 24_000);
   const found = [10, 20, 30, 40, 50, 60].map((ptime) => suspected(slow, 8000, ptime).seconds);
@@ -98,6 +115,42 @@ test('at its own rate no voice is suspected, at any rate', () => {
   for (const voice of VOICES) {
     for (const rateHz of [8000, 16_000, 24_000, 48_000] as const)
       assert.is(taken(voice, rateHz, rateHz).bits, 0, `${rateHz}`);
+  }
+});
+
+test('a deep voice that says a word now and then is honest', () => {
+  for (const rateHz of [8000, 24_000] as const) {
+    const say = (text: string): Int16Array => dsp.resample(sayWide(text, 'rms'), 16_000, rateHz);
+    const words = ['Four.', 'Yes.', 'Sure.', 'Well.', 'No.'].map(say);
+    for (const word of words) assert.is(suspected(word, rateHz).bits, 0);
+    const sentence = say('It opens at nine and closes at five. Which day would suit you best?');
+    const call = Int16Array.from(words.flatMap((word) => [...word, ...new Int16Array(rateHz), ...sentence]));
+    assert.is(suspected(call, rateHz).bits, 0);
+  }
+});
+
+/** What it goes by, behind each 20 ms. */
+function oddsOf(pcm: Int16Array, rateHz: number): number[] {
+  exports.rateStart(rateHz);
+  const size = rateHz / 50;
+  return Array.from({ length: Math.floor(pcm.length / size) }, (_, n) => {
+    core.samples(core.to, size).set(pcm.subarray(n * size, (n + 1) * size));
+    exports.rateHear(size);
+    return exports.rateOdds();
+  });
+}
+
+test('at the bottom of the scale nothing turns over', () => {
+  for (const [n, rateHz] of ([16_000, 24_000, 48_000] as const).entries()) {
+    const voice = dsp.resample(VOICES[n]!.subarray(0, 80_000), 16_000, rateHz);
+    const cut = (least: number): number[] =>
+      oddsOf(
+        voice.map((x) => Math.max(least, Math.min(32_767, x * 12))),
+        rateHz,
+      );
+    const other = cut(-32_767);
+    for (const [at, odds] of cut(-32_768).entries())
+      assert.ok(Math.abs(odds - other[at]!) < 0.05, `${rateHz} Hz: ${odds}, not ${other[at]}`);
   }
 });
 

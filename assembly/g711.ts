@@ -2,7 +2,7 @@
  * What does it do? ITU-T G.711 companding, µ-law and A-law, both ways: 8-bit codes ⇄ 16-bit samples.
  * How does it work? Sixteen samples at a time. Decoding multiplies the mantissa by a power of two that a byte shuffle
  *   looks up. Encoding converts the magnitude to f32: its exponent is the segment and its top four mantissa bits are
- *   the interval; A-law's two segments of one step are the subnormal numbers and those next to them. Both are exact for every input.
+ *   the interval. Both are exact for every input.
  * How do I use it? `decodeUlaw(target, source, samples)` and its three sisters; addresses in bytes, any count.
  * Not for: overlapping `target` and `source`.
  *
@@ -36,6 +36,7 @@ const VECTORS: usize = memory.data<u8>([
   0x60, 0x08, 0x60, 0x08, 0x60, 0x08, 0x60, 0x08, 0x60, 0x08, 0x60, 0x08, 0x60, 0x08, 0x60, 0x08, // (127 + 7) << 4: the f32 exponent of 128, where segment 0 begins, above four bits of mantissa
   0x00, 0x08, 0x00, 0x08, 0x00, 0x08, 0x00, 0x08, 0x00, 0x08, 0x00, 0x08, 0x00, 0x08, 0x00, 0x08, // upper halves of 2^-111
   0x00, 0x00, 0x00, 0x08, 0x00, 0x00, 0x00, 0x08, 0x00, 0x00, 0x00, 0x08, 0x00, 0x00, 0x00, 0x08, // 2^-111, f32
+  0x00, 0x01, 0x00, 0x01, 0x00, 0x01, 0x00, 0x01, 0x00, 0x01, 0x00, 0x01, 0x00, 0x01, 0x00, 0x01, // 256: where A-law's segment 1 begins
 ], 16);
 const SEGMENT: usize = VECTORS;
 const INTERVAL: usize = VECTORS + 16;
@@ -52,6 +53,7 @@ const CLIP: usize = VECTORS + 176;
 const ORIGIN: usize = VECTORS + 192;
 const ALAW_UPPER: usize = VECTORS + 208;
 const ALAW_ONE: usize = VECTORS + 224;
+const ALAW_LEAST: usize = VECTORS + 240;
 
 /** µ-law codes at `source` to i16 samples at `target`. */
 export function decodeUlaw(target: usize, source: usize, samples: i32): void {
@@ -123,10 +125,11 @@ export function encodeAlaw(target: usize, source: usize, samples: i32): void {
   const sent = v128.load(ALAW_SENT);
   const upper = v128.load(ALAW_UPPER);
   const one = v128.load(ALAW_ONE);
+  const least = v128.load(ALAW_LEAST);
   for (; target < end; target += 16, source += 32) {
     const low = v128.load(source);
     const high = v128.load(source, 16);
-    const codes = i8x16.narrow_i16x8_u(alawMagnitude8(low, upper, one), alawMagnitude8(high, upper, one));
+    const codes = i8x16.narrow_i16x8_u(alawMagnitude8(low, least, upper, one), alawMagnitude8(high, least, upper, one));
     const signs = v128.and(i8x16.narrow_i16x8_s(low, high), sign);
     v128.store(target, v128.xor(codes, v128.xor(signs, sent)));
   }
@@ -167,15 +170,18 @@ export function linearToAlaw(sample: i16): u8 {
 }
 
 /**
- * Segment and interval of eight samples, i16. Magnitudes become m · 2^-134: the lower halves of 2^-111 · (1 + m · 2^-23), from which
- * 2^-111 is taken. There 256 is the least normal f32, and below it numbers are as coarse as just above it: as A-law's segment 0 is.
- * So the upper bits are the code. The difference is exact, and adders of today make subnormal results as fast as others.
+ * Segment and interval of eight samples, i16. Magnitudes m from 256 on become m · 2^-134: the lower halves of 2^-111 · (1 + m · 2^-23), from
+ * which 2^-111 is taken. There 256 is the least normal f32, so the upper bits are the code. Segment 0 is as coarse as segment 1: there, and
+ * nowhere above, a sixteenth of the sample is the less. (What lies below 256 could be left to subnormal numbers, which are as coarse; but
+ * there are processors that take eight times as long for a frame that makes some.)
  */
-function alawMagnitude8(v: v128, upper: v128, one: v128): v128 {
+function alawMagnitude8(v: v128, least: v128, upper: v128, one: v128): v128 {
   const magnitude = v128.xor(v, i16x8.shr_s(v, 15));
-  const low = f32x4.sub(v128.shuffle<i16>(magnitude, upper, 0, 8, 1, 9, 2, 10, 3, 11), one);
-  const high = f32x4.sub(v128.shuffle<i16>(magnitude, upper, 4, 12, 5, 13, 6, 14, 7, 15), one);
-  return i16x8.narrow_i32x4_s(i32x4.shr_u(low, 19), i32x4.shr_u(high, 19));
+  const normal = i16x8.max_s(magnitude, least);
+  const low = f32x4.sub(v128.shuffle<i16>(normal, upper, 0, 8, 1, 9, 2, 10, 3, 11), one);
+  const high = f32x4.sub(v128.shuffle<i16>(normal, upper, 4, 12, 5, 13, 6, 14, 7, 15), one);
+  const coded = i16x8.narrow_i32x4_s(i32x4.shr_u(low, 19), i32x4.shr_u(high, 19));
+  return i16x8.min_s(coded, i16x8.shr_u(magnitude, 4));
 }
 
 /** (floor(log2 v) − 7) · 16 + the four bits below the leading one; v in 128..32767, i16. */

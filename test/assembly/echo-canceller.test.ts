@@ -121,6 +121,14 @@ for (const nearDb of [-6, 0, 6]) {
   });
 }
 
+test('a caller who is muted for seconds sends nothing to learn from: the path is known when the echo is back', () => {
+  const echo = through(reference, hybrid(-10, 6), after(120)).map((x, n) => (n >= 24_000 && n < 44_000 ? 0 : x));
+  const outcome = runScene({ reference, echo, noiseRms: 0 });
+  assert.ok(erleDb(outcome, 2000, 3000) > 20, 'before');
+  const again = erleDb(outcome, 5520, 5820);
+  assert.ok(again > 20, `${again} dB in the first 300 ms`);
+});
+
 test('double talk through a loudspeaker: at most 2 dB of the caller lost', () => {
   const echo = through(loudspeaker(reference, 4), room(-6, 9), after(120));
   const scene = { reference, echo, near: from(times(caller(), -6), 3000) };

@@ -211,10 +211,8 @@ export class EchoCanceller {
     if (!placed) return false;
     // A caller who is muted sends nothing to learn from: a path that was learned towards nothing would be forgotten, by way of subnormal
     // numbers, which take some processors ten times as long.
-    if (this.filter.idle || silent(pcm)) {
-      this.share = 0.0;
-      return false;
-    }
+    if (this.filter.idle) this.share = 0.0;
+    if (this.filter.idle || silent(pcm)) return false;
     widen(PCM, pcm);
     this.filter.predict(ECHO);
     subtract(ERROR, PCM, ECHO);

@@ -21,6 +21,16 @@ export function ln4(x: v128): v128 {
   return f32x4.add(series, f32x4.mul(f32x4.convert_i32x4_s(exponent), f32x4.splat(0.6931472)));
 }
 
+/** log2 of one number. */
+export function log2(x: f32): f32 {
+  return f32x4.extract_lane(ln4(f32x4.splat(x)), 0) * <f32>1.442695;
+}
+
+/** The sum of the four lanes. */
+export function across(x: v128): f32 {
+  return f32x4.extract_lane(x, 0) + f32x4.extract_lane(x, 1) + (f32x4.extract_lane(x, 2) + f32x4.extract_lane(x, 3));
+}
+
 /** e to the power of `x`; not a number becomes e⁻⁸⁰. */
 export function exp4(x: v128): v128 {
   const kept = f32x4.pmin(f32x4.splat(80.0), f32x4.pmax(f32x4.splat(-80.0), x));

@@ -13,7 +13,7 @@ import {
   SUSPECT_ULAW,
 } from './layout';
 import { decodeAlaw, decodeUlaw } from './g711';
-import { ln4 } from './fast-math';
+import { log2 } from './fast-math';
 import { isTones } from './repeated-tones';
 import { measure, MEASURED_DIFFERENCE, MEASURED_EVEN, MEASURED_ODD } from './signal-measure';
 
@@ -296,10 +296,9 @@ function votesFor(energy: f64, difference: f64, other: f64, otherDifference: f64
   return max(-SURE, min(SURE, smoother));
 }
 
-/** log2 of what is above 0; of 0 itself, less than anything. */
+/** log2; of 0, less than anything. */
 function octaves(ratio: f64): f64 {
-  const least = max(1e-30, ratio);
-  return <f64>f32x4.extract_lane(ln4(f32x4.splat(<f32>least)), 0) * 1.4426950408889634;
+  return <f64>log2(<f32>max(1e-30, ratio));
 }
 
 function swapBytes(target: usize, source: usize, samples: i32): void {

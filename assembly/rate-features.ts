@@ -1,4 +1,4 @@
-import { ln4 } from './fast-math';
+import { across, ln4, log2 } from './fast-math';
 import {
   RATE_CORRELATIONS,
   RATE_ENERGIES,
@@ -306,10 +306,6 @@ function correlation(n: i32): f32 {
   return load<f32>(RATE_CORRELATIONS + ((<usize>n) << 2));
 }
 
-function log2(x: f32): f32 {
-  return f32x4.extract_lane(ln4(f32x4.splat(x)), 0) * <f32>1.442695;
-}
-
 /** Σ ab at four lags, to four f32: `b` goes back by `stride` bytes for each. A whole number of eights, all within LARGEST. */
 function products(target: usize, a: usize, b: usize, stride: usize, samples: usize): void {
   let first = i32x4.splat(0);
@@ -330,10 +326,6 @@ function products(target: usize, a: usize, b: usize, stride: usize, samples: usi
   store<f32>(target, across(f32x4.convert_i32x4_s(second)), 4);
   store<f32>(target, across(f32x4.convert_i32x4_s(third)), 8);
   store<f32>(target, across(f32x4.convert_i32x4_s(fourth)), 12);
-}
-
-function across(x: v128): f32 {
-  return f32x4.extract_lane(x, 0) + f32x4.extract_lane(x, 1) + (f32x4.extract_lane(x, 2) + f32x4.extract_lane(x, 3));
 }
 
 function acrossWhole(x: v128): i32 {

@@ -1,5 +1,5 @@
 import { RATE_ACTIVATIONS, RATE_FEATURES, RATE_INPUT, RATE_STATE, SUSPECT_TOO_FAST, SUSPECT_TOO_SLOW } from './layout';
-import { logistic4, tanh4 } from './fast-math';
+import { across, logistic4, tanh4 } from './fast-math';
 import { RATE_FEATURE_COUNT, RateFeatures } from './rate-features';
 import {
   RATE_DENSE_BIAS,
@@ -109,8 +109,4 @@ function standardise(): void {
     const scaled = f32x4.mul(centred, f32x4.mul(v128.load(RATE_SCALE + at), f32x4.splat(FEATURE_UNIT)));
     store16(RATE_INPUT + (at >> 1), f32x4.max(f32x4.neg(limit), f32x4.min(limit, scaled)));
   }
-}
-
-function across(x: v128): f32 {
-  return f32x4.extract_lane(x, 0) + f32x4.extract_lane(x, 1) + (f32x4.extract_lane(x, 2) + f32x4.extract_lane(x, 3));
 }

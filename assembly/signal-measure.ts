@@ -1,3 +1,5 @@
+import { across } from './fast-math';
+
 /**
  * What does it do? The sums of a frame that tell a voice from bytes that are read in a wrong way.
  * How does it work? Eight samples at a time: products of neighbours by `dot`, added up in f32.
@@ -67,8 +69,4 @@ export function measure(pcm: usize, samples: i32, sums: usize, level: i16): i32 
   store<f32>(sums, evenPart, 16);
   store<f32>(sums, all, MEASURED_DIFFERENCE);
   return count;
-}
-
-function across(x: v128): f32 {
-  return f32x4.extract_lane(x, 0) + f32x4.extract_lane(x, 1) + f32x4.extract_lane(x, 2) + f32x4.extract_lane(x, 3);
 }

@@ -129,6 +129,13 @@ test('a caller who is muted for seconds sends nothing to learn from: the path is
   assert.ok(again > 20, `${again} dB in the first 300 ms`);
 });
 
+test('a line that is digital silence every other 50 ms: the canceller goes on at once behind each', () => {
+  const echo = through(reference, hybrid(-10, 6), after(120)).map((x, n) => (n >= 24_000 && (n / 400) % 2 < 1 ? 0 : x));
+  const outcome = runScene({ reference, echo, noiseRms: 0 });
+  const erle = erleDb(outcome, 4000, 7800);
+  assert.ok(erle > 20, `${erle} dB`);
+});
+
 test('double talk through a loudspeaker: at most 2 dB of the caller lost', () => {
   const echo = through(loudspeaker(reference, 4), room(-6, 9), after(120));
   const scene = { reference, echo, near: from(times(caller(), -6), 3000) };

@@ -8,6 +8,7 @@ import { WebSocketServer } from 'ws';
 import type { WebSocket } from 'ws';
 import { ModuleClient } from '../../src/simulator/module-client.ts';
 import type { ModuleKind } from '../../src/simulator/module-stream.ts';
+import { until } from '../until.ts';
 
 const UUID = 'dd6a1581';
 const RECORDED = JSON.parse(
@@ -25,15 +26,6 @@ interface Rig {
   readonly heard: (string | number)[];
   peer(): Promise<{ socket: WebSocket; request: IncomingMessage }>;
   close(): Promise<void>;
-}
-
-async function until(condition: () => boolean, what: string): Promise<void> {
-  // Real time: turns of the loop are no measure of what a socket needs.
-  const lastMs = performance.now() + 10_000;
-  while (!condition()) {
-    if (performance.now() > lastMs) throw new Error(`never: ${what}`);
-    await new Promise((resolve) => setImmediate(resolve));
-  }
 }
 
 async function rigOf(kind: ModuleKind): Promise<Rig> {

@@ -11,6 +11,7 @@ import { AsteriskWebSocketServer } from '../../../src/switch/asterisk/asterisk-w
 import type { AsteriskWebSocketServerOptions } from '../../../src/switch/asterisk/asterisk-websocket-server.ts';
 import type { MediaRefusal } from '../../../src/transport/stranger-quota.ts';
 import { FakeClock } from '../../sim/fake-clock.ts';
+import { until } from '../../until.ts';
 
 const TLS = new URL('../../fixtures/tls/', import.meta.url);
 const START = 'MEDIA_START connection_id:c channel:x channel_id:w1 format:slin16 optimal_frame_size:640 ptime:20';
@@ -53,15 +54,6 @@ async function statusOf(url: string, options: ClientOptions = {}, protocols = ['
   const [status, socket] = await knock(url, options, protocols);
   socket.terminate();
   return status;
-}
-
-async function until(condition: () => boolean, what: string): Promise<void> {
-  // Real time: turns of the loop are no measure of what a socket needs.
-  const lastMs = performance.now() + 10_000;
-  while (!condition()) {
-    if (performance.now() > lastMs) throw new Error(`never: ${what}`);
-    await new Promise((resolve) => setImmediate(resolve));
-  }
 }
 
 function closeOf(socket: WebSocket): Promise<number> {

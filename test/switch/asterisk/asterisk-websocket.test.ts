@@ -11,6 +11,7 @@ import { AsteriskWebSocketPath } from '../../../src/switch/asterisk/asterisk-web
 import { AsteriskWebSocketServer } from '../../../src/switch/asterisk/asterisk-websocket-server.ts';
 import type { MediaWanted } from '../../../src/switch/asterisk/media-path.ts';
 import { FakeClock } from '../../sim/fake-clock.ts';
+import { until } from '../../until.ts';
 
 const ID = '82a0d9a5-f4c1-4d05-9406-e40fe9d4b732';
 const VARIABLES = { MEDIA_WEBSOCKET_CONNECTION_ID: ID };
@@ -36,15 +37,6 @@ function startOf(channelId = 'w1', format = 'slin16', frameBytes = 640): string 
     optimal_frame_size: frameBytes,
     ptime: 20,
   });
-}
-
-async function until(condition: () => boolean, what: string): Promise<void> {
-  // Real time: turns of the loop are no measure of what a socket needs.
-  const lastMs = performance.now() + 10_000;
-  while (!condition()) {
-    if (performance.now() > lastMs) throw new Error(`never: ${what}`);
-    await new Promise((resolve) => setImmediate(resolve));
-  }
 }
 
 async function faultOf(promise: Promise<unknown>): Promise<TalkspurtError> {

@@ -10,18 +10,11 @@ import { ModuleServer } from '../../../../src/switch/freeswitch/module/module-se
 import type { ModuleServerOptions } from '../../../../src/switch/freeswitch/module/module-server.ts';
 import type { MediaSink } from '../../../../src/transport/media-transport.ts';
 import { FakeClock } from '../../../sim/fake-clock.ts';
+import { until } from '../../../until.ts';
 
 export const UUID = '0f1e2d3c-aaaa-4bbb-8ccc-0123456789ab';
 
-/** Gives sockets their turns until `condition` holds. */
-export async function until(condition: () => boolean, what: string): Promise<void> {
-  // Real time: turns of the loop are no measure of what a socket needs.
-  const lastMs = performance.now() + 10_000;
-  while (!condition()) {
-    if (performance.now() > lastMs) throw new Error(`never: ${what}`);
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-}
+export { until };
 
 export function moduleEvent(subclass: string, body: string, uuid = UUID): EslEvent {
   return { name: 'CUSTOM', uuid, headers: { 'Event-Subclass': subclass, 'Unique-ID': uuid }, body };

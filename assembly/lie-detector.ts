@@ -111,6 +111,8 @@ export class LieDetector {
 
   /** One frame: its bytes as they came, and the samples that they are taken for. `scratch` has room for as many bytes again. */
   hear(bytes: usize, pcm: usize, samples: i32, sums: usize, scratch: usize): void {
+    // Of an empty frame there is no mean.
+    if (samples < 1) return;
     const clipped = measure(pcm, samples, sums, CLIP_LEVEL);
     const sum = load<f32>(sums);
     const energy = load<f32>(sums, 4);

@@ -23,8 +23,8 @@ export function measure(pcm: usize, samples: i32, sums: usize, level: i16): i32 
   let difference = f32x4.splat(0.0);
   let evenDifference = f32x4.splat(0.0);
   let beyond = i32x4.splat(0);
-  // The last sample has no neighbour.
-  const whole = (samples - 1) & ~7;
+  // The last sample has no neighbour. Of no samples there is none.
+  const whole = max(0, samples - 1) & ~7;
   const end = pcm + ((<usize>whole) << 1);
   for (let at = pcm; at < end; at += 16) {
     const x = v128.load(at);

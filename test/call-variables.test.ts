@@ -1,5 +1,5 @@
 /** Channel variables: each is taken within its bounds, and named once with what is taken instead beyond them. */
-import fc from 'fast-check';
+import { fc } from './chance.ts';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { CALL_VARIABLES, readCallVariables } from '../src/call-variables.ts';

@@ -1,7 +1,7 @@
 // Runs the tests: every file in a process of its own, a few at a time, under a time limit. A file passes only when it ran
 // tests, all of them held, and it came to its end by itself (a leaked socket or timer keeps a process up).
 //
-//   node test/run.mjs [--integration] [--jobs N] [--timeout SECONDS] [--folder DIR] [name part …]
+//   node test/run.mjs [--integration] [--jobs N] [--timeout SECONDS] [--folder DIR] [--seed N|random] [name part …]
 //
 // A test that cannot run on this machine prints `skipped: <why>` on a line of its own and returns: it is then counted as
 // skipped, and the line is shown.
@@ -21,6 +21,7 @@ const { values, positionals } = parseArgs({
     jobs: { type: 'string', default: String(Math.min(4, availableParallelism())) },
     timeout: { type: 'string' },
     folder: { type: 'string', default: join(root, 'test') },
+    seed: { type: 'string', default: '1' },
   },
 });
 const timeoutMs = Number(values.timeout ?? (values.integration ? 240 : 90)) * 1000;
@@ -29,6 +30,11 @@ const GRACE_MS = Math.min(10_000, timeoutMs);
 const jobs = Number(values.jobs);
 if (!(timeoutMs > 0) || !Number.isInteger(jobs) || jobs < 1) {
   process.stderr.write('test: --timeout takes seconds and --jobs a whole number from 1\n');
+  process.exit(2);
+}
+
+if (values.seed !== 'random' && !/^-?\d+$/.test(values.seed)) {
+  process.stderr.write('test: --seed takes a whole number, or random\n');
   process.exit(2);
 }
 
@@ -71,7 +77,7 @@ function runFile(name) {
     const startedMs = performance.now();
     const child = spawn(process.execPath, ['--expose-gc', '--import', preload, '--import', 'tsx', join(folder, name)], {
       cwd: root,
-      env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: '0' },
+      env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: '0', TALKSPURT_SEED: values.seed },
       stdio: ['ignore', 'pipe', 'pipe'],
       // A process group of its own: what the file starts can be found and ended with it.
       detached: true,

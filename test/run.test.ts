@@ -61,6 +61,14 @@ test('a skipped test is counted as skipped and says why', () => {
   assert.match(out, /\n1 passed, 0 failed, 1 skipped\n$/);
 });
 
+test('properties take the seed of the run, which is the same unless another is asked for', () => {
+  assert.match(run('chances').out, /seed: 1,/);
+  assert.match(run('chances').out, /seed: 1,/);
+  assert.match(run('chances', '--seed=-77').out, /seed: -77,/);
+  assert.not.match(run('chances', '--seed', 'random').out, /seed: (1|-77),/);
+  assert.is(run('chances', '--seed', '1.5').status, 2);
+});
+
 test('a filter that matches nothing is an error, not a pass', () => {
   const { status, out } = run('no-such-file');
   assert.is(status, 1);

@@ -1,5 +1,5 @@
 /** Base64: the vectors of RFC 4648, and the platform's own encoder on any bytes. */
-import fc from 'fast-check';
+import { fc } from '../chance.ts';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { CoreInstance } from './core-instance.ts';

@@ -1,5 +1,5 @@
 /** The cleaning of the caller's voice: high-pass against its formula, suppression by measures from outside, gain control. */
-import fc from 'fast-check';
+import { fc } from '../chance.ts';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { say, sayWide } from '../dsp/speech.ts';

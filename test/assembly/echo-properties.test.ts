@@ -1,5 +1,5 @@
 /** Whatever comes in, the echo canceller gives samples and figures in range, and a started one knows nothing of the past. */
-import fc from 'fast-check';
+import { fc } from '../chance.ts';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readMeters } from '../dsp/echo-run.ts';

@@ -1,6 +1,6 @@
 /** The memory map: two pages, and what lies at one place is never needed by two at the same time. */
 import { readFileSync } from 'node:fs';
-import fc from 'fast-check';
+import { fc } from '../chance.ts';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { CoreInstance } from './core-instance.ts';

@@ -1,5 +1,5 @@
 /** Level against its definition: RFC 6464, 0 dBov is the overload point, −127 silence. */
-import fc from 'fast-check';
+import { fc } from '../chance.ts';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { CoreInstance } from './core-instance.ts';

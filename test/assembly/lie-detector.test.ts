@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import fc from 'fast-check';
+import { fc } from '../chance.ts';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Codec } from '../../src/core/media.ts';
@@ -225,6 +225,22 @@ test('so are wide-band voices, and frames of any length', () => {
       assert.equal([...suspects('l16', toBytes('l16', wide), 16_000, ptimeMs).keys()], []);
   }
   assert.equal([...suspects('l16', toBytes('l16', sine(440, 48_000, 0, 96_000, 9000)), 48_000).keys()], []);
+});
+
+test('an empty frame says nothing, whatever lies around it, and leaves what was heard as it is', () => {
+  const pcm = Int16Array.from({ length: 8000 }, (_, n) => Math.round(3000 + 1000 * Math.sin(n / 5)));
+  const judged = (empty: boolean): number[] => {
+    exports.suspectStart(NUMBERS.l16, 8000);
+    core.bytes(exports.WIRE_IN.value - 64, 64).fill(0x7f);
+    return Array.from({ length: 50 }, (_, n) => {
+      if (empty) exports.suspectHear(NUMBERS.l16, 0);
+      core.samples(exports.WIRE_IN.value, 160).set(pcm.subarray(n * 160, (n + 1) * 160));
+      return exports.suspectHear(NUMBERS.l16, 160);
+    });
+  };
+  const without = judged(false);
+  assert.is(without.at(-1), 1 << exports.SUSPECT_DC.value);
+  assert.equal(judged(true), without);
 });
 
 test('25 minutes of recorded people are honest, in every codec', () => {

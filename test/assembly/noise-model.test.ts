@@ -1,5 +1,5 @@
 /** RFC 3389: the level and the spectrum that a payload describes are what is heard. */
-import fc from 'fast-check';
+import { fc } from '../chance.ts';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { CoreInstance } from './core-instance.ts';

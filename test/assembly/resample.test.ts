@@ -1,6 +1,6 @@
 /** Rate conversion, measured: pass band, images, aliases, delay, and the same filter in slow double precision. */
 import { readFileSync } from 'node:fs';
-import fc from 'fast-check';
+import { fc } from '../chance.ts';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { downFilter, filterTables, upFilter } from '../../.dev/design-filters.ts';

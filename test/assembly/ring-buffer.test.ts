@@ -1,5 +1,5 @@
 /** The ring against a model: an ordinary array with a limit. */
-import fc from 'fast-check';
+import { fc } from '../chance.ts';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { CoreInstance } from './core-instance.ts';

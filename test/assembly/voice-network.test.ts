@@ -1,6 +1,6 @@
 /** The neural detector: its arithmetic against a slow reference, its answers on speech, on silence and on anything at all. */
 import { readFile } from 'node:fs/promises';
-import * as fc from 'fast-check';
+import { fc } from '../chance.ts';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import fvad from '@echogarden/fvad-wasm';

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { fc } from '../chance.ts';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { base64Length, decodeBase64, decodedLength, encodeBase64 } from '../../src/backend/base64.ts';

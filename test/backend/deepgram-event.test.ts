@@ -1,5 +1,5 @@
 /** Messages of a Voice Agent, as the vendor's documentation shows them and as nobody should ever send them. */
-import fc from 'fast-check';
+import { fc } from '../chance.ts';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { decodeDeepgramEvent } from '../../src/backend/deepgram-event.ts';

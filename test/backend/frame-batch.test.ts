@@ -1,5 +1,5 @@
 /** Frames into messages: sizes, order, bytes, and that speech waits for nothing. */
-import fc from 'fast-check';
+import { fc } from '../chance.ts';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { FrameBatch } from '../../src/backend/frame-batch.ts';

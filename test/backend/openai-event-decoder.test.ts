@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { fc } from '../chance.ts';
 import type { RealtimeServerEvent } from 'openai/resources/realtime/realtime';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';

@@ -1,4 +1,4 @@
-import * as fc from 'fast-check';
+import { fc } from '../chance.ts';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { dispatch } from '../../src/commands/dispatch.ts';

@@ -1,5 +1,5 @@
 /** What may follow `<uuid> <verb>`, what is refused, and what is asked for. */
-import fc from 'fast-check';
+import { fc } from '../chance.ts';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { CALL_VERBS } from '../../src/commands/command.ts';

@@ -1,6 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import fc from 'fast-check';
+import { fc } from '../chance.ts';
 import { correlationHeaders, correlationIdOf } from '../../src/core/correlation-id.ts';
 
 test('what the switch says of it is taken over, whatever the case of its name', () => {

@@ -1,7 +1,7 @@
 /** Who has a place among the connections of the status server, and whose place a newcomer gets. */
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
-import fc from 'fast-check';
+import { fc } from '../chance.ts';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ConnectionTable } from '../../src/http/connection-table.ts';

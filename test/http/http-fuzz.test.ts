@@ -1,6 +1,6 @@
 /** Whatever is sent: never a 500, never a crash, always an answer that says what is wrong, and no command that was not meant. */
 import { connect } from 'node:net';
-import fc from 'fast-check';
+import { fc } from '../chance.ts';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { parseCommand } from '../../src/commands/parse-command.ts';

@@ -1,5 +1,5 @@
 import { timingSafeEqual } from 'node:crypto';
-import fc from 'fast-check';
+import { fc } from '../chance.ts';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { TokenGate } from '../../src/http/token-gate.ts';

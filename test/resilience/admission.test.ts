@@ -1,5 +1,5 @@
 /** The door of an overloaded process: it closes at its bounds, and does not flap. */
-import fc from 'fast-check';
+import { fc } from '../chance.ts';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Admission, DEFAULT_ADMISSION } from '../../src/resilience/admission.ts';

@@ -1,5 +1,5 @@
 /** When it opens, for how long, what it lets through then, and what closes it; on a clock that is told the time. */
-import fc from 'fast-check';
+import { fc } from '../chance.ts';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { CircuitBreaker } from '../../src/resilience/circuit-breaker.ts';

@@ -1,7 +1,7 @@
 /** What stands between a call and its streams: order, bounds, formats, and whose phrase is whose. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import fc from 'fast-check';
+import { fc } from '../chance.ts';
 import type { BackendCall, BackendSink } from '../../src/backend/backend.ts';
 import type { AudioFormat } from '../../src/core/media.ts';
 import { LIMITS } from '../../src/limits.ts';

@@ -1,5 +1,5 @@
 /** Whole calls with speech, agent audio and orders at random: whatever happens, the agent waits shortly, and is heard in order. */
-import fc from 'fast-check';
+import { fc } from '../chance.ts';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { CallRig } from '../sim/call-rig.ts';

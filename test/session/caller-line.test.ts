@@ -1,5 +1,5 @@
 /** The caller's line with the real chain: exact while nothing is scaled, in step with any clock, and never a click. */
-import fc from 'fast-check';
+import { fc } from '../chance.ts';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { MediaFormat, PtimeMs, SampleRateHz } from '../../src/core/media.ts';

@@ -1,7 +1,7 @@
 /** What was said, as another backend is told it: order, what was heard of what was cut, bounds. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import fc from 'fast-check';
+import { fc } from '../chance.ts';
 import { LIMITS } from '../../src/limits.ts';
 import { ConversationRecord } from '../../src/session/conversation-record.ts';
 

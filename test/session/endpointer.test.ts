@@ -1,5 +1,5 @@
 /** Edges of speech, from a probability a frame. */
-import fc from 'fast-check';
+import { fc } from '../chance.ts';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { DEFAULT_ENDPOINTER, Endpointer } from '../../src/session/endpointer.ts';

@@ -4,7 +4,7 @@
  */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import fc from 'fast-check';
+import { fc } from '../chance.ts';
 import { settle } from '../sim/fake-clock.ts';
 import { SeededClock } from '../sim/seeded-clock.ts';
 import { failure } from '../sim/scripted-backend.ts';

@@ -1,5 +1,5 @@
 /** Against a plain list. */
-import fc from 'fast-check';
+import { fc } from '../chance.ts';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { HeldBack } from '../../src/session/held-back.ts';

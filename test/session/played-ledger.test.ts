@@ -1,5 +1,5 @@
 /** How much of which phrase was heard: bytes in, bytes out, judged by counting by hand. */
-import fc from 'fast-check';
+import { fc } from '../chance.ts';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { LIMITS } from '../../src/limits.ts';

@@ -1,5 +1,5 @@
 /** What is handed out is what came in, in whole frames, whatever the pieces. */
-import fc from 'fast-check';
+import { fc } from '../chance.ts';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { AudioFormat } from '../../src/core/media.ts';

@@ -1,5 +1,5 @@
 /** Whatever happens in whatever order: no call leaks, says its end twice, or tells a backend of more than was heard. */
-import fc from 'fast-check';
+import { fc } from '../chance.ts';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { TalkspurtError } from '../../src/core/errors.ts';

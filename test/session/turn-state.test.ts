@@ -1,5 +1,5 @@
 /** Turns, walked from every state with every event, in any order. */
-import fc from 'fast-check';
+import { fc } from '../chance.ts';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { TURN_TABLE } from '../../src/session/turn-state.ts';

@@ -1,5 +1,5 @@
 /** The wire of the embedded backend, event by event, as the service's documentation and recorded errors have it. */
-import fc from 'fast-check';
+import { fc } from '../chance.ts';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { AudioFormat } from '../../src/core/media.ts';

@@ -1,5 +1,5 @@
 /** Whole calls with a backend that writes: what the caller hears, what the model is told, and what is left. */
-import fc from 'fast-check';
+import { fc } from '../chance.ts';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { BackendStream } from '../../src/backend/backend.ts';

@@ -1,5 +1,5 @@
 /** The delay that suits a path, against the same written out the long way. */
-import fc from 'fast-check';
+import { fc } from '../chance.ts';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ArrivalDelay } from '../../src/transport/arrival-delay.ts';

@@ -1,5 +1,5 @@
 /** AudioSocket's frames: what a real Asterisk 22 sent, and anything else that could come. */
-import fc from 'fast-check';
+import { fc } from '../chance.ts';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import {

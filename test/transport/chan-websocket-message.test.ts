@@ -1,5 +1,5 @@
 /** Messages as a real Asterisk 22.10.1 said them, and whatever else may come. */
-import fc from 'fast-check';
+import { fc } from '../chance.ts';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { LIMITS } from '../../src/limits.ts';

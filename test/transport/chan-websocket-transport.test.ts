@@ -1,6 +1,6 @@
 /** One call's transport against a model of Asterisk's queue, whose clock the test turns. */
 import alawmulaw from 'alawmulaw';
-import fc from 'fast-check';
+import { fc } from '../chance.ts';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { hasCode } from '../../src/core/errors.ts';

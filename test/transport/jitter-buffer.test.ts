@@ -1,5 +1,5 @@
 /** Order, loss, lateness, drift and nonsense, judged by what a listener would get. */
-import fc from 'fast-check';
+import { fc } from '../chance.ts';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { JitterBuffer } from '../../src/transport/jitter-buffer.ts';

@@ -1,5 +1,5 @@
 /** RTP headers against bytes that were put together by hand from RFC 3550 §5.1, and against anything at all. */
-import fc from 'fast-check';
+import { fc } from '../chance.ts';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { RTP_HEADER_BYTES, isRtcp, makeRtpPacket, parseRtp, writeRtpHeader } from '../../src/transport/rtp-packet.ts';

@@ -1,5 +1,5 @@
 /** Packets of any duration into frames of one, judged by the audio that comes out: every byte says where it belongs. */
-import fc from 'fast-check';
+import { fc } from '../chance.ts';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { PtimeMs } from '../../src/core/media.ts';

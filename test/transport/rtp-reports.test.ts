@@ -1,5 +1,5 @@
 /** RTCP: bytes drawn by hand from RFC 3550 §6, the round trip of its figure 2, and two sessions that report to each other. */
-import fc from 'fast-check';
+import { fc } from '../chance.ts';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { LIMITS } from '../../src/limits.ts';

@@ -1,5 +1,5 @@
 /** Offer and answer against RFC 3264's examples and what real switches send. */
-import fc from 'fast-check';
+import { fc } from '../chance.ts';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { TalkspurtError } from '../../src/core/errors.ts';

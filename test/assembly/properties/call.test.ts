@@ -1,5 +1,5 @@
 /** The call itself: any arguments are refused or served, any bytes come through in range, and one that is set up again is new. */
-import fc from 'fast-check';
+import { fc } from '../../chance.ts';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { CoreInstance } from '../core-instance.ts';

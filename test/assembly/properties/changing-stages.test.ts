@@ -1,5 +1,5 @@
 /** Stages that change or make samples: any input, any cut, any parameter within its range. */
-import fc from 'fast-check';
+import { fc } from '../../chance.ts';
 import { test } from 'uvu';
 import { anyRate, between, holdsAlways } from './stage-harness.ts';
 

@@ -1,5 +1,5 @@
 /** Stages from one form to another: any bytes, any count; nothing before or behind is read or written, and a new start is new. */
-import fc from 'fast-check';
+import { fc } from '../../chance.ts';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { CoreInstance } from '../core-instance.ts';

@@ -1,5 +1,5 @@
 /** Stages that listen: any input, any cut, any parameter; what they say is a number in its range, and the frame is as it was. */
-import fc from 'fast-check';
+import { fc } from '../../chance.ts';
 import { test } from 'uvu';
 import { anyRate, holdsAlways } from './stage-harness.ts';
 

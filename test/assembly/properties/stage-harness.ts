@@ -2,7 +2,7 @@
  * What holds for every stage, whatever comes in: it writes nothing but its frame and its own state, what lies around the frame
  * changes nothing that comes out, every figure is a number in its range, and one that is started again is as new.
  */
-import fc from 'fast-check';
+import { fc } from '../../chance.ts';
 import * as assert from 'uvu/assert';
 import type { CoreExports } from '../../../src/dsp/dsp-module.ts';
 import { CoreInstance } from '../core-instance.ts';

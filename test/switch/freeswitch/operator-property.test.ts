@@ -2,7 +2,7 @@
  * No order of commands, of an operator's and of ours, on a network that lags and breaks, makes us kill the switch: the
  * simulated one dies where the real one dies. More sequences: OPERATOR_SEQUENCES=5000; another order: OPERATOR_SEED=7.
  */
-import fc from 'fast-check';
+import { fc } from '../../chance.ts';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { CHANNELS, play } from './operator-world.ts';

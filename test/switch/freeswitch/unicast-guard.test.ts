@@ -1,7 +1,7 @@
 /** What must never happen to a FreeSWITCH: one test for each way, and that there is no way around. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import fc from 'fast-check';
+import { fc } from '../../chance.ts';
 import type { TalkspurtError } from '../../../src/core/errors.ts';
 import {
   redeemPermit,

@@ -4,7 +4,7 @@
  */
 import fc from 'fast-check';
 
-const seed = process.env['TALKSPURT_SEED'] ?? '1';
+const seed = process.env['PROPERTY_SEED'] ?? '1';
 fc.configureGlobal({ includeErrorInReport: true, ...(seed === 'random' ? {} : { seed: Number(seed) }) });
 
 export { fc };

@@ -77,7 +77,7 @@ function runFile(name) {
     const startedMs = performance.now();
     const child = spawn(process.execPath, ['--expose-gc', '--import', preload, '--import', 'tsx', join(folder, name)], {
       cwd: root,
-      env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: '0', TALKSPURT_SEED: values.seed },
+      env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: '0', PROPERTY_SEED: values.seed },
       stdio: ['ignore', 'pipe', 'pipe'],
       // A process group of its own: what the file starts can be found and ended with it.
       detached: true,

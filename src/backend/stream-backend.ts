@@ -48,6 +48,7 @@ export class StreamBackend implements Backend {
       clock: this.#clock,
       dsp,
       sink,
+      callNotice: settings.callNotice ? callNotice(call) : undefined,
       history: () => call.history ?? [],
       notify: (event) => this.#listener?.(call.callId, event),
       dial: (listener, dialSignal) =>
@@ -75,6 +76,11 @@ export class StreamBackend implements Backend {
 export type { StreamConfig, StreamMix, StreamTls } from './stream-config.ts';
 export type { StreamConversation } from './stream-conversation.ts';
 export type { StreamModuleEvent } from './stream-event-bodies.ts';
+
+/** Which call it is, as one text. */
+function callNotice(call: BackendCall): string {
+  return JSON.stringify({ type: 'call', data: { uuid: call.callId, correlationId: call.correlationId } });
+}
 
 /** One instance for every stream: its functions keep no state from call to call. */
 let dspLibrary: Promise<DspLibrary> | null = null;

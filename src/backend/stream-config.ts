@@ -48,6 +48,8 @@ export interface StreamConfig {
   readonly suppressLog?: boolean | undefined;
   /** Attempts to connect again after a loss; 0, the default, is the module's behaviour. */
   readonly reconnectMax?: number | undefined;
+  /** Tells the server, behind the metadata, which call it is: `{"type":"call","data":{"uuid":…,"correlationId":…}}`. Default false. */
+  readonly callNotice?: boolean | undefined;
   /** Tells the server when the caller cut in: `{"type":"bargeIn","item":…,"playedMs":…}`. Default false. */
   readonly bargeInNotice?: boolean | undefined;
   /** Base64 of one audio message, characters: 1000 … 10000000. Default `LIMITS.streamAudioBase64`. */
@@ -70,6 +72,7 @@ export interface StreamSettings {
   readonly tls: StreamTls;
   readonly suppressLog: boolean;
   readonly reconnectMax: number;
+  readonly callNotice: boolean;
   readonly bargeInNotice: boolean;
   readonly maxAudioBase64: number;
   readonly openTimeoutMs: number;
@@ -103,6 +106,7 @@ export function streamSettings(config: StreamConfig): StreamSettings {
     tls: config.tls ?? {},
     suppressLog: config.suppressLog ?? false,
     reconnectMax: within(name, 'reconnectMax', config.reconnectMax ?? 0, 0, LIMITS.streamReconnects),
+    callNotice: config.callNotice ?? false,
     bargeInNotice: config.bargeInNotice ?? false,
     maxAudioBase64: within(
       name,

@@ -22,6 +22,8 @@ export interface StreamConversationParts {
   readonly clock: Clock;
   readonly dsp: DspLibrary;
   readonly sink: BackendSink;
+  /** Said at every connection, behind the metadata. */
+  readonly callNotice?: string | undefined;
   /** What was said before this stream took another one's place. */
   readonly history?: () => NonNullable<BackendCall['history']>;
   readonly dial: (listener: BackendSocketListener, signal: AbortSignal) => Promise<BackendSocket>;
@@ -192,6 +194,8 @@ export class StreamConversation implements BackendStream {
     this.#framer.reset();
     const { metadata } = this.#parts.settings;
     if (metadata !== null) socket.send(metadata);
+    const { callNotice } = this.#parts;
+    if (callNotice !== undefined) socket.send(callNotice);
     const history = this.#parts.history?.() ?? [];
     if (history.length > 0) socket.send(JSON.stringify({ type: 'history', data: { turns: history } }));
     this.#parts.notify({ name: 'connect', body: streamConnectBody() });

@@ -158,6 +158,10 @@ export const websocket = z.strictObject({
     .max(100)
     .optional()
     .describe('Attempts in a row to come back after a loss; absent: `reconnect.attempts` of the profile'),
+  callNotice: z
+    .boolean()
+    .default(false)
+    .describe('Tell the server, in a text behind the metadata, the uuid and the correlation id of the call'),
   bargeInNotice: z.boolean().default(false).describe('Tell the server when the caller cuts in'),
   openTimeoutMs: timeoutMs.default(LIMITS.backendOpenMs).describe('From dialling to a stream that may talk'),
 });

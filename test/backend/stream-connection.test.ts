@@ -227,6 +227,15 @@ test('whoever opens another stream owns coming back: this one does not', async (
   await call.end();
 });
 
+test('a server that asks for it is told which call it is, behind the metadata and before what was said', async () => {
+  const history = [{ by: 'caller', text: 'how much is it' }] as const;
+  const call = await talk({ metadata: 'meta', callNotice: true }, undefined, { history, correlationId: 'order-4711' });
+  await call.peer.until(() => call.peer.texts.length === 3);
+  const notice = { type: 'call', data: { uuid: CALL.callId, correlationId: 'order-4711' } };
+  assert.equal(call.peer.texts.slice(0, 2), ['meta', JSON.stringify(notice)]);
+  await call.end();
+});
+
 test('what was said before is told behind the metadata, where anything was', async () => {
   const history = [
     { by: 'caller', text: 'how much is it' },

@@ -51,6 +51,7 @@ test('a call that has gone from our application into another one is not taken fr
   const pbx = asterisk;
   const first = await startHost(pbx);
   const id = await callIn(pbx, 'silent', { to: 'stasis-test-agent' });
+  await pbx.event((each) => each.type === 'StasisStart' && each.channel?.id === id);
   // As a process leaves it that was killed before the call was led on.
   await pbx.ari('POST', `channels/${id}/variable?variable=TALKSPURT_VOICE&value=agent`);
   await pbx.ari('POST', `applications/talkspurt/subscription?eventSource=channel:${id}`);

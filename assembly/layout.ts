@@ -84,7 +84,7 @@ export const METER_ECHO_SETTLED: i32 = 9;
 /** How surely what is captured has a pitch that goes on from one hop to the next, 0..1. */
 export const METER_VOICING: i32 = 10;
 
-/** Per resampler: a bank (coefficients, program, spill) and a line of past and present samples; see resample.ts. */
+/** Per resampler: a bank (coefficients, program, planes) and a line of past and present samples; see resample.ts. */
 export const CAPTURE_BANK: usize = memory.data(1024, 16);
 export const RESAMPLER_LINE_WORDS: i32 = 624;
 export const CAPTURE_LINE: usize = memory.data(624 * 4, 16);

@@ -2,7 +2,7 @@
  * What does it do? The inner loops of the resampler: sixteen neighbouring periods of one output, or of two at once.
  * How does it work? The sixteen lie side by side in memory, so a coefficient is loaded once for all of them and nothing
  *   is ever summed across a vector. The loops are small and not unrolled, with at most eight sums alive: engines spill
- *   registers otherwise.
+ *   registers otherwise. Each output of a period gets its sixteen in a plane; the planes are put in turn a vector at a time.
  * How do I use it? From resample.ts, which plans the runs.
  * Not for: sums that may reach 2²² (the rounding by addition needs |sum| < 4,194,304; filters of 16-bit samples stay
  *   below 100,000).
@@ -72,30 +72,17 @@ function gather(target: usize, source: usize, step: i32, count: i32): void {
   let i = 0;
   if (step == 1) {
     for (; i + 8 <= count; i += 8) widen8(target + ((<usize>i) << 2), v128.load(source + ((<usize>i) << 1)));
-  } else {
-    for (; i + 8 <= count; i += 8) {
-      const at = source + <usize>i * stride;
-      let v = v128.load16_lane(at, i16x8.splat(0), 0);
-      v = v128.load16_lane(at + stride, v, 1);
-      v = v128.load16_lane(at + 2 * stride, v, 2);
-      v = v128.load16_lane(at + 3 * stride, v, 3);
-      v = v128.load16_lane(at + 4 * stride, v, 4);
-      v = v128.load16_lane(at + 5 * stride, v, 5);
-      v = v128.load16_lane(at + 6 * stride, v, 6);
-      v = v128.load16_lane(at + 7 * stride, v, 7);
-      widen8(target + ((<usize>i) << 2), v);
-    }
   }
   for (; i < count; i++) store<f32>(target + ((<usize>i) << 2), <f32>load<i16>(source + <usize>i * stride));
 }
 
 /** Sixteen samples as they are. */
-export function copy16(target: usize, stride: usize, at: usize): void {
-  put16(target, stride, v128.load(at), v128.load(at, 16), v128.load(at, 32), v128.load(at, 48));
+export function copy16(target: usize, at: usize): void {
+  put16(target, v128.load(at), v128.load(at, 16), v128.load(at, 32), v128.load(at, 48));
 }
 
 /** An output whose filter is symmetric: Σ w · (above + below). */
-export function fold16(target: usize, stride: usize, base: usize, run: usize, runs: i32, weights: usize): void {
+export function fold16(target: usize, base: usize, run: usize, runs: i32, weights: usize): void {
   let a = f32x4.splat(0);
   let b = a;
   let c = a;
@@ -115,19 +102,11 @@ export function fold16(target: usize, stride: usize, base: usize, run: usize, ru
     }
     run += 12;
   }
-  put16(target, stride, a, b, c, d);
+  put16(target, a, b, c, d);
 }
 
 /** Two outputs that mirror each other: Σ w · (above + below) plus and minus Σ v · (above − below). */
-export function pair16(
-  first: usize,
-  second: usize,
-  stride: usize,
-  base: usize,
-  run: usize,
-  runs: i32,
-  weights: usize,
-): void {
+export function pair16(first: usize, second: usize, base: usize, run: usize, runs: i32, weights: usize): void {
   let a = f32x4.splat(0);
   let b = a;
   let c = a;
@@ -164,8 +143,8 @@ export function pair16(
     }
     run += 12;
   }
-  put16(first, stride, f32x4.add(a, e), f32x4.add(b, f), f32x4.add(c, g), f32x4.add(d, h));
-  put16(second, stride, f32x4.sub(a, e), f32x4.sub(b, f), f32x4.sub(c, g), f32x4.sub(d, h));
+  put16(first, f32x4.add(a, e), f32x4.add(b, f), f32x4.add(c, g), f32x4.add(d, h));
+  put16(second, f32x4.sub(a, e), f32x4.sub(b, f), f32x4.sub(c, g), f32x4.sub(d, h));
 }
 
 function widen8(target: usize, v: v128): void {
@@ -173,30 +152,106 @@ function widen8(target: usize, v: v128): void {
   v128.store(target, f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(v)), 16);
 }
 
-/** Sixteen sums to i16, rounded and saturated, `stride` bytes apart. */
-function put16(target: usize, stride: usize, a: v128, b: v128, c: v128, d: v128): void {
-  const low = i16x8.narrow_i32x4_s(whole(a), whole(b));
-  const high = i16x8.narrow_i32x4_s(whole(c), whole(d));
-  if (stride == 2) {
-    v128.store(target, low);
-    v128.store(target, high, 16);
-    return;
-  }
-  scatter8(target, stride, low);
-  scatter8(target + 8 * stride, stride, high);
+/** Sixteen sums to i16, rounded and saturated. */
+function put16(target: usize, a: v128, b: v128, c: v128, d: v128): void {
+  v128.store(target, i16x8.narrow_i32x4_s(whole(a), whole(b)));
+  v128.store(target, i16x8.narrow_i32x4_s(whole(c), whole(d)), 16);
 }
 
 function whole(v: v128): v128 {
   return i32x4.sub(f32x4.add(v, f32x4.splat(ROUNDER)), i32x4.splat(ROUNDER_BITS));
 }
 
-function scatter8(target: usize, stride: usize, v: v128): void {
-  v128.store16_lane(target, v, 0);
-  v128.store16_lane(target + stride, v, 1);
-  v128.store16_lane(target + 2 * stride, v, 2);
-  v128.store16_lane(target + 3 * stride, v, 3);
-  v128.store16_lane(target + 4 * stride, v, 4);
-  v128.store16_lane(target + 5 * stride, v, 5);
-  v128.store16_lane(target + 6 * stride, v, 6);
-  v128.store16_lane(target + 7 * stride, v, 7);
+/** 32 i16. */
+export const PLANE_BYTES: usize = 64;
+
+/** Puts the outputs of `periods` periods in turn: `step` planes to `target`. */
+export function interleave(target: usize, planes: usize, step: i32, periods: i32): void {
+  if (step == 1) {
+    memory.copy(target, planes, (<usize>periods) << 1);
+    return;
+  }
+  const some = periods & 15;
+  if (step == 3) {
+    for (; periods > some; periods -= 16, planes += 32, target += 96) {
+      interleave3(target, planes);
+      interleave3(target + 48, planes + 16);
+    }
+  } else if (step == 2) {
+    for (; periods > some; periods -= 16, planes += 32, target += 64) {
+      interleave2(target, planes);
+      interleave2(target + 32, planes + 16);
+    }
+  } else {
+    for (; periods > some; periods -= 16, planes += 32, target += 192) {
+      interleave6(target, planes);
+      interleave6(target + 96, planes + 16);
+    }
+  }
+  for (; periods > 0; periods--, planes += 2) {
+    for (let p = 0; p < step; p++, target += 2) store<i16>(target, load<i16>(planes + <usize>p * PLANE_BYTES));
+  }
+}
+
+function interleave2(target: usize, planes: usize): void {
+  const a = v128.load(planes);
+  const b = v128.load(planes, PLANE_BYTES);
+  v128.store(target, v128.shuffle<i16>(a, b, 0, 8, 1, 9, 2, 10, 3, 11));
+  v128.store(target, v128.shuffle<i16>(a, b, 4, 12, 5, 13, 6, 14, 7, 15), 16);
+}
+
+/** Where the samples of each of three planes stand, so that vectors are then only blended. */
+// prettier-ignore
+const PLACES_OF_3: usize = memory.data<u8>([
+   0,  1,  6,  7, 12, 13,  2,  3,  8,  9, 14, 15,  4,  5, 10, 11,
+  10, 11,  0,  1,  6,  7, 12, 13,  2,  3,  8,  9, 14, 15,  4,  5,
+   4,  5, 10, 11,  0,  1,  6,  7, 12, 13,  2,  3,  8,  9, 14, 15,
+], 16);
+
+function interleave3(target: usize, planes: usize): void {
+  const a = i8x16.swizzle(v128.load(planes), v128.load(PLACES_OF_3));
+  const b = i8x16.swizzle(v128.load(planes, PLANE_BYTES), v128.load(PLACES_OF_3, 16));
+  const c = i8x16.swizzle(v128.load(planes, 2 * PLANE_BYTES), v128.load(PLACES_OF_3, 32));
+  v128.store(target, v128.shuffle<i16>(v128.shuffle<i16>(a, b, 0, 9, 2, 3, 12, 5, 6, 15), c, 0, 1, 10, 3, 4, 13, 6, 7));
+  v128.store(
+    target,
+    v128.shuffle<i16>(v128.shuffle<i16>(a, b, 0, 1, 10, 3, 4, 13, 6, 7), c, 8, 1, 2, 11, 4, 5, 14, 7),
+    16,
+  );
+  v128.store(
+    target,
+    v128.shuffle<i16>(v128.shuffle<i16>(a, b, 8, 1, 2, 11, 4, 5, 14, 7), c, 0, 9, 2, 3, 12, 5, 6, 15),
+    32,
+  );
+}
+
+/** Six planes are three of pairs, for four periods and four more. */
+function interleave6(target: usize, planes: usize): void {
+  const a = v128.load(planes);
+  const b = v128.load(planes, PLANE_BYTES);
+  const c = v128.load(planes, 2 * PLANE_BYTES);
+  const d = v128.load(planes, 3 * PLANE_BYTES);
+  const e = v128.load(planes, 4 * PLANE_BYTES);
+  const f = v128.load(planes, 5 * PLANE_BYTES);
+  interleavePairs(
+    target,
+    v128.shuffle<i16>(a, b, 0, 8, 1, 9, 2, 10, 3, 11),
+    v128.shuffle<i16>(c, d, 0, 8, 1, 9, 2, 10, 3, 11),
+    v128.shuffle<i16>(e, f, 0, 8, 1, 9, 2, 10, 3, 11),
+  );
+  interleavePairs(
+    target + 48,
+    v128.shuffle<i16>(a, b, 4, 12, 5, 13, 6, 14, 7, 15),
+    v128.shuffle<i16>(c, d, 4, 12, 5, 13, 6, 14, 7, 15),
+    v128.shuffle<i16>(e, f, 4, 12, 5, 13, 6, 14, 7, 15),
+  );
+}
+
+function interleavePairs(target: usize, a: v128, b: v128, c: v128): void {
+  a = v128.shuffle<i32>(a, a, 0, 3, 2, 1);
+  b = v128.shuffle<i32>(b, b, 1, 0, 3, 2);
+  c = v128.shuffle<i32>(c, c, 2, 1, 0, 3);
+  v128.store(target, v128.shuffle<i32>(v128.shuffle<i32>(a, b, 0, 5, 2, 3), c, 0, 1, 6, 3));
+  v128.store(target, v128.shuffle<i32>(v128.shuffle<i32>(a, b, 4, 1, 2, 7), c, 0, 5, 2, 3), 16);
+  v128.store(target, v128.shuffle<i32>(v128.shuffle<i32>(a, b, 0, 1, 6, 3), c, 4, 1, 2, 7), 32);
 }

@@ -1,3 +1,4 @@
+import { decimate } from './decimate';
 import {
   LOW_DELAY_DOWN_2,
   LOW_DELAY_DOWN_3,
@@ -11,25 +12,26 @@ import {
   STRICT_UP,
 } from './filter-tables';
 import { RESAMPLER_LINE_WORDS } from './layout';
-import { copy16, deal, fold16, pair16 } from './resample-kernels';
+import { copy16, deal, fold16, interleave, pair16, PLANE_BYTES } from './resample-kernels';
 
 /**
  * What does it do? Changes the sampling rate of a stream among 8, 16, 24 and 48 kHz without images or aliases.
- * How does it work? A polyphase FIR in f32. The ratio is up/down in lowest terms; `down` inputs make `up` outputs: a
- *   period. Inputs are dealt out into `down` streams, so that neighbouring periods lie side by side, and sixteen periods
- *   are computed at once. All filters are symmetric: an output whose filter is symmetric by itself adds the two samples
- *   of a pair before it multiplies (fold), two outputs that mirror each other share sums and differences (pair), and
- *   outputs that fall on input samples are copied.
+ * How does it work? The ratio is up/down in lowest terms; `down` inputs make `up` outputs: a period. Where several inputs make
+ *   one output, decimate.ts does it all, in whole numbers. Else it is a polyphase FIR in f32: inputs are dealt out into `down`
+ *   streams, so that neighbouring periods lie side by side, and sixteen periods are computed at once, each output of a period
+ *   to a plane of its own; then the planes are put in turn. All filters are symmetric: an output whose filter is symmetric by itself adds
+ *   the two samples of a pair before it multiplies (fold), two outputs that mirror each other share sums and differences
+ *   (pair), and outputs that fall on input samples are copied.
  * How do I use it? `start(bank, line, fromHz, toHz, lowDelay)` once; then `push` any number of samples. State is kept
  *   between calls, so the cut into frames does not show; an unfinished period waits for the rest of it.
  * Not for: rates that drift against each other; the ratio is fixed.
  *
- *   line   ┌──────────────┬─────────────────┐  one such stream for each of the `down` inputs of a period, f32
- *          │ past periods │ 480/down of now │
+ *   line   ┌──────────────┬─────────────────┐  f32, one such stream for each of the `down` inputs of a period;
+ *          │ past periods │ 480/down of now │  where several inputs make one output: i16, a single stream
  *          └──────────────┴─────────────────┘
- *   bank   ┌──────────────┬─────────────────┬───────┐
- *          │ 144 f32      │ program, 64 i32 │ spill │ 96 i16: sixteen periods of which some are not there yet
- *          └──────────────┴─────────────────┴───────┘
+ *   bank   ┌─────────┬─────────────────┬─────────────────────────┐
+ *          │ 112 f32 │ program, 48 i32 │ six planes, 32 i16 each │
+ *          └─────────┴─────────────────┴─────────────────────────┘
  *   program, for each group: kind, first and second phase, its coefficients' place in the bank, number of runs; for each
  *   run: the two places in the line that it begins at, and its pairs. A run goes up from the one and down from the other.
  */
@@ -39,7 +41,7 @@ export class Resampler {
   private line: usize;
   private up: i32;
   private down: i32;
-  /** Periods of the past, and bytes from stream to stream. */
+  /** Periods of the past, and bytes from stream to stream where there are streams. */
   private history: i32;
   private streamBytes: i32;
   private blockPeriods: i32;
@@ -64,7 +66,14 @@ export class Resampler {
     this.down = fromHz / divisor;
     this.waiting = 0;
     const span = this.chooseFilter(lowDelay);
-    this.history = this.up == 1 || this.down == 1 ? span : span / 2 + 1;
+    if (this.whole) {
+      this.history = span - 1;
+      // Whole groups of four: the last of a block reads no further than the line.
+      this.blockPeriods = ((RESAMPLER_LINE_WORDS * 2) / this.down - this.history) & ~3;
+      memory.fill(line, 0, (<usize>(this.history * this.down)) << 1);
+      return true;
+    }
+    this.history = this.down == 1 ? span : span / 2 + 1;
     // Whole groups of sixteen: the last of a block reads no further than the block.
     this.blockPeriods = min(480 / this.down, (RESAMPLER_LINE_WORDS / this.down - this.history) & ~15);
     this.streamBytes = (this.history + this.blockPeriods) << 2;
@@ -106,20 +115,25 @@ export class Resampler {
     return this.virtualDelay / this.down;
   }
 
+  /** Whether several samples make one: decimate.ts does it then. */
+  private get whole(): bool {
+    return this.up == 1 && this.down > 1;
+  }
+
   /** Computes whole periods; returns the samples made. */
   private block(target: usize, source: usize, periods: i32): i32 {
+    if (this.whole) return this.decimated(target, source, periods);
     const streamBytes = <usize>this.streamBytes;
     const pastBytes = (<usize>this.history) << 2;
     const newBytes = (<usize>periods) << 2;
     const down = this.down;
     const periodBytes = (<usize>this.up) << 1;
     deal(this.line + pastBytes, streamBytes, source, down, periods);
-    const spill = this.bank + SPILL_AT;
-    for (let i = 0; i < periods; i += 16) {
-      const out = target + <usize>i * periodBytes;
-      const rest = periods - i;
-      this.compute(rest >= 16 ? out : spill, this.line + ((<usize>i) << 2));
-      if (rest < 16) memory.copy(out, spill, <usize>rest * periodBytes);
+    const planes = this.bank + PLANES_AT;
+    for (let i = 0; i < periods; i += 32) {
+      const some = min(periods - i, 32);
+      this.compute(planes, this.line + ((<usize>i) << 2), some);
+      interleave(target + <usize>i * periodBytes, planes, this.up, some);
     }
     for (let p = 0; p < down; p++) {
       const stream = this.line + <usize>p * streamBytes;
@@ -128,23 +142,36 @@ export class Resampler {
     return periods * this.up;
   }
 
-  /** Sixteen periods, those that begin at `base` in the first stream. */
-  private compute(target: usize, base: usize): void {
-    const stride = (<usize>this.up) << 1;
+  /** The same where several samples make one: the line is a single stream, i16. */
+  private decimated(target: usize, source: usize, periods: i32): i32 {
+    const pastBytes = (<usize>(this.history * this.down)) << 1;
+    const newBytes = (<usize>(periods * this.down)) << 1;
+    memory.copy(this.line + pastBytes, source, newBytes);
+    decimate(target, this.line, this.down, this.filter, periods);
+    memory.copy(this.line, this.line + newBytes, pastBytes);
+    return periods;
+  }
+
+  /** At most 32 periods, those from `base` on in the first stream, sixteen at a time, to a plane for each output of a period. */
+  private compute(planes: usize, base: usize, periods: i32): void {
     let at = this.bank + PROGRAM_AT;
     for (let group = this.groups; group > 0; group--) {
       const kind = load<i32>(at);
-      const first = target + ((<usize>load<i32>(at, 4)) << 1);
       const runs = load<i32>(at, 16);
       const weights = this.bank + <usize>load<i32>(at, 12);
-      if (kind == COPY) copy16(first, stride, base + <usize>load<i32>(at, GROUP_BYTES));
-      else if (kind == FOLD) fold16(first, stride, base, at + GROUP_BYTES, runs, weights);
-      else pair16(first, target + ((<usize>load<i32>(at, 8)) << 1), stride, base, at + GROUP_BYTES, runs, weights);
+      let first = planes + <usize>load<i32>(at, 4) * PLANE_BYTES;
+      let second = planes + <usize>load<i32>(at, 8) * PLANE_BYTES;
+      let from = base;
+      for (let i = 0; i < periods; i += 16, first += 32, second += 32, from += 64) {
+        if (kind == COPY) copy16(first, from + <usize>load<i32>(at, GROUP_BYTES));
+        else if (kind == FOLD) fold16(first, from, at + GROUP_BYTES, runs, weights);
+        else pair16(first, second, from, at + GROUP_BYTES, runs, weights);
+      }
       at += GROUP_BYTES + <usize>runs * RUN_BYTES;
     }
   }
 
-  /** Sets the filter; returns what it spans, in samples of the slower rate. */
+  /** Sets the filter and its delay; returns what it spans, in samples of the slower rate. */
   private chooseFilter(lowDelay: bool): i32 {
     let span = lowDelay ? 32 : 40;
     if (this.down <= this.up) {
@@ -284,8 +311,8 @@ const FOLD: i32 = 1;
 const PAIR: i32 = 2;
 const GROUP_BYTES: usize = 20;
 const RUN_BYTES: usize = 12;
-const PROGRAM_AT: usize = 576;
-const SPILL_AT: usize = 832;
+const PROGRAM_AT: usize = 448;
+const PLANES_AT: usize = 640;
 
 /** Whether the chain runs at this rate. */
 export function knownRate(hz: i32): bool {

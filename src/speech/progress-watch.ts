@@ -17,9 +17,9 @@ export interface ProgressWatchOptions {
   readonly stallMs: number;
 }
 
-/** A timer that comes so late, ms, is of a process that did nothing else either. */
-const STOOD_STILL_MS = 500;
+/** So long, ms, a process that runs has before an engine is blamed, to read what waits in its sockets; and no more of it passes without it. */
 const READING_MS = 250;
+const STOOD_STILL_MS = 100;
 
 /** Of one request; {@link end} has to be called. */
 export class ProgressWatch {
@@ -92,9 +92,15 @@ export class ProgressWatch {
 
   #arm(dueMs: number): void {
     const { clock } = this.#options;
-    this.#timer = clock.after(dueMs - clock.nowMs(), () => {
-      // The process stood still, not the engine: what waits in its socket is read first.
-      if (clock.nowMs() - dueMs > STOOD_STILL_MS) this.#arm(clock.nowMs() + READING_MS);
+    this.#timer = clock.after(Math.max(0, dueMs - READING_MS - clock.nowMs()), () => this.#read());
+  }
+
+  /** The last moment of the engine's time, which counts where the process did not stand still in it. */
+  #read(): void {
+    const { clock } = this.#options;
+    const dueMs = clock.nowMs() + READING_MS;
+    this.#timer = clock.after(READING_MS, () => {
+      if (clock.nowMs() - dueMs > STOOD_STILL_MS) this.#read();
       else this.#stop.abort(this.#late());
     });
   }

@@ -54,4 +54,17 @@ test('…and where nothing had come, it is ended a moment later', async () => {
   assert.is(clock.pending, 0);
 });
 
+test('…and where it stood still at the end of its time, by however little the time is over', async () => {
+  for (const overMs of [1, 99, 101, 499, 900]) {
+    const { clock, watch, next, come } = watched();
+    clock.advance(8_000);
+    clock.stall(2_000 + overMs);
+    await settle();
+    assert.is(watch.signal.aborted, false, `${overMs} ms`);
+    come({ done: false, value: new Uint8Array(160) });
+    assert.is(await next, 'piece');
+    watch.end();
+  }
+});
+
 test.run();

@@ -51,12 +51,7 @@ class BackgroundDestination implements LogDestination {
   }
 
   flush(): void {
-    try {
-      this.#stream.flushSync();
-    } catch {
-      // A full disk, a reader that went: what waited cannot be written any more.
-      this.#lost += 1;
-    }
+    this.#stream.flushSync();
   }
 
   written(): Promise<void> {
@@ -72,16 +67,34 @@ class BackgroundDestination implements LogDestination {
 
   #open(): Stream {
     const dest = this.#file === null ? STANDARD_ERROR : openFile(this.#file);
+    let failing = false;
+    let atOnce = false;
     const stream = destination({
       dest,
       sync: false,
       minLength: 1,
       maxLength: LIMITS.logBufferedBytes,
       periodicFlush: 0,
+      // Behind a reader that does not read nobody waits who cannot do anything else meanwhile.
+      retryEAGAIN: () => !atOnce,
     });
     stream.on('drop', () => (this.#lost += 1));
+    stream.on('write', () => (failing = false));
     // What could not be written stays in the bounded buffer, and goes out with a later line or is lost then.
-    stream.on('error', () => undefined);
+    stream.on('error', () => (failing = true));
+    const flushSync = stream.flushSync.bind(stream);
+    // Pino flushes when the process ends, and its own tries for ever where a disk is full: the process would never end.
+    stream.flushSync = () => {
+      atOnce = true;
+      try {
+        if (!failing) flushSync();
+      } catch {
+        // A reader that went, or stopped: what waited cannot be written any more.
+        failing = true;
+      }
+      atOnce = false;
+      if (failing) this.#lost += 1;
+    };
     return stream;
   }
 }

@@ -1,5 +1,5 @@
 /** Where lines go: within a bound, and to a file that may be moved away. */
-import { mkdtempSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -111,6 +111,19 @@ test('the next line that is written tells of the lost ones', () => {
   );
   assert.ok(told.filter((lost) => lost > 0).length <= 2);
   assert.match(lines.at(-1) ?? '', '"later"');
+});
+
+test('a disk that is full holds up neither a flush nor, at its end, the process', async () => {
+  if (!existsSync('/dev/full')) {
+    process.stdout.write('skipped: this system has no /dev/full\n');
+    return;
+  }
+  const log = sinkTo('/dev/full');
+  log.note('info', 'nowhere to go');
+  await log.written();
+  log.note('info', 'nor this');
+  log.flush();
+  assert.ok(log.lostLines > 0);
 });
 
 test.run();

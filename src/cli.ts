@@ -18,6 +18,20 @@ import { VERSION } from './version.ts';
 /** A command line that cannot be understood. */
 class UsageError extends Error {}
 
+/**
+ * A reader of what we print that has gone (`| head`) has had enough: what was begun, a call of the doctor's say, goes to its end and
+ * keeps its status. A disk that takes nothing is a failure, whatever was found.
+ */
+function surviveOutput(): void {
+  let told = false;
+  process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => {
+    if (told || code === 'EPIPE') return;
+    told = true;
+    process.stderr.write(`talkspurt: standard output cannot be written (${code})\n`);
+    process.once('exit', () => (process.exitCode ||= EXIT.failed));
+  });
+}
+
 async function main(): Promise<void> {
   const parser = yargs(hideBin(process.argv));
   await parser
@@ -45,6 +59,7 @@ async function main(): Promise<void> {
     .parseAsync();
 }
 
+surviveOutput();
 try {
   await main();
 } catch (error) {

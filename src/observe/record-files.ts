@@ -159,6 +159,8 @@ export class RecordFiles {
   }
 
   async #work(): Promise<void> {
+    // Whoever cleans up there takes the folder, too.
+    await mkdir(this.#options.folder, { recursive: true, mode: 0o750 });
     while (this.#queue.length > 0) {
       const day = this.#queue[0]?.day ?? '';
       const batch = this.#queue.filter((entry) => entry.day === day);
@@ -178,7 +180,6 @@ export class RecordFiles {
   /** The newest file of a day, or one more when that is full: a number is not used again, or the newest would be taken for the oldest. */
   async #fileOf(day: string): Promise<string> {
     const { folder, maxMegabytes } = this.#options;
-    await mkdir(folder, { recursive: true, mode: 0o750 });
     const newest = (await recordFiles(folder)).findLast((file) => file.day === day);
     if (newest === undefined) return join(folder, RECORD_FILE.name(day, 0));
     const most = Math.min(LIMITS.recordFileBytes, maxMegabytes * MEGABYTE * FILE_SHARE);

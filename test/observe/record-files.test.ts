@@ -137,6 +137,22 @@ test('a folder that cannot be made holds nobody up, and the oldest records are g
   await rig.files.close();
 });
 
+test('a folder that somebody removes is made again, before a call ends', async () => {
+  const rig = new Rig();
+  await rig.files.start();
+  rig.running = [record('up')];
+  const noted = (): boolean =>
+    existsSync(rig.folder) && readdirSync(rig.folder).some((name) => name.endsWith('.jsonl'));
+  rig.files.note();
+  await until(noted, 'the call is noted');
+  rmSync(rig.folder, { recursive: true });
+  rig.files.note();
+  await until(noted, 'and again');
+  assert.equal(rig.told, []);
+  rig.running = [];
+  await rig.files.close();
+});
+
 test('what is old goes, then what is too much, the oldest first; the newest file stays', async () => {
   const folder = join(root, 'old');
   mkdirSync(folder);

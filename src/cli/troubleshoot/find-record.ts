@@ -19,7 +19,7 @@ export async function findRecord(place: string, which: string): Promise<CallReco
   let found: CallRecord | null = null;
   let several = false;
   for (const path of await filesOf(place)) {
-    const lines = (await readFile(path, 'utf8')).split('\n');
+    const lines = (await textOf(path)).split('\n');
     // A line is parsed only where it may be the one.
     for (let at = lines.length - 1; at >= 0; at -= 1) {
       const line = lines[at] ?? '';
@@ -49,8 +49,21 @@ async function filesOf(place: string): Promise<string[]> {
     if (!(await stat(place)).isDirectory()) return [place];
     return (await recordFiles(place)).map(({ path }) => path).reverse();
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? 'unknown';
-    const message = `records cannot be read at ${place} (${code}); ${HOW_TO_RECORD}`;
-    throw new TalkspurtError('ERR_TALKSPURT_CONFIG_UNREADABLE', message, { cause: error });
+    throw unreadable(place, HOW_TO_RECORD, error);
   }
+}
+
+/** One that cannot be read is not passed over: what is asked for may be in it. */
+async function textOf(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    throw unreadable(path, 'run this as a user or a group that may read it, or name another file', error);
+  }
+}
+
+function unreadable(place: string, fix: string, cause: unknown): TalkspurtError {
+  const code = (cause as NodeJS.ErrnoException).code ?? 'unknown';
+  const message = `records cannot be read at ${place} (${code}); ${fix}`;
+  return new TalkspurtError('ERR_TALKSPURT_CONFIG_UNREADABLE', message, { cause });
 }

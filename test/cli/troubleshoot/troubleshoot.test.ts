@@ -63,6 +63,16 @@ test('a picture that cannot be written is an error with a code', async () => {
   );
 });
 
+test('a file of records that cannot be read is named, and is not taken for one without records', async () => {
+  const records = join(folder, 'unreadable');
+  mkdirSync(join(records, 'calls-2026-02-01.jsonl'), { recursive: true });
+  writeFileSync(join(records, 'calls-2026-01-31.jsonl'), lines(record()));
+  assert.match(
+    await refusal('last', '--records', records),
+    /^ERR_TALKSPURT_CONFIG_UNREADABLE .*calls-2026-02-01.jsonl \(EISDIR\)/,
+  );
+});
+
 test('an id that others begin with is itself', async () => {
   const file = join(folder, 'asterisk.jsonl');
   const of = (id: string) => record({ session_uuid: id });

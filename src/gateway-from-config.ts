@@ -252,7 +252,7 @@ async function assemble(
     overload: gatewayOverload(config, load.admission),
     watchdogs: watchdogOptions(config),
     load: () => load.snapshot(),
-    ...(read === undefined ? {} : { reload: reloader({ read, gateway: () => opened, makers, log }) }),
+    ...(read === undefined ? {} : { reload: reloader({ started: config, read, gateway: () => opened, makers, log }) }),
     callLimit: config.limits.calls,
     streamBreakers,
     breakers: everyBreaker,

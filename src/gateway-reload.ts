@@ -10,9 +10,11 @@ import type { LogSink } from './observe/log-sink.ts';
 
 /** What is reloaded, and from what. */
 export interface ReloadParts {
+  /** What the process was started with: its switches and servers have it until it is started again. */
+  readonly started: Config;
   /** @throws as `loadConfig` */
   read(): Config;
-  gateway(): Pick<Gateway, 'replaceProfiles' | 'draining'>;
+  gateway(): Pick<Gateway, 'replaceProfiles' | 'draining' | 'profileNames'>;
   readonly makers: BackendMakers;
   readonly log: LogSink;
 }
@@ -42,6 +44,7 @@ async function reload(parts: ReloadParts): Promise<string> {
   const gateway = parts.gateway();
   refuseWhenDraining(gateway);
   const config = parts.read();
+  refuseWhatNoCallSurvives(config, parts.started, gateway.profileNames.length > 0);
   // Before anything is made with them: what fails may say them.
   log.addSecrets(secretsOfConfig(config));
   const targets = new HostList('targets.allow', config.targets.allow);
@@ -63,4 +66,19 @@ async function reload(parts: ReloadParts): Promise<string> {
 function refuseWhenDraining(gateway: Pick<Gateway, 'draining'>): void {
   if (!gateway.draining) return;
   throw new TalkspurtError('ERR_TALKSPURT_DRAINING', 'there will be no new calls: the gateway is stopping');
+}
+
+/** A file that is being written is empty for a moment; and who gives calls a profile goes on with the name of the start. */
+function refuseWhatNoCallSurvives({ profiles }: Config, { switches, sip }: Config, hadProfiles: boolean): void {
+  const refuse = (why: string): never => {
+    throw new TalkspurtError('ERR_TALKSPURT_CONFIG_INVALID', `${why}; nothing has changed`);
+  };
+  if (hadProfiles && Object.keys(profiles).length === 0) refuse('no profile is left: new calls would all be refused');
+  const given = switches.flatMap((each) =>
+    each.kind === 'freeswitch' ? [each.outboundProfile] : [each.profile, each.media.audioSocket.profile],
+  );
+  for (const name of [...given, sip === false ? undefined : sip.profile]) {
+    if (name === undefined || Object.hasOwn(profiles, name)) continue;
+    refuse(`profile ${name} is gone, and a switch or sip gives it to calls until a restart: keep it, or restart`);
+  }
 }

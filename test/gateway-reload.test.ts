@@ -19,6 +19,7 @@ const clock = new SystemClock();
 /** What a gateway is told. */
 class FakeGateway {
   draining = false;
+  profileNames = ['p'];
   readonly told: { profiles: string[]; backends: string[]; targets: HostList | undefined }[] = [];
   replaceProfiles(profiles: ReadonlyMap<string, unknown>, backends: ReadonlyMap<string, unknown>, targets?: HostList) {
     this.told.push({ profiles: [...profiles.keys()], backends: [...backends.keys()], targets });
@@ -38,7 +39,7 @@ const PLAIN = 'backends: {a: {kind: websocket, url: "ws://127.0.0.1:1"}}\nprofil
 const EMBEDDED = 'backends: {a: {kind: embedded}}\nprofiles: {p: {backend: a}}\ntargets: {allow: [127.0.0.1]}';
 const SECRET = 'key-that-is-new';
 
-function world() {
+function world(started = config(PLAIN)) {
   const lines: string[] = [];
   const speech = new SpeechSynthesizer();
   const makers: BackendMakers = {
@@ -63,7 +64,7 @@ function world() {
     output: { write: (line) => void lines.push(line) },
   });
   let read = (): Config => config(PLAIN);
-  const reload = reloader({ read: () => read(), gateway: () => gateway, makers, log });
+  const reload = reloader({ started, read: () => read(), gateway: () => gateway, makers, log });
   return {
     lines,
     makers,
@@ -149,6 +150,28 @@ test('one that fails leaves everything as it was, and the server it made is clos
   reads(() => broken(config(EMBEDDED)));
   await refused(reload(), 'ERR_TALKSPURT_CONFIG_INVALID');
   assert.is(makers.embedded, server, 'one that calls use stays');
+  await close();
+});
+
+test('a file that is empty, or without a profile that calls are given until a restart, changes nothing', async () => {
+  const { reload, reads, gateway, close } = world(
+    config(
+      `${PLAIN}\nswitches: [{name: fs, kind: freeswitch, password: pw, outboundProfile: p, media: {kind: unicast}}]`,
+    ),
+  );
+  for (const text of ['', PLAIN.replace('{p:', '{q:')]) {
+    reads(() => config(text));
+    await refused(reload(), 'ERR_TALKSPURT_CONFIG_INVALID');
+  }
+  assert.is(gateway.told.length, 0);
+  reads(() => config(PLAIN.replace('{p:', '{q: {backend: a}, p:')));
+  await reload();
+  assert.equal(gateway.told[0]?.profiles, ['q', 'p']);
+  const none = world(config(''));
+  none.gateway.profileNames = [];
+  none.reads(() => config(''));
+  await none.reload();
+  await none.close();
   await close();
 });
 

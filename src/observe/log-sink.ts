@@ -167,7 +167,22 @@ export class LogSink implements EventSink {
   }
 
   #withoutSecrets(line: string): string {
-    return this.#spellings.reduce((text, secret) => text.replaceAll(secret, '[secret]'), line);
+    const without = this.#redacted(line);
+    return without === line || isJson(without) ? without : this.#valuesRedacted(line);
+  }
+
+  #redacted(text: string): string {
+    return this.#spellings.reduce((rest, secret) => rest.replaceAll(secret, '[secret]'), text);
+  }
+
+  /** A password of digits may stand in a number, and one that is a word of JSON anywhere: the line has to be one all the same. */
+  #valuesRedacted(line: string): string {
+    const redact = (_key: string, value: unknown): unknown => {
+      if (typeof value === 'string') return this.#redacted(value);
+      const number = typeof value === 'number' ? String(value) : '';
+      return this.#redacted(number) === number ? value : this.#redacted(number);
+    };
+    return `${JSON.stringify(JSON.parse(line), redact)}\n`;
   }
 
   #tellLost(): void {
@@ -180,6 +195,15 @@ export class LogSink implements EventSink {
     this.#toldLost = lostLines;
     const head = headOf({ component: 'LIFECYCLE', operation: 'log_lost', outcome: 'degraded' });
     this.#log.warn({ ...head, lost, lostLines }, 'lines were lost: nobody reads the log fast enough');
+  }
+}
+
+function isJson(line: string): boolean {
+  try {
+    JSON.parse(line);
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -108,6 +108,15 @@ test('a secret never appears, wherever it came from', () => {
   for (const line of lines) assert.not.throws(() => JSON.parse(line));
 });
 
+test('a secret of digits, or one that is a word of JSON, leaves every line JSON', () => {
+  const { log, lines } = sink({ secrets: ['1946', 'true', '":"'] });
+  log.note('info', 'serving', { statusPort: 19466, port: 8022, ok: true, text: 'it is 1946', list: [1946.5] });
+  const { statusPort, port, ok, text, list } = JSON.parse(lines[0] ?? '') as Record<string, unknown>;
+  assert.equal([statusPort, port, ok, text], ['[secret]6', 8022, true, 'it is [secret]']);
+  assert.equal(list, ['[secret].5']);
+  assert.is(lines[0]?.at(-1), '\n');
+});
+
 test('secrets may be added; of too many the ones that were not named for longest are forgotten', () => {
   const { log, lines } = sink({ secrets: ['first-secret'] });
   log.addSecrets(Array.from({ length: LIMITS.logSecrets - 1 }, (_, n) => `secret-${n}-`));

@@ -222,6 +222,8 @@ export const LIMITS = {
   eslServerLoginBytes: 4 * 1024,
   /** Requests of one ESL client that wait for an earlier one; the socket is not read meanwhile. */
   eslServerPendingRequests: 256,
+  /** Requests of one ESL client that are answered in one turn of the event loop, ms; then calls have their ticks. */
+  eslServerTurnMs: 4,
   /** Background jobs (bgapi) of one ESL client at once; one more is `-ERR`. */
   eslServerJobs: 64,
   /** Subclasses and filters of one ESL client; one more is `-ERR`. */

@@ -1,6 +1,7 @@
 /** One client of an ESL server: its socket, the order of its answers, and its bounds. */
 import type { Socket } from 'node:net';
 import type { Clock, Timer } from '../../core/clock.ts';
+import { delay } from '../../core/clock.ts';
 import { asTalkspurtError } from '../../core/errors.ts';
 import type { TalkspurtError } from '../../core/errors.ts';
 import { LIMITS } from '../../limits.ts';
@@ -177,6 +178,8 @@ export class EslServerConnection {
   }
 
   async #answerAll(): Promise<void> {
+    const { clock } = this.#context;
+    let sinceMs = clock.nowMs();
     for (;;) {
       const gate = this.#context.gate();
       if (gate !== null) await gate;
@@ -186,6 +189,10 @@ export class EslServerConnection {
       this.#flushWaiting();
       if (this.#socket.writableLength > LIMITS.eslServerBufferedBytes) await this.#drained();
       if (this.#socket.isPaused() && this.#requests.length < LIMITS.eslServerPendingRequests / 2) this.#socket.resume();
+      // Who sends a thousand commands at once does not silence every call meanwhile.
+      if (this.#requests.length === 0 || clock.nowMs() - sinceMs < LIMITS.eslServerTurnMs) continue;
+      await delay(clock, 0);
+      sinceMs = clock.nowMs();
     }
   }
 

@@ -68,6 +68,33 @@ test('a client that does not log in in time is sent away', () =>
     assert.match(idle.received, NOTICE);
   }));
 
+test('many requests at once are answered turn by turn: what else there is to do comes between them', async () => {
+  let answered = 0;
+  let eachMs = 0;
+  const clocks: HandClock[] = [];
+  const api = (): Promise<string> => {
+    clocks[0]?.advance(eachMs);
+    answered += 1;
+    return Promise.resolve('x');
+  };
+  await withServer({ api }, async ({ clock, client }) => {
+    clocks.push(clock);
+    const one = client();
+    await one.login();
+    eachMs = 1;
+    one.send('api x\n\n'.repeat(50));
+    await until(() => answered > 0, 'the first');
+    let turns = 1;
+    const isDone = (): boolean => answered >= 50;
+    for (; !isDone(); turns += 1) {
+      const before = answered;
+      clock.advance(0);
+      await until(() => answered > before, 'the next turn');
+    }
+    assert.ok(turns >= 50 / LIMITS.eslServerTurnMs, `${turns} turns`);
+  });
+});
+
 test('one that has logged in may be idle for ever', () =>
   withServer({}, async ({ clock, client }) => {
     const idle = client();

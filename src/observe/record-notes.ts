@@ -11,6 +11,7 @@ import { dayOf, recordFiles } from './record-retention.ts';
 
 /** Process id, and when it was started: ids are used again, in a container at once. */
 const PATTERN = /^(running-(\d{1,10})-(\w{1,24})\.jsonl)(?:\.taken-by-(\d{1,10}))?$/;
+const PASSED_OVER: ReadonlySet<string> = new Set(['ENOENT', 'EACCES', 'EPERM', 'EISDIR']);
 
 /** What was left, and the files that may go once it is written. */
 export interface LeftNotes {
@@ -35,16 +36,17 @@ export async function takeLeftNotes(folder: string): Promise<LeftNotes> {
     if (notes === undefined || isInUse(Number(pid), start ?? '', taker)) continue;
     // Of two that start at once one has them.
     const mine = join(folder, `${notes}.taken-by-${process.pid}`);
+    let text: string;
     try {
       await rename(join(folder, name), mine);
+      text = await readFile(mine, 'utf8');
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') continue;
+      // Another has them; or they are another user's, whose process ran here once: that must not cost what the others say.
+      if (PASSED_OVER.has((error as NodeJS.ErrnoException).code ?? '')) continue;
       throw error;
     }
     paths.push(mine);
-    left.push(
-      ...parseRecords(await readFile(mine, 'utf8')).map((record) => ({ ...record, reason: 'aborted' as const })),
-    );
+    left.push(...parseRecords(text).map((record) => ({ ...record, reason: 'aborted' as const })));
   }
   return { records: await withoutWritten(folder, left), paths };
 }

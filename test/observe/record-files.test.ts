@@ -375,6 +375,18 @@ test('calls of a process that died are completed by the next one, each once', as
   assert.equal(readdirSync(died.folder), ['calls-2023-11-14.jsonl'], 'the notes are gone');
 });
 
+test('notes that cannot be read cost what they say and nothing else', async () => {
+  const rig = new Rig();
+  mkdirSync(join(rig.folder, 'running-999999998-ab1.jsonl'), { recursive: true });
+  for (const name of ['running-999999997-ab1.jsonl', 'running-999999999-ab1.jsonl']) {
+    writeFileSync(join(rig.folder, name), `${JSON.stringify(record(name))}\n`);
+  }
+  await rig.files.start();
+  await rig.files.close();
+  assert.is(rig.ids('calls-2023-11-14.jsonl').length, 2);
+  assert.equal(rig.told, []);
+});
+
 test('notes that a process had begun to take when it died, or could not write down, are taken by the next', async () => {
   const rig = new Rig();
   mkdirSync(rig.folder);

@@ -77,7 +77,10 @@ test('a filter that matches nothing is an error, not a pass', () => {
 
 test('plans of faults that nobody asked for are an error, not a good night', () => {
   const seeds = fileURLToPath(new URL('./sim/seeds.ts', import.meta.url));
-  for (const args of [['--seeds', '0'], ['--seeds', '20', '--from', 'x']]) {
+  for (const args of [
+    ['--seeds', '0'],
+    ['--seeds', '20', '--from', 'x'],
+  ]) {
     const { status, stderr } = spawnSync(process.execPath, ['--import', 'tsx', seeds, ...args], { encoding: 'utf8' });
     assert.is(status, 2);
     assert.match(stderr, /takes a whole number/);

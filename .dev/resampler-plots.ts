@@ -1,13 +1,16 @@
-// Draws what the resampler does, measured on the compiled core: pass band, aliases, images, impulse, and what a filter of
-// minimum phase would do instead. Writes docs/images/resampler-*.svg:
+// Draws what the resampler does, measured on the compiled core: pass band, aliases, images, impulse, and the delay of linear and
+// minimum phase by frequency. Writes docs/images/resampler-*.svg:
 //
 //   npm run build && node --import tsx .dev/resampler-plots.ts
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { groupDelayMs } from '../bench/dsp/tone-analysis.ts';
+import { heardDelayMs } from '../bench/resampling/heard-delay.ts';
+import type { Resampling } from '../src/dsp/dsp.ts';
+import { RESAMPLINGS } from '../src/dsp/dsp.ts';
 import { DspModule } from '../src/dsp/dsp-module.ts';
-import { downFilter } from './design-filters.ts';
-import { groupDelayMs, minimumPhase } from './minimum-phase.ts';
+import { resamplingNumber } from '../src/dsp/resampling-number.ts';
 import { drawPlot } from './svg-plot.ts';
 import type { Curve } from './svg-plot.ts';
 
@@ -15,9 +18,9 @@ const module = await DspModule.load();
 const folder = join(dirname(dirname(fileURLToPath(import.meta.url))), 'docs', 'images');
 
 /** Samples of an impulse, and of many tones, through the core. */
-function through(pcm: Int16Array, fromHz: number, toHz: number, lowDelay: boolean): Int16Array {
+function through(pcm: Int16Array, fromHz: number, toHz: number, resampling: Resampling): Int16Array {
   const core = module.instantiate();
-  core.resampleStart(fromHz, toHz, lowDelay);
+  core.resampleStart(fromHz, toHz, resamplingNumber(core, resampling));
   const [from, to] = [core.SCRATCH_PCM.value, core.CAPTURE_PCM.value];
   const frame = fromHz / 50;
   const out: number[] = [];
@@ -60,23 +63,18 @@ function sweep(hzs: readonly number[], y: (hz: number) => number): [number, numb
 const range = (from: number, to: number, step: number): number[] =>
   Array.from({ length: Math.floor((to - from) / step) + 1 }, (_, i) => from + i * step);
 
-const QUALITIES = [
-  ['strict', false],
-  ['low-delay', true],
-] as const;
+/** Upwards minimum phase is nothing of its own. */
+const UP = ['strict', 'low-delay'] as const;
 
 function passBand(): string {
-  const curves: Curve[] = QUALITIES.flatMap(([name, lowDelay]) =>
-    (
-      [
-        [8000, 24000],
-        [24000, 8000],
-      ] as const
-    ).map(([from, to]) => ({
-      name: `${from / 1000} → ${to / 1000} kHz, ${name}`,
-      points: sweep(range(100, 3900, 50), (hz) => partDb(through(tone(hz, from), from, to, lowDelay), hz, to)),
-    })),
-  );
+  const curve = (from: number, to: number, name: Resampling): Curve => ({
+    name: `${from / 1000} → ${to / 1000} kHz, ${name}`,
+    points: sweep(range(100, 3900, 50), (hz) => partDb(through(tone(hz, from), from, to, name), hz, to)),
+  });
+  const curves: Curve[] = [
+    ...UP.map((name) => curve(8000, 24_000, name)),
+    ...RESAMPLINGS.map((name) => curve(24_000, 8000, name)),
+  ];
   return drawPlot({
     title: 'Pass band',
     x: { name: 'Hz', from: 0, to: 4000, step: 500 },
@@ -90,9 +88,9 @@ function passBand(): string {
 }
 
 function aliases(): string {
-  const curves: Curve[] = QUALITIES.map(([name, lowDelay]) => ({
+  const curves: Curve[] = RESAMPLINGS.map((name) => ({
     name: `24 → 8 kHz, ${name}: what comes out of a tone`,
-    points: sweep(range(3000, 11_950, 50), (hz) => levelDb(through(tone(hz, 24_000), 24_000, 8000, lowDelay), 8000)),
+    points: sweep(range(3000, 11_950, 50), (hz) => levelDb(through(tone(hz, 24_000), 24_000, 8000, name), 8000)),
   }));
   return drawPlot({
     title: 'Tones beyond 4 kHz, folded back',
@@ -104,11 +102,9 @@ function aliases(): string {
 }
 
 function images(): string {
-  const curves: Curve[] = QUALITIES.map(([name, lowDelay]) => ({
+  const curves: Curve[] = UP.map((name) => ({
     name: `8 → 24 kHz, ${name}: the image of a tone at 8 kHz less it`,
-    points: sweep(range(100, 3900, 50), (hz) =>
-      partDb(through(tone(hz, 8000), 8000, 24_000, lowDelay), 8000 - hz, 24_000),
-    ),
+    points: sweep(range(100, 3900, 50), (hz) => partDb(through(tone(hz, 8000), 8000, 24_000, name), 8000 - hz, 24_000)),
   }));
   return drawPlot({
     title: 'Images',
@@ -120,10 +116,10 @@ function images(): string {
 }
 
 function impulse(): string {
-  const curves: Curve[] = QUALITIES.map(([name, lowDelay]) => {
+  const curves: Curve[] = RESAMPLINGS.map((name) => {
     const input = new Int16Array(2400);
     input[480] = 30_000;
-    const out = through(input, 24_000, 8000, lowDelay);
+    const out = through(input, 24_000, 8000, name);
     return {
       name: `24 → 8 kHz, ${name}`,
       points: Array.from(out.subarray(150, 230), (x, n): [number, number] => [(n - 10) / 8, x / 10_000]),
@@ -139,17 +135,22 @@ function impulse(): string {
 }
 
 function phases(): string {
-  const linear = downFilter('strict', 3);
-  const whole = [...linear.slice(1).reverse(), ...linear];
-  const minimum = minimumPhase(whole);
-  const hzs = range(50, 3950, 25);
+  const late = (hz: number, name: Resampling): number =>
+    groupDelayMs((pcm) => through(pcm, 24_000, 8000, name), hz, 24_000, 8000);
+  const hzs = range(100, 3950, 50);
+  const curve = (name: Resampling): [number, number][] => sweep(hzs, (hz) => late(hz, name));
+  const soonest = late(300, 'minimum-phase');
   return drawPlot({
-    title: 'Delay by frequency: 24 → 8 kHz, strict',
+    title: 'Delay by frequency: 24 → 8 kHz',
     x: { name: 'Hz', from: 0, to: 4000, step: 500 },
-    y: { name: 'ms', from: 0, to: 9, step: 1 },
+    y: { name: 'ms', from: 0, to: 4, step: 0.5, digits: 1 },
     curves: [
-      { name: 'linear phase (this one)', points: sweep(hzs, () => (whole.length - 1) / 2 / 24) },
-      { name: 'minimum phase', points: sweep(hzs, (hz) => groupDelayMs(minimum, hz, 24_000)) },
+      { name: 'strict: linear phase', points: curve('strict') },
+      { name: 'minimum-phase', points: curve('minimum-phase') },
+      {
+        name: 'from where it is heard (Blauert and Laws), beside 300 Hz of minimum-phase',
+        points: sweep(range(500, 3950, 50), (hz) => soonest + heardDelayMs(hz)),
+      },
     ],
     limits: [],
   });

@@ -25,7 +25,7 @@ export interface Plot {
 }
 
 const [WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM] = [720, 380, 64, 34, 16, 46];
-const COLOURS = ['#0969da', '#cf222e', '#1a7f37', '#9a6700'];
+const COLOURS = ['#0969da', '#cf222e', '#1a7f37', '#9a6700', '#8250df'];
 
 /** The whole file. */
 export function drawPlot(plot: Plot): string {

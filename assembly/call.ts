@@ -51,8 +51,8 @@ export class Call {
   /** Samples of one frame in the rate of the backend's output. */
   outputSamples: i32;
   outputBytes: i32;
-  /** The resamplers have the shorter filters. */
-  lowDelay: bool;
+  /** Filters of the resamplers: a RESAMPLING_ number. */
+  resampling: i32;
   capturePassThrough: bool;
   renderPassThrough: bool;
   /** The neural detector listens, not the statistical one. */

@@ -2,14 +2,14 @@
  * What does it do? Makes one sample of every two, three or six: the inner loop of the resampler for whole factors down.
  * How does it work? An FIR in whole numbers. One instruction multiplies eight samples by eight taps and adds them in pairs,
  *   so four outputs go through the taps together, each in four lanes of i32. Sixteen bits are too few for the taps in one
- *   scale: those of the middle are a hundred times those of the ends. So there are two passes over the same lanes. The fine
- *   one has all taps at 2¹⁹; of the few in the middle that do not fit, only what the coarse ones leave over. Then the lanes
- *   are rounded to 2¹⁶, and the coarse pass adds the middle.
- * How do I use it? From resample.ts, with a table of filter-tables.ts:
+ *   scale: the large ones (in the middle; with minimum phase near the newest sample) are a hundred times those of the ends.
+ *   So there are two passes over the same lanes. The fine one has all taps at 2¹⁹; of the large ones, which do not fit, only
+ *   what the coarse ones leave over. Then the lanes are rounded to 2¹⁶, and the coarse pass adds the large ones.
+ * How do I use it? From resample.ts, with a table of filter-tables.ts. Taps lie as samples do: that of the oldest comes first.
  *
- *   ┌─────────────────────────────────────────────────┬────────────────┬──────────────────┐
- *   │ taps, first tap of the coarse, coarse taps, 0 … │ fine taps, i16 │ coarse taps, i16 │
- *   └─────────────────────────────────────────────────┴────────────────┴──────────────────┘
+ *   ┌────────────────────────────────────────────────────────┬────────────────┬──────────────────┐
+ *   │ taps, first tap of the coarse, coarse taps, delay, 0 … │ fine taps, i16 │ coarse taps, i16 │
+ *   └────────────────────────────────────────────────────────┴────────────────┴──────────────────┘
  *
  * Not for: other taps than those of the tables. No lane overflows, whatever the sixteen-bit samples, because the sums of the
  *   taps' magnitudes lane by lane are bounded when the tables are made; test/assembly/decimate.test.ts holds them to it.

@@ -17,7 +17,7 @@ import {
   sentView,
 } from './call';
 import { backward, forward } from './echo-transform';
-import { CONFIGURED, ECHO_OFF, ECHO_ON, ECHO_WIDE_LINE, NARROW_BANK, REFUSED_ECHO_CANCELLER } from './layout';
+import { CONFIGURED, ECHO_OFF, ECHO_ON, ECHO_WIDE_LINE, REFUSED_ECHO_CANCELLER } from './layout';
 
 /**
  * Has the agent's echo taken out of what is captured, from now on; `mode` is one of ECHO_OFF, ECHO_AUTO, ECHO_ON. Call it
@@ -25,7 +25,7 @@ import { CONFIGURED, ECHO_OFF, ECHO_ON, ECHO_WIDE_LINE, NARROW_BANK, REFUSED_ECH
  */
 export function setEchoCanceller(mode: i32): i32 {
   if (mode < ECHO_OFF || mode > ECHO_ON || call.legSamples == 0) return REFUSED_ECHO_CANCELLER;
-  if (call.legHz != 8000) referenceResampler.start(NARROW_BANK, ECHO_WIDE_LINE, call.legHz, 8000, call.lowDelay);
+  if (call.legHz != 8000) referenceResampler.start(0, ECHO_WIDE_LINE, call.legHz, 8000, call.resampling);
   echoStart(mode, call.legCodec);
   return CONFIGURED;
 }

@@ -45,13 +45,13 @@ import {
   METER_RENDER_LEVEL,
   METERS,
   METERS_BYTES,
-  NARROW_BANK,
   NARROW_LINE,
   REFUSED_AGGRESSIVENESS,
   REFUSED_BACKEND_INPUT,
   REFUSED_BACKEND_OUTPUT,
   REFUSED_ECHO_CANCELLER,
   REFUSED_LEG,
+  REFUSED_RESAMPLING,
   REFUSED_SHAPING,
   RENDER_BANK,
   RENDER_LINE,
@@ -60,7 +60,7 @@ import {
 import { echoStart } from './echo-stages';
 import { planEchoTransform } from './echo-transform';
 import { planRealTransform } from './real-transform';
-import { knownRate } from './resample';
+import { knownRate, knownResampling } from './resample';
 import { shape, startShaping } from './shaping';
 import { planSlowView } from './slow-view';
 import { planDetection } from './voice-activity';
@@ -70,6 +70,7 @@ export * from './caller-stages';
 export * from './echo-stages';
 export * from './g722-stages';
 export * from './neural-stages';
+export * from './resample-stages';
 export { capture, feed } from './capture';
 export { render } from './render';
 export { decodeAlaw, decodeUlaw, encodeAlaw, encodeUlaw } from './g711';
@@ -112,8 +113,12 @@ export {
   REFUSED_BACKEND_OUTPUT,
   REFUSED_ECHO_CANCELLER,
   REFUSED_LEG,
+  REFUSED_RESAMPLING,
   REFUSED_SHAPING,
   RENDER_PCM,
+  RESAMPLING_LOW_DELAY,
+  RESAMPLING_MINIMUM_PHASE,
+  RESAMPLING_STRICT,
   SAID,
   SCALE_COUNTS,
   SCALE_LINE_SAMPLES,
@@ -135,8 +140,7 @@ g722.start(G722_DECODER);
 
 /**
  * Sets both pipes up and forgets all audio. Codecs by their CODEC_ number, rates in Hz, ptime in ms. Returns CONFIGURED,
- * or a REFUSED_ number and leaves the call unusable. The agent's voice is not shaped. `lowDelay` chooses the shorter
- * filters of the resamplers.
+ * or a REFUSED_ number and leaves the call unusable. The agent's voice is not shaped. `resampling` is a RESAMPLING_ number.
  */
 export function configure(
   legCodec: i32,
@@ -147,12 +151,13 @@ export function configure(
   outputCodec: i32,
   outputHz: i32,
   aggressiveness: i32,
-  lowDelay: bool,
+  resampling: i32,
 ): i32 {
   if (!knownAudio(legCodec, legHz) || ptimeMs < 10 || ptimeMs > 60 || ptimeMs % 10 != 0) return REFUSED_LEG;
   if (!knownAudio(inputCodec, inputHz)) return REFUSED_BACKEND_INPUT;
   if (!knownAudio(outputCodec, outputHz)) return REFUSED_BACKEND_OUTPUT;
   if (aggressiveness < 0 || aggressiveness > 3) return REFUSED_AGGRESSIVENESS;
+  if (!knownResampling(resampling)) return REFUSED_RESAMPLING;
 
   call.legCodec = legCodec;
   call.legHz = legHz;
@@ -169,14 +174,14 @@ export function configure(
   call.shaped = false;
   restCaller();
   call.neural = false;
-  // What the resampler holds is shorter than the shortest frame.
-  call.renderTailSamples = legHz == outputHz ? 0 : call.legSamples;
-  call.renderTailLeft = 0;
 
-  captureResampler.start(CAPTURE_BANK, CAPTURE_LINE, legHz, inputHz, lowDelay);
-  call.lowDelay = lowDelay;
-  narrowResampler.start(NARROW_BANK, NARROW_LINE, legHz, 8000, lowDelay);
-  renderResampler.start(RENDER_BANK, RENDER_LINE, outputHz, legHz, lowDelay);
+  call.resampling = resampling;
+  captureResampler.start(CAPTURE_BANK, CAPTURE_LINE, legHz, inputHz, resampling);
+  if (legHz != 8000) narrowResampler.start(0, NARROW_LINE, legHz, 8000, resampling);
+  renderResampler.start(RENDER_BANK, RENDER_LINE, outputHz, legHz, resampling);
+  // All that it holds, not its delay alone: with minimum phase that is shorter by far.
+  call.renderTailSamples = legHz == outputHz ? 0 : renderResampler.tail;
+  call.renderTailLeft = 0;
   concealment.start(legHz, comfortNoise, noiseModel);
   timeScale.start(legHz);
   call.adjustMs = 0.0;
@@ -269,21 +274,6 @@ export function scaleAdjust(ms: f32, frame: i32, pause: i32): i32 {
 export function scaleTake(pcm: usize, samples: i32): i32 {
   timeScale.take(pcm, samples);
   return timeScale.held;
-}
-
-/** Stage: starts the capture resampler; 0 for rates it does not know. */
-export function resampleStart(fromHz: i32, toHz: i32, lowDelay: bool): i32 {
-  return <i32>captureResampler.start(CAPTURE_BANK, CAPTURE_LINE, fromHz, toHz, lowDelay);
-}
-
-/** Stage: how much later than the input the output is, in output samples. */
-export function resampleDelay(): i32 {
-  return captureResampler.delay;
-}
-
-/** Stage: i16 in, i16 out; returns the samples made. */
-export function resample(target: usize, source: usize, samples: i32): i32 {
-  return captureResampler.push(target, source, samples);
 }
 
 /** Stage: starts the detector. */

@@ -34,6 +34,11 @@ export const CODEC_PCMU: i32 = 0;
 export const CODEC_PCMA: i32 = 1;
 export const CODEC_L16: i32 = 2;
 
+/** Filters of the resamplers, as numbers; see resample.ts. */
+export const RESAMPLING_STRICT: i32 = 0;
+export const RESAMPLING_LOW_DELAY: i32 = 1;
+export const RESAMPLING_MINIMUM_PHASE: i32 = 2;
+
 /** What `configure` answers: 0, or which of its arguments it cannot serve. */
 export const CONFIGURED: i32 = 0;
 export const REFUSED_LEG: i32 = 1;
@@ -46,6 +51,8 @@ export const REFUSED_SHAPING: i32 = 5;
 export const REFUSED_CLEANING: i32 = 6;
 /** The same of `setEchoCanceller`. */
 export const REFUSED_ECHO_CANCELLER: i32 = 7;
+/** Of `configure` again. */
+export const REFUSED_RESAMPLING: i32 = 8;
 
 /** What `setEchoCanceller` takes: nothing is cancelled, once an echo is found, from the first guess on. */
 export const ECHO_OFF: i32 = 0;
@@ -84,13 +91,16 @@ export const METER_ECHO_SETTLED: i32 = 9;
 /** How surely what is captured has a pitch that goes on from one hop to the next, 0..1. */
 export const METER_VOICING: i32 = 10;
 
-/** Per resampler: a bank (coefficients, program, planes) and a line of past and present samples; see resample.ts. */
-export const CAPTURE_BANK: usize = memory.data(1024, 16);
+/**
+ * Per resampler: a bank (coefficients, program), where it does not make one of several samples, and a line of past and present
+ * samples; planes for all of them. See resample.ts.
+ */
+export const CAPTURE_BANK: usize = memory.data(640, 16);
+export const RESAMPLER_PLANES: usize = memory.data(6 * 64, 16);
 export const RESAMPLER_LINE_WORDS: i32 = 624;
 export const CAPTURE_LINE: usize = memory.data(624 * 4, 16);
-export const NARROW_BANK: usize = memory.data(1024, 16);
 export const NARROW_LINE: usize = memory.data(624 * 4, 16);
-export const RENDER_BANK: usize = memory.data(1024, 16);
+export const RENDER_BANK: usize = memory.data(640, 16);
 export const RENDER_LINE: usize = memory.data(624 * 4, 16);
 
 /** The ring that turns any ptime into 10 ms hops: a power of two of i16, no less than 60 ms at 8 kHz. */

@@ -8,7 +8,7 @@
 import { captureResampler, tone as oscillator, voice, voiceFeatures, voiceNetwork } from './call';
 import * as g711 from './g711';
 import * as g722 from './g722';
-import { CAPTURE_BANK, CAPTURE_LINE, G722_DECODER, G722_ENCODER } from './layout';
+import { CAPTURE_BANK, CAPTURE_LINE, G722_DECODER, G722_ENCODER, RESAMPLING_STRICT } from './layout';
 import * as level from './level';
 import { planDetection } from './voice-activity';
 import { planFeatures } from './voice-features';
@@ -72,7 +72,7 @@ export function resample(pcm: Int16Array, fromHz: i32, toHz: i32): Int16Array {
     memory.copy(out.dataStart, pcm.dataStart, (<usize>length) << 1);
     return out;
   }
-  captureResampler.start(CAPTURE_BANK, CAPTURE_LINE, fromHz, toHz, false);
+  captureResampler.start(CAPTURE_BANK, CAPTURE_LINE, fromHz, toHz, RESAMPLING_STRICT);
   const delay = captureResampler.delay;
   // Zeros behind the end push the delayed rest out: one sample more than needed, for ratios that do not divide.
   const rest = new Int16Array(<i32>((<i64>(delay + 2) * <i64>fromHz) / <i64>toHz) + 1);

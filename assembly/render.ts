@@ -23,8 +23,8 @@ import { restShaping, shape } from './shaping';
  *
  *   What the caller is given is also the echo canceller's reference. Pass-through (leg and backend speak the same) leaves the bytes where they are, in SAID, and only measures; they are
  *   encoded again only while the gain moves or is not 1. Shaping is off unless asked for, and then there is no
- *   pass-through. When nothing is said, zeros push the end of the phrase out of the resampler (one frame) and of the
- *   low-pass, and from then on the frame is digital silence: 0xFF (µ-law), 0xD5 (A-law) or 0.
+ *   pass-through. When nothing is said, zeros push the end of the phrase out of the resampler and of the
+ *   low-pass, in whole frames, and from then on the frame is digital silence: 0xFF (µ-law), 0xD5 (A-law) or 0.
  *   While keys are dialled in band they take the frame's place.
  * How do I use it? Put at most one frame at SAID and call `render(bytes)`; `render(0)` when there is nothing to say.
  * Not for: more than one frame.

@@ -5,13 +5,22 @@ import {
   LOW_DELAY_DOWN_3_2,
   LOW_DELAY_DOWN_6,
   LOW_DELAY_UP,
+  MINIMUM_PHASE_DOWN_2,
+  MINIMUM_PHASE_DOWN_3,
+  MINIMUM_PHASE_DOWN_6,
   STRICT_DOWN_2,
   STRICT_DOWN_3,
   STRICT_DOWN_3_2,
   STRICT_DOWN_6,
   STRICT_UP,
 } from './filter-tables';
-import { RESAMPLER_LINE_WORDS } from './layout';
+import {
+  RESAMPLER_LINE_WORDS,
+  RESAMPLER_PLANES,
+  RESAMPLING_LOW_DELAY,
+  RESAMPLING_MINIMUM_PHASE,
+  RESAMPLING_STRICT,
+} from './layout';
 import { copy16, deal, fold16, interleave, pair16, PLANE_BYTES } from './resample-kernels';
 
 /**
@@ -19,19 +28,20 @@ import { copy16, deal, fold16, interleave, pair16, PLANE_BYTES } from './resampl
  * How does it work? The ratio is up/down in lowest terms; `down` inputs make `up` outputs: a period. Where several inputs make
  *   one output, decimate.ts does it all, in whole numbers. Else it is a polyphase FIR in f32: inputs are dealt out into `down`
  *   streams, so that neighbouring periods lie side by side, and sixteen periods are computed at once, each output of a period
- *   to a plane of its own; then the planes are put in turn. All filters are symmetric: an output whose filter is symmetric by itself adds
+ *   to a plane of its own; then the planes are put in turn. All those filters are symmetric: an output whose filter is symmetric by itself adds
  *   the two samples of a pair before it multiplies (fold), two outputs that mirror each other share sums and differences
  *   (pair), and outputs that fall on input samples are copied.
- * How do I use it? `start(bank, line, fromHz, toHz, lowDelay)` once; then `push` any number of samples. State is kept
- *   between calls, so the cut into frames does not show; an unfinished period waits for the rest of it.
+ * How do I use it? `start(bank, line, fromHz, toHz, resampling)` once; then `push` any number of samples. State is kept
+ *   between calls, so the cut into frames does not show; an unfinished period waits for the rest of it. Filters of minimum
+ *   phase there are for whole factors down only: with them every other pair of rates is as strict.
  * Not for: rates that drift against each other; the ratio is fixed.
  *
  *   line   ┌──────────────┬─────────────────┐  f32, one such stream for each of the `down` inputs of a period;
  *          │ past periods │ 480/down of now │  where several inputs make one output: i16, a single stream
  *          └──────────────┴─────────────────┘
- *   bank   ┌─────────┬─────────────────┬─────────────────────────┐
- *          │ 112 f32 │ program, 48 i32 │ six planes, 32 i16 each │
- *          └─────────┴─────────────────┴─────────────────────────┘
+ *   bank   ┌─────────┬─────────────────┐   RESAMPLER_PLANES   ┌─────────────────────────┐
+ *          │ 112 f32 │ program, 48 i32 │                      │ six planes, 32 i16 each │
+ *          └─────────┴─────────────────┘                      └─────────────────────────┘
  *   program, for each group: kind, first and second phase, its coefficients' place in the bank, number of runs; for each
  *   run: the two places in the line that it begins at, and its pairs. A run goes up from the one and down from the other.
  */
@@ -56,16 +66,19 @@ export class Resampler {
   private filterStep: i32;
   private virtualDelay: i32;
 
-  /** Forgets the past. `bank` holds 256 words, `line` RESAMPLER_LINE_WORDS. Returns false for a pair of rates it does not know. */
-  start(bank: usize, line: usize, fromHz: i32, toHz: i32, lowDelay: bool): bool {
-    if (!knownRate(fromHz) || !knownRate(toHz)) return false;
+  /**
+   * Forgets the past. `bank` holds 160 words (none where several samples make one), `line` RESAMPLER_LINE_WORDS; `resampling` is
+   * a RESAMPLING_ number. Returns false for a pair of rates, or a number, that it does not know.
+   */
+  start(bank: usize, line: usize, fromHz: i32, toHz: i32, resampling: i32): bool {
+    if (!knownRate(fromHz) || !knownRate(toHz) || !knownResampling(resampling)) return false;
     const divisor = gcd(fromHz, toHz);
     this.bank = bank;
     this.line = line;
     this.up = toHz / divisor;
     this.down = fromHz / divisor;
     this.waiting = 0;
-    const span = this.chooseFilter(lowDelay);
+    const span = this.chooseFilter(resampling);
     if (this.whole) {
       this.history = span - 1;
       // Whole groups of four: the last of a block reads no further than the line.
@@ -110,9 +123,14 @@ export class Resampler {
     return made;
   }
 
-  /** How much later than the input the output is, in output samples. */
+  /** How much later than the input the output is, in whole output samples; with minimum phase: a tone of 1 kHz, scaled. */
   get delay(): i32 {
     return this.virtualDelay / this.down;
+  }
+
+  /** For how many output samples at most something of the input is still to come when it has ended: more than the delay. */
+  get tail(): i32 {
+    return this.history * this.up;
   }
 
   /** Whether several samples make one: decimate.ts does it then. */
@@ -129,11 +147,10 @@ export class Resampler {
     const down = this.down;
     const periodBytes = (<usize>this.up) << 1;
     deal(this.line + pastBytes, streamBytes, source, down, periods);
-    const planes = this.bank + PLANES_AT;
     for (let i = 0; i < periods; i += 32) {
       const some = min(periods - i, 32);
-      this.compute(planes, this.line + ((<usize>i) << 2), some);
-      interleave(target + <usize>i * periodBytes, planes, this.up, some);
+      this.compute(this.line + ((<usize>i) << 2), some);
+      interleave(target + <usize>i * periodBytes, RESAMPLER_PLANES, this.up, some);
     }
     for (let p = 0; p < down; p++) {
       const stream = this.line + <usize>p * streamBytes;
@@ -153,14 +170,14 @@ export class Resampler {
   }
 
   /** At most 32 periods, those from `base` on in the first stream, sixteen at a time, to a plane for each output of a period. */
-  private compute(planes: usize, base: usize, periods: i32): void {
+  private compute(base: usize, periods: i32): void {
     let at = this.bank + PROGRAM_AT;
     for (let group = this.groups; group > 0; group--) {
       const kind = load<i32>(at);
       const runs = load<i32>(at, 16);
       const weights = this.bank + <usize>load<i32>(at, 12);
-      let first = planes + <usize>load<i32>(at, 4) * PLANE_BYTES;
-      let second = planes + <usize>load<i32>(at, 8) * PLANE_BYTES;
+      let first = RESAMPLER_PLANES + <usize>load<i32>(at, 4) * PLANE_BYTES;
+      let second = RESAMPLER_PLANES + <usize>load<i32>(at, 8) * PLANE_BYTES;
       let from = base;
       for (let i = 0; i < periods; i += 16, first += 32, second += 32, from += 64) {
         if (kind == COPY) copy16(first, from + <usize>load<i32>(at, GROUP_BYTES));
@@ -172,23 +189,20 @@ export class Resampler {
   }
 
   /** Sets the filter and its delay; returns what it spans, in samples of the slower rate. */
-  private chooseFilter(lowDelay: bool): i32 {
-    let span = lowDelay ? 32 : 40;
-    if (this.down <= this.up) {
-      this.filter = lowDelay ? LOW_DELAY_UP : STRICT_UP;
-      this.filterStep = 6 / this.up;
-      this.filterLength = span * 3;
-      this.virtualDelay = (span / 2) * this.up;
-      return span;
+  private chooseFilter(resampling: i32): i32 {
+    if (this.whole) {
+      this.filter = wholeFilter(this.down, resampling);
+      this.virtualDelay = <i32>load<u16>(this.filter, 6) * this.down;
+      return <i32>load<u16>(this.filter) / this.down;
     }
-    if (this.down == 2) this.filter = lowDelay ? LOW_DELAY_DOWN_2 : STRICT_DOWN_2;
-    else if (this.down == 6) this.filter = lowDelay ? LOW_DELAY_DOWN_6 : STRICT_DOWN_6;
-    else if (this.up == 1) this.filter = lowDelay ? LOW_DELAY_DOWN_3 : STRICT_DOWN_3;
+    const lowDelay = resampling == RESAMPLING_LOW_DELAY;
+    const rising = this.down <= this.up;
+    const span = lowDelay ? 32 : rising ? 40 : 52;
+    if (rising) this.filter = lowDelay ? LOW_DELAY_UP : STRICT_UP;
     else this.filter = lowDelay ? LOW_DELAY_DOWN_3_2 : STRICT_DOWN_3_2;
-    if (!lowDelay) span = this.up == 1 ? 48 : 52;
-    this.filterStep = 1;
-    this.filterLength = (span * this.down) / 2;
-    this.virtualDelay = (this.up == 1 ? span / 2 - 1 : span / 2) * this.down;
+    this.filterStep = rising ? 6 / this.up : 1;
+    this.filterLength = rising ? span * 3 : (span * this.down) / 2;
+    this.virtualDelay = (span / 2) * (rising ? this.up : this.down);
     return span;
   }
 
@@ -312,11 +326,24 @@ const PAIR: i32 = 2;
 const GROUP_BYTES: usize = 20;
 const RUN_BYTES: usize = 12;
 const PROGRAM_AT: usize = 448;
-const PLANES_AT: usize = 640;
 
 /** Whether the chain runs at this rate. */
 export function knownRate(hz: i32): bool {
   return hz == 8000 || hz == 16000 || hz == 24000 || hz == 48000;
+}
+
+/** Whether it is a RESAMPLING_ number. */
+export function knownResampling(resampling: i32): bool {
+  return resampling >= RESAMPLING_STRICT && resampling <= RESAMPLING_MINIMUM_PHASE;
+}
+
+/** The table of what makes one sample of `down`. */
+function wholeFilter(down: i32, resampling: i32): usize {
+  if (resampling == RESAMPLING_MINIMUM_PHASE)
+    return down == 2 ? MINIMUM_PHASE_DOWN_2 : down == 3 ? MINIMUM_PHASE_DOWN_3 : MINIMUM_PHASE_DOWN_6;
+  if (resampling == RESAMPLING_LOW_DELAY)
+    return down == 2 ? LOW_DELAY_DOWN_2 : down == 3 ? LOW_DELAY_DOWN_3 : LOW_DELAY_DOWN_6;
+  return down == 2 ? STRICT_DOWN_2 : down == 3 ? STRICT_DOWN_3 : STRICT_DOWN_6;
 }
 
 function gcd(a: i32, b: i32): i32 {

@@ -4,9 +4,8 @@
  * docs/images/jitter-buffer.svg and the tables of docs/signal-chain.md.
  */
 import { createHash } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { format, resolveConfig } from 'prettier';
 import { loadDsp } from '../src/dsp/library.ts';
 import { DspModule } from '../src/dsp/dsp-module.ts';
 import { WasmDsp } from '../src/dsp/wasm-dsp.ts';
@@ -19,6 +18,8 @@ import type { Conceal } from './jitter/loss.ts';
 import { fixedAsGood, playAdaptive, playFixed } from './jitter/playback.ts';
 import { jitterTraces } from './jitter/traces.ts';
 import { keepResults } from './results.ts';
+import type { Table } from './tables.ts';
+import { publishTables, showTable } from './tables.ts';
 
 const FIXED_MS = 150;
 const VOICES: readonly Voice[] = ['slt', 'rms', 'awb'];
@@ -30,8 +31,6 @@ const SENTENCES = [
 const SHARES = [0.01, 0.03, 0.05, 0.1, 0.2];
 const PAGE = fileURLToPath(new URL('../docs/signal-chain.md', import.meta.url));
 const PICTURE = fileURLToPath(new URL('../docs/images/jitter-buffer.svg', import.meta.url));
-
-type Table = readonly (readonly string[])[];
 
 /** Runs the bench; `small` is for the test suite. */
 export async function run({ small, report = false }: { small: boolean; report?: boolean }): Promise<void> {
@@ -45,13 +44,17 @@ export async function run({ small, report = false }: { small: boolean; report?: 
     ).pcm,
   );
   const paths = await delays(module, pcm, small);
-  show('Delay of what is heard over the quickest packet, ms, and time made up', paths);
+  showTable('Delay of what is heard over the quickest packet, ms, and time made up', paths);
   const losses = concealments(module, pcm, small);
-  show('Distance of speech from what was said, dB (0: the same), by losses of 20 ms', losses);
+  showTable('Distance of speech from what was said, dB (0: the same), by losses of 20 ms', losses);
   hash.update(JSON.stringify([paths, losses]));
   const digest = hash.digest('hex').slice(0, 16);
   console.log(`  ${digest}`);
-  if (!small) await publish(paths, losses);
+  if (!small)
+    await publishTables(PAGE, [
+      ['jitter', paths],
+      ['concealment', losses],
+    ]);
   if (report)
     await keepResults('jitter-buffer', {
       on: `${paths.length - 1} paths`,
@@ -135,24 +138,4 @@ function figuresOf(paths: Table, losses: Table): Record<string, number> {
   figures['dB nearer than repetition, the least'] = least(2);
   figures['dB nearer than Appendix I, the least'] = least(3);
   return figures;
-}
-
-function show(title: string, rows: Table): void {
-  console.log(title);
-  const widths = (rows[0] ?? []).map((_, at) => Math.max(...rows.map((row) => row[at]?.length ?? 0)));
-  for (const row of rows) console.log(`  ${row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join('  ')}`);
-}
-
-async function publish(paths: Table, losses: Table): Promise<void> {
-  let text = readFileSync(PAGE, 'utf8');
-  for (const [name, rows] of [
-    ['jitter', paths],
-    ['concealment', losses],
-  ] as const) {
-    const [begin, end] = [`<!-- begin ${name} -->`, `<!-- end ${name} -->`];
-    const lines = rows.map((row) => `| ${row.join(' | ')} |`);
-    lines.splice(1, 0, `| ${(rows[0] ?? []).map(() => '---').join(' | ')} |`);
-    text = `${text.slice(0, text.indexOf(begin) + begin.length)}\n\n${lines.join('\n')}\n\n${text.slice(text.indexOf(end))}`;
-  }
-  writeFileSync(PAGE, await format(text, { ...(await resolveConfig(PAGE)), filepath: PAGE }));
 }

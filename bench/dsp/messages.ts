@@ -58,7 +58,7 @@ function stringifying(frame: (n: number) => Uint8Array): NpmPeer {
 /** From 160 bytes of the wire to the message: decode, resample, base64 and what stands around it. */
 function wholeAppendRow(bench: BenchContext): BenchRow {
   const core = bench.core();
-  core.resampleStart(8000, 24000, false);
+  core.resampleStart(8000, 24000, core.RESAMPLING_STRICT.value);
   const payloads = bench.payloads(PCMU);
   const [wireAt, pcmAt, heardAt] = [core.WIRE_IN.value, core.CAPTURE_PCM.value, core.HEARD.value];
   const wire = bench.bytes(core, wireAt, 160);
@@ -136,7 +136,7 @@ function deltaRow(bench: BenchContext, format: AudioFormat): BenchRow {
 /** From the message to 160 bytes for the wire: scan, base64, resample, encode. */
 function wholeDeltaRow(bench: BenchContext): BenchRow {
   const core = bench.core();
-  core.resampleStart(24000, 8000, false);
+  core.resampleStart(24000, 8000, core.RESAMPLING_STRICT.value);
   const messages = deltas(bench, PCM_24K);
   const read = reader(PCM_24K);
   const [saidAt, pcmAt, wireAt] = [core.SAID.value, core.RENDER_PCM.value, core.WIRE_OUT.value];

@@ -1,6 +1,8 @@
 /** What a pair of rates does to tones: pass band, images, what folds back, and how late they are. */
 import type { BenchContext, BenchFigure } from '../../src/cli/bench/bench-row.ts';
-import { analyseTone, levelAgainstDb, sine } from './tone-analysis.ts';
+import type { Resampling } from '../../src/dsp/dsp.ts';
+import { resamplingNumber } from '../../src/dsp/resampling-number.ts';
+import { analyseTone, groupDelayMs, levelAgainstDb, sine } from './tone-analysis.ts';
 
 /** A whole resampling of a piece of audio. */
 export type Through = (pcm: Int16Array) => Int16Array;
@@ -14,15 +16,21 @@ const AMPLITUDE = 30_000;
  * The figures of one pair. Frequencies are for 8 kHz as the slower rate, and scale with it. `images` and `folded back` are
  * the loudest single tone that was not there; `beside a tone` is all that is not the tone, with the noise of sixteen bits.
  */
-export function resamplerFigures(bench: BenchContext, fromHz: number, toHz: number, lowDelay: boolean): BenchFigure[] {
+export function resamplerFigures(
+  bench: BenchContext,
+  fromHz: number,
+  toHz: number,
+  resampling: Resampling,
+): BenchFigure[] {
   const scale = Math.min(fromHz, toHz) / 8000;
-  const through: Through = (pcm) => resampled(bench, pcm, fromHz, toHz, lowDelay);
+  const through: Through = (pcm) => resampled(bench, pcm, fromHz, toHz, resampling);
   const settled = toHz / 50;
   const tones = PASS_BAND.map((hz) => hz * scale);
   const outputs = tones.map((hz) => through(sine(hz, fromHz, fromHz / 5, AMPLITUDE)).subarray(settled));
   const analysed = outputs.map((out, i) => analyseTone(out, tones[i]!, toHz));
   const ripple = rippleDb(analysed.map(({ amplitude }) => amplitude));
   const rising = toHz > fromHz;
+  const stop = resampling === 'low-delay' ? 4450 : 4080;
   const images = Math.max(...outputs.map((out, i) => loudestImage(out, tones[i]!, fromHz, toHz)));
   return [
     { name: 'ripple', value: ripple, unit: 'dB to 3.4 kHz', digits: 4 },
@@ -30,11 +38,23 @@ export function resamplerFigures(bench: BenchContext, fromHz: number, toHz: numb
       ? { name: 'images', value: images, unit: 'dB' }
       : {
           name: 'folded back',
-          value: folded(through, fromHz, toHz, (lowDelay ? 4450 : 4080) * scale),
-          unit: `dB from ${lowDelay ? '4.45' : '4.08'} kHz`,
+          value: folded(through, fromHz, toHz, stop * scale),
+          unit: `dB from ${(stop / 1000).toFixed(2)} kHz`,
         },
     { name: 'beside a tone', value: Math.max(...analysed.map(({ restDb }) => restDb)), unit: 'dB' },
-    { name: 'delay', value: delayMs(through, fromHz, toHz), unit: 'ms', digits: 2 },
+    ...delays(through, fromHz, toHz, resampling),
+  ];
+}
+
+/** Linear phase is as late at all frequencies; minimum phase is not, and its impulse has no centre. */
+function delays(through: Through, fromHz: number, toHz: number, resampling: Resampling): BenchFigure[] {
+  if (resampling !== 'minimum-phase')
+    return [{ name: 'delay', value: delayMs(through, fromHz, toHz), unit: 'ms', digits: 2 }];
+  const late = (hz: number): number => groupDelayMs(through, (hz * Math.min(fromHz, toHz)) / 8000, fromHz, toHz);
+  const over = Array.from({ length: 32 }, (_, i) => late(300 + 100 * i));
+  return [
+    { name: 'delay at 1 kHz', value: late(1000), unit: 'ms', digits: 2 },
+    { name: 'spread', value: Math.max(...over) - Math.min(...over), unit: 'ms from 300 to 3,400 Hz', digits: 2 },
   ];
 }
 
@@ -85,9 +105,15 @@ function delayMs(through: Through, fromHz: number, toHz: number): number {
   return (weighted / sum - toHz / 100) / (toHz / 1000);
 }
 
-function resampled(bench: BenchContext, pcm: Int16Array, fromHz: number, toHz: number, lowDelay: boolean): Int16Array {
+function resampled(
+  bench: BenchContext,
+  pcm: Int16Array,
+  fromHz: number,
+  toHz: number,
+  resampling: Resampling,
+): Int16Array {
   const core = bench.core();
-  core.resampleStart(fromHz, toHz, lowDelay);
+  core.resampleStart(fromHz, toHz, resamplingNumber(core, resampling));
   const [from, to] = [core.SCRATCH_PCM.value, core.CAPTURE_PCM.value];
   const source = bench.samples(core, from, fromHz / 50);
   const result = bench.samples(core, to, 2880);

@@ -3,7 +3,7 @@
  * schema for editors (docs/schema/config.json) are made from this file.
  */
 import { z } from 'zod';
-import { VAD_KINDS } from '../dsp/dsp.ts';
+import { RESAMPLINGS, VAD_KINDS } from '../dsp/dsp.ts';
 import { LIMITS } from '../limits.ts';
 import { DEFAULT_SESSION_OPTIONS } from '../session/session-options.ts';
 import { asterisk } from './config-asterisk.ts';
@@ -190,10 +190,10 @@ const profile = z.strictObject({
     .default(session.vadAggressiveness)
     .describe('0 hears the most speech, 3 rejects the most noise'),
   resampling: z
-    .enum(['strict', 'low-delay'])
+    .enum(RESAMPLINGS)
     .default(session.resampling)
     .describe(
-      'Filters between rates, for 8 kHz as the slower one: `strict` 3 ms, nothing from 4.08 kHz on is folded back; `low-delay` 2 ms, nothing from 4.45 kHz on',
+      'Filters between rates, for 8 kHz as the slower one: `strict` 3 ms, nothing from 4.08 kHz on is folded back; `low-delay` 2 ms, nothing from 4.45 kHz on; `minimum-phase` where 2, 3 or 6 samples become one 0.2 ms at 1 kHz and 1.0 ms at 3.4 kHz, as strict against what folds back, and every other pair of rates as `strict`',
     ),
   hangupOnBackendFailure: z
     .boolean()

@@ -31,8 +31,10 @@ export interface HearingOptions {
   /** Audio of either side that is not what it says it is. */
   readonly suspicion: boolean;
 }
-/** Which filters the resamplers use. */
-export type Resampling = 'strict' | 'low-delay';
+/** The filters that resamplers can use; `docs/signal-chain.md` measures all. */
+export const RESAMPLINGS = ['strict', 'low-delay', 'minimum-phase'] as const;
+/** One of them. */
+export type Resampling = (typeof RESAMPLINGS)[number];
 /**
  * Whether the agent's own voice is taken out of what is captured. `auto`: once an echo was found, and until then not one byte
  * is touched; `on`: as soon as one is suspected; `off`: never, and nothing is measured.
@@ -57,7 +59,8 @@ export interface DspOptions {
   readonly vadAggressiveness?: 0 | 1 | 2 | 3;
   /**
    * Filters of the resamplers, for 8 kHz as the slower rate (with 16 kHz half the delay): `strict` 3 ms and nothing folded back
-   * from 4.08 kHz on, `low-delay` 2 ms and nothing from 4.45 kHz on. Default `strict`.
+   * from 4.08 kHz on, `low-delay` 2 ms and nothing from 4.45 kHz on; `minimum-phase` from 2, 3 or 6 samples to one 0.2 ms at 1 kHz
+   * and 1.0 ms at 3.4 kHz, as strict against what folds back, and every other pair of rates as `strict`. Default `strict`.
    */
   readonly resampling?: Resampling;
   /** Shaping of the agent's voice; absent: none, and not one byte is touched for it. With it, render never passes through. */

@@ -7,6 +7,7 @@ import type { CleaningOptions, Dsp, DspOptions, EchoCancellerMode, HearingOption
 import { VAD_KINDS } from './dsp.ts';
 import type { CoreExports, DspModule } from './dsp-module.ts';
 import { LineReports } from './line-reports.ts';
+import { resamplingNumber } from './resampling-number.ts';
 
 /** Keys are sent with −9 and −7 dBm0; a full-scale sine has 3.17. */
 const LOW_AMPLITUDE = 32_767 * 10 ** (-12.17 / 20);
@@ -94,7 +95,7 @@ export class WasmDsp implements Dsp {
       this.#codecNumber(backendOutput.codec),
       backendOutput.sampleRateHz,
       vadAggressiveness,
-      options.resampling === 'low-delay',
+      resamplingNumber(core, options.resampling ?? 'strict'),
     );
     if (answer !== core.CONFIGURED.value) throw this.#refusal(answer, options);
     if (vad === 'neural') core.setNeuralDetector(vadAggressiveness);
@@ -342,6 +343,8 @@ export class WasmDsp implements Dsp {
         return refused('backendInput', describeAudio(backendInput));
       case core.REFUSED_BACKEND_OUTPUT.value:
         return refused('backendOutput', describeAudio(backendOutput));
+      case core.REFUSED_RESAMPLING.value:
+        return refused('resampling', String(options.resampling));
       default:
         return refused('vadAggressiveness', String(options.vadAggressiveness));
     }

@@ -72,7 +72,7 @@ export interface SessionOptions {
   readonly vad: VadKind;
   /** Detector's aggressiveness, 0..3. */
   readonly vadAggressiveness: 0 | 1 | 2 | 3;
-  /** Filters of the resamplers: `strict` folds nothing back, `low-delay` is a third shorter. */
+  /** Filters of the resamplers: `strict` folds nothing back, `low-delay` is a third shorter, `minimum-phase` sooner by 2.7 ms from 2, 3 or 6 samples to one. */
   readonly resampling: Resampling;
   /** What becomes of the channel when the backend fails: hung up (cause 41), or left to the switch. */
   readonly hangupOnBackendFailure: boolean;

@@ -304,7 +304,7 @@ test('mixing saturates and never wraps, for any samples at any length', () => {
 test('is set once behind configure, which takes it away again; off it changes no byte', () => {
   const bare = new CoreInstance().exports;
   const [ok, refused] = [bare.CONFIGURED.value, bare.REFUSED_CLEANING.value];
-  const configure = (): number => bare.configure(bare.CODEC_PCMU.value, 8000, 20, 0, 8000, 0, 8000, 2, false);
+  const configure = (): number => bare.configure(bare.CODEC_PCMU.value, 8000, 20, 0, 8000, 0, 8000, 2, 0);
   assert.is(bare.setCleaning(100, 12, -22), refused, 'no call yet');
   assert.is(configure(), ok);
   for (const [cut, db, target] of [

@@ -1,6 +1,8 @@
 /** A bare instance of the core, for tests of single stages: samples in, samples out. */
+import type { Resampling } from '../../src/dsp/dsp.ts';
 import type { CoreExports } from '../../src/dsp/dsp-module.ts';
 import { DspModule } from '../../src/dsp/dsp-module.ts';
+import { resamplingNumber } from '../../src/dsp/resampling-number.ts';
 
 const module = await DspModule.load();
 
@@ -19,8 +21,14 @@ export class CoreInstance {
   }
 
   /** Runs `pcm` through the resampler in pieces of `sizes` (repeated), as a stream. */
-  resample(pcm: Int16Array, fromHz: number, toHz: number, sizes: readonly number[], lowDelay = false): Int16Array {
-    if (this.exports.resampleStart(fromHz, toHz, lowDelay) !== 1)
+  resample(
+    pcm: Int16Array,
+    fromHz: number,
+    toHz: number,
+    sizes: readonly number[],
+    resampling: Resampling = 'strict',
+  ): Int16Array {
+    if (this.exports.resampleStart(fromHz, toHz, resamplingNumber(this.exports, resampling)) !== 1)
       throw new Error(`no such ratio: ${fromHz} to ${toHz}`);
     const out: number[] = [];
     let at = 0;

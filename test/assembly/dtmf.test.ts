@@ -252,7 +252,7 @@ test('a call dials in band in place of its agent, over any leg, and what is out 
   const { exports: call } = bare;
   for (const codec of [call.CODEC_PCMU.value, call.CODEC_PCMA.value, call.CODEC_L16.value]) {
     bare.bytes(call.DIAL_DIGITS.value, 2).set(Buffer.from('47'));
-    call.configure(codec, 8000, 20, codec, 8000, codec, 8000, 2, false);
+    call.configure(codec, 8000, 20, codec, 8000, codec, 8000, 2, 0);
     const silent = bare.bytes(call.SAID.value, 320);
     for (const [count, tone, gap, low, high] of [
       [0, 80, 80, 4000, 5000],

@@ -90,7 +90,7 @@ const calls = fc.record({
   input: fc.tuple(codec, hz),
   output: fc.tuple(codec, hz),
   aggressiveness: fc.nat(3),
-  lowDelay: fc.boolean(),
+  resampling: fc.nat(2),
   neural: fc.boolean(),
   shaped: fc.boolean(),
   cleaned: fc.boolean(),
@@ -113,7 +113,7 @@ function run(
 ): Uint8Array[] {
   const { exports: e } = core;
   const [legCodec, legHz, ptime] = plan.leg;
-  e.configure(legCodec, legHz, ptime, ...plan.input, ...plan.output, plan.aggressiveness, plan.lowDelay);
+  e.configure(legCodec, legHz, ptime, ...plan.input, ...plan.output, plan.aggressiveness, plan.resampling);
   if (plan.neural) e.setNeuralDetector(plan.aggressiveness);
   if (plan.shaped) e.setShaping(-30, 6, 3000);
   if (plan.cleaned) e.setCleaning(100, 12, -20);
@@ -190,7 +190,7 @@ test('of a call nothing is left in the next one on the same instance, nor of wha
 test('of the last frame nothing is missing where frames are longest', () => {
   const core = new CoreInstance();
   const { exports: e } = core;
-  assert.is(e.configure(2, 48_000, 60, 2, 48_000, 2, 48_000, 2, false), e.CONFIGURED.value);
+  assert.is(e.configure(2, 48_000, 60, 2, 48_000, 2, 48_000, 2, 0), e.CONFIGURED.value);
   const pattern = Uint8Array.from({ length: e.FRAME_BYTES_MAX.value }, (_, n) => n * 7);
   core.bytes(e.SAID.value, pattern.length).set(pattern);
   e.render(pattern.length);

@@ -289,7 +289,7 @@ test('how the samples are cut into frames never shows', () => {
 test('is set once behind configure, which takes it away again', () => {
   const bare = new CoreInstance().exports;
   const [ok, refused] = [bare.CONFIGURED.value, bare.REFUSED_SHAPING.value];
-  const configure = (): number => bare.configure(bare.CODEC_PCMU.value, 8000, 20, 0, 8000, 0, 8000, 2, false);
+  const configure = (): number => bare.configure(bare.CODEC_PCMU.value, 8000, 20, 0, 8000, 0, 8000, 2, 0);
   assert.is(bare.setShaping(-18, 3, 3400), refused, 'no call yet');
   assert.is(configure(), ok);
   assert.is(bare.setShaping(-18, 3, 99), refused);

@@ -11,7 +11,7 @@ export const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 /** Files under `bench/` that need nothing but this project; those on a real PBX: test/integration/asterisk/bench.test.ts. */
 export const GROUPS = {
   dsp: ['dsp.ts'],
-  'signal-chain': ['echo-canceller.ts', 'jitter-buffer.ts', 'lie-detector.ts'],
+  'signal-chain': ['echo-canceller.ts', 'jitter-buffer.ts', 'lie-detector.ts', 'minimum-phase.ts'],
   parts: ['backend-codec.ts', 'esl-parser.ts', 'failover.ts', 'log-volume.ts', 'media-loop.ts'],
   vad: ['vad/compare.ts'],
   'barge-in': ['barge-in.ts'],

@@ -107,6 +107,21 @@ test('resampler: a tone keeps its pitch and level, the cut does not show, the de
   }
 });
 
+test('resampler: with minimum phase it is sooner, and all of the end comes with as many zeros as it says', () => {
+  for (const filters of ['strict', 'low-delay', 'minimum-phase'] as const) {
+    const resampler = dsp.resampler({ fromHz: 48_000, toHz: 16_000, filters });
+    assert.is(resampler.delaySamples, { strict: 23, 'low-delay': 15, 'minimum-phase': 1 }[filters]);
+    resampler.process(sine(3000, 48_000, 0, 4800, 30_000).map((x) => (x < 0 ? -30_000 : 30_000)));
+    const end = resampler.process(new Int16Array(resampler.tailSamples * 3));
+    assert.is(end.length, resampler.tailSamples);
+    assert.ok(end.some((x) => Math.abs(x) > 3000));
+    assert.ok(resampler.process(new Int16Array(4800)).every((x) => x === 0));
+    resampler.close();
+  }
+  const copier = dsp.resampler({ fromHz: 8000, toHz: 8000, filters: 'minimum-phase' });
+  assert.equal([copier.delaySamples, copier.tailSamples], [0, 0]);
+});
+
 test('voice activity: silence is none; both kinds, any rate, any cut', () => {
   for (const kind of ['neural', 'statistical'] as const) {
     const vad = dsp.vad({ kind, aggressiveness: 3, sampleRateHz: 16_000 });
@@ -302,6 +317,7 @@ const changers = [
   () => dsp.noiseSuppressor(),
   () => dsp.concealer(),
   () => dsp.resampler({ fromHz: 8000, toHz: 16_000 }),
+  () => dsp.resampler({ fromHz: 24_000, toHz: 8000, filters: 'minimum-phase' }),
   () => dsp.echoCanceller(),
 ];
 

@@ -255,6 +255,35 @@ test('the detector is the neural one, or the statistical one where it is asked f
   }
 });
 
+test('resampling: with minimum phase a voice of 24 kHz is sooner at the caller, and his at a wide leg’s backend, by 2.7 ms', () => {
+  /** When half of the energy of a click has come out, samples at 8 kHz. */
+  const halfOut = (out: Int16Array): number => {
+    const total = out.reduce((sum, x) => sum + x * x, 0);
+    let sum = 0;
+    return out.findIndex((x) => (sum += x * x) > total / 2);
+  };
+  const click = (samples: number): Int16Array =>
+    Int16Array.from({ length: samples }, (_, n) => (n === 240 ? 30_000 : 0));
+  const heard = (options: Pick<DspOptions, 'resampling'>): number[] => {
+    const narrow: AudioFormat = { codec: 'l16', sampleRateHz: 8000 };
+    const wide: AudioFormat = { codec: 'l16', sampleRateHz: 24_000 };
+    dsp.configure({ ...join({ ...narrow, ptimeMs: 20 }, wide), ...options });
+    const said = halfOut(toSamples('l16', dsp.render(toBytes('l16', click(480)))));
+    dsp.configure({ ...join({ ...wide, ptimeMs: 20 }, narrow), ...options });
+    return [said, halfOut(toSamples('l16', dsp.capture(toBytes('l16', click(480)))))];
+  };
+  const [strict, low, minimum] = (['strict', 'low-delay', 'minimum-phase'] as const).map((resampling) =>
+    heard({ resampling }),
+  );
+  assert.equal(heard({}), strict);
+  assert.equal(strict, [103, 103]);
+  assert.equal(low, [95, 95]);
+  assert.ok(
+    minimum!.every((sample) => sample <= 82),
+    String(minimum),
+  );
+});
+
 test('formats that cannot be joined are refused with a code that names the option', () => {
   const bad: readonly [string, Partial<Record<keyof DspOptions, unknown>>][] = [
     ['leg', { leg: { ...PCMU, ptimeMs: 25 } }],
@@ -265,6 +294,7 @@ test('formats that cannot be joined are refused with a code that names the optio
     ['vadAggressiveness', { vadAggressiveness: 4 }],
     ['vadAggressiveness', { vadAggressiveness: -1 }],
     ['vad', { vad: 'oracle' }],
+    ['resampling', { resampling: 'fast' }],
   ];
   for (const [option, change] of bad) {
     const options = { ...join(ULAW_LEG, PCMU), ...change } as DspOptions;

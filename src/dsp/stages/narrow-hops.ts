@@ -24,7 +24,7 @@ export class NarrowHops {
   start(core: CoreExports): void {
     this.#waiting = 0;
     this.#hop.fill(0);
-    if (this.#sampleRateHz !== 8000) core.resampleStart(this.#sampleRateHz, 8000, false);
+    if (this.#sampleRateHz !== 8000) core.resampleStart(this.#sampleRateHz, 8000, core.RESAMPLING_STRICT.value);
   }
 
   /** Takes samples, and gives each hop that they complete to `listen`, at an address of the instance. */

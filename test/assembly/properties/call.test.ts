@@ -19,7 +19,7 @@ test('what cannot be configured is refused, and what can is served: any numbers'
   fc.assert(
     fc.property(fc.tuple(anyInteger, rates, anyInteger, anyInteger, rates, anyInteger, rates, anyInteger), (given) => {
       const [legCodec, legHz, ptime, inCodec, inHz, outCodec, outHz, aggressiveness] = given;
-      const answer = e.configure(legCodec, legHz, ptime, inCodec, inHz, outCodec, outHz, aggressiveness, false);
+      const answer = e.configure(legCodec, legHz, ptime, inCodec, inHz, outCodec, outHz, aggressiveness, 0);
       const known = (codec: number, hz: number): boolean =>
         codec >= 0 && codec <= 2 && [8000, 16_000, 24_000, 48_000].includes(hz);
       const served =
@@ -43,7 +43,7 @@ test('what is set is refused out of its range, also what is no number, and the c
       anyNumber,
       anyInteger,
       (three, gain, ms, count) => {
-        e.configure(0, 8000, 20, 2, 24_000, 2, 24_000, 2, false);
+        e.configure(0, 8000, 20, 2, 24_000, 2, 24_000, 2, 0);
         const [a, b, c] = three;
         const shaped = a >= -60 && a <= 0 && b >= 0 && b <= 24 && c >= 100 && c <= 20_000;
         assert.is(e.setShaping(a, b, c) === e.CONFIGURED.value, shaped);
@@ -102,7 +102,7 @@ function tile(address: number, length: number, pattern: Uint8Array): void {
 
 function run(plan: Plan): string {
   const [legCodec, legHz] = plan.leg;
-  e.configure(legCodec, legHz, plan.ptime, ...plan.input, ...plan.output, 2, false);
+  e.configure(legCodec, legHz, plan.ptime, ...plan.input, ...plan.output, 2, 0);
   if (plan.neural) e.setNeuralDetector(2);
   if (plan.shape) e.setShaping(-30, 12, 3000);
   if (plan.clean) e.setCleaning(100, 12, -20);

@@ -104,15 +104,15 @@ test('resampling: as many samples as the rates say, from any cut; a new start is
   const used = new CoreInstance();
   const pieces = fc.array(fc.integer({ min: 0, max: 440 }), { minLength: 1, maxLength: 12 });
   fc.assert(
-    fc.property(anyRate, anyRate, fc.boolean(), pieces, fc.integer(), (fromHz, toHz, lowDelay, sizes, seed) => {
+    fc.property(anyRate, anyRate, fc.nat(2), pieces, fc.integer(), (fromHz, toHz, resampling, sizes, seed) => {
       const runs = [core, used].map((instance, n) => {
         if (n === 1) {
           // Whatever it was before.
-          instance.exports.resampleStart(48_000, 8000, !lowDelay);
+          instance.exports.resampleStart(48_000, 8000, (resampling + 1) % 3);
           instance.samples(instance.from, 480).fill(-32_768);
           instance.exports.resample(instance.to, instance.from, 473);
         }
-        assert.is(instance.exports.resampleStart(fromHz, toHz, lowDelay), 1);
+        assert.is(instance.exports.resampleStart(fromHz, toHz, resampling), 1);
         let [made, taken, random] = [0, 0, seed];
         const out: number[] = [];
         for (const size of sizes) {
@@ -148,11 +148,19 @@ test('resampling: as many samples as the rates say, from any cut; a new start is
   );
 });
 
-test('resampling: a pair of rates that there is not is refused', () => {
+test('resampling: a pair of rates, or filters, that there are not are refused', () => {
   fc.assert(
     fc.property(fc.integer(), fc.integer(), (fromHz, toHz) => {
       const known = [8000, 16_000, 24_000, 48_000];
-      assert.is(exports.resampleStart(fromHz, toHz, false), known.includes(fromHz) && known.includes(toHz) ? 1 : 0);
+      assert.is(exports.resampleStart(fromHz, toHz, 0), known.includes(fromHz) && known.includes(toHz) ? 1 : 0);
+    }),
+  );
+  fc.assert(
+    fc.property(fc.oneof(fc.integer(), fc.integer({ min: -2, max: 4 })), (resampling) => {
+      const known = resampling >= 0 && resampling <= 2;
+      assert.is(exports.resampleStart(24_000, 8000, resampling), known ? 1 : 0);
+      const answer = exports.configure(0, 8000, 20, 2, 24_000, 2, 24_000, 2, resampling);
+      assert.is(answer, known ? exports.CONFIGURED.value : exports.REFUSED_RESAMPLING.value);
     }),
   );
 });

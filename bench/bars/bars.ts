@@ -64,6 +64,20 @@ export const BARS: readonly (readonly [of: string, bars: readonly ProjectBar[]])
       { of: 'low delay: images', ...row('resampler', /low delay/, 'images'), atMost: -75, ...dB, digits: 1 },
       { of: 'low delay: folded back', ...row('resampler', /low delay/, 'folded back'), atMost: -75, ...dB, digits: 1 },
       {
+        of: 'minimum phase, 24 → 8 kHz: delay at 1 kHz (1 ms less than strict)',
+        ...row('resampler', /^24 → 8 kHz, minimum phase/, 'delay at 1 kHz'),
+        atMost: 1.88,
+        ...ms,
+        digits: 2,
+      },
+      {
+        of: 'minimum phase: folded back',
+        ...row('resampler', /minimum phase/, 'folded back'),
+        atMost: -75,
+        ...dB,
+        digits: 1,
+      },
+      {
         of: '8 → 24 kHz / native speexdsp q3',
         ...row('resampler', '8 → 24 kHz, strict', 'native'),
         atMost: 0.25,

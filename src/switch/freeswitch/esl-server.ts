@@ -173,7 +173,7 @@ export class EslServer {
       this.#turnAway(socket, 'Access Denied, go away.\n');
       return;
     }
-    if (this.#connections.size >= (this.#options.clients ?? LIMITS.frontDoorClients)) {
+    if (this.#connections.size >= (this.#options.clients ?? LIMITS.frontDoorClients) && !this.#makeRoom()) {
       this.#turnAway(socket, 'Too many connections, go away.\n');
       return;
     }
@@ -199,6 +199,15 @@ export class EslServer {
       },
     });
     this.#connections.add(connection);
+  }
+
+  /** Whoever has not logged in for longest is no reason to keep an operator out. False: all have. */
+  #makeRoom(): boolean {
+    const idle = [...this.#connections].find(({ loggedIn }) => !loggedIn);
+    if (idle === undefined) return false;
+    this.#connections.delete(idle);
+    idle.destroy();
+    return true;
   }
 
   /** Sends a stranger away in FreeSWITCH's words; one that stays on is cut off. */

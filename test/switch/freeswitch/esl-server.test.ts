@@ -278,6 +278,22 @@ test('strangers are turned away, and too many guests', () =>
     assert.match(await first.ask('api x\n\n', /\n\nx$/), /x$/, 'who is in stays in');
   }));
 
+test('connections that do not log in keep nobody out: the oldest of them makes room', () =>
+  withServer({ clients: 3 }, async ({ client }) => {
+    const inside = client();
+    await inside.login();
+    const silent = client();
+    await until(() => silent.received !== '', 'the first that says nothing has a place');
+    const other = client();
+    await until(() => other.received !== '', 'and so has the next');
+    const operator = client();
+    await operator.login();
+    assert.match(await operator.ask('api x\n\n', /\n\nx$/), /x$/);
+    await until(() => silent.closed, 'the oldest has gone');
+    assert.is(other.closed, false);
+    assert.match(await inside.ask('api x\n\n', /\n\nx$/), /x$/, 'who is in stays in');
+  }));
+
 test('a stranger that does not leave is cut off', () =>
   withServer({ allow: [] }, async ({ client, clock }) => {
     const stranger = client();

@@ -79,6 +79,10 @@ function refer(pcm: usize, samples: i32): void {
 function dial(out: usize, samples: i32): void {
   const pcm = call.legCodec == CODEC_L16 ? out : RENDER_PCM;
   dtmfGenerator.write(pcm, samples);
+  if (call.renderTailLeft > 0) {
+    if (call.outputHz != call.legHz) renderResampler.forget();
+    call.renderTailLeft = 0;
+  }
   if (call.shaped) restShaping(samples);
   renderGain.advance(samples);
   store<f32>(METERS + ((<usize>METER_RENDER_LEVEL) << 2), levelDbov(pcm, samples));

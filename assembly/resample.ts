@@ -77,20 +77,19 @@ export class Resampler {
     this.line = line;
     this.up = toHz / divisor;
     this.down = fromHz / divisor;
-    this.waiting = 0;
     const span = this.chooseFilter(resampling);
     if (this.whole) {
       this.history = span - 1;
       // Whole groups of four: the last of a block reads no further than the line.
       this.blockPeriods = ((RESAMPLER_LINE_WORDS * 2) / this.down - this.history) & ~3;
-      memory.fill(line, 0, (<usize>(this.history * this.down)) << 1);
+      this.forget();
       return true;
     }
     this.history = this.down == 1 ? span : span / 2 + 1;
     // Whole groups of sixteen: the last of a block reads no further than the block.
     this.blockPeriods = min(480 / this.down, (RESAMPLER_LINE_WORDS / this.down - this.history) & ~15);
     this.streamBytes = (this.history + this.blockPeriods) << 2;
-    memory.fill(line, 0, <usize>(this.streamBytes * this.down));
+    this.forget();
     this.plan();
     return true;
   }
@@ -131,6 +130,13 @@ export class Resampler {
   /** For how many output samples at most something of the input is still to come when it has ended: more than the delay. */
   get tail(): i32 {
     return this.history * this.up;
+  }
+
+  /** Forgets the past, and keeps rates and filters. */
+  forget(): void {
+    this.waiting = 0;
+    if (this.whole) memory.fill(this.line, 0, (<usize>(this.history * this.down)) << 1);
+    else memory.fill(this.line, 0, <usize>(this.streamBytes * this.down));
   }
 
   /** Whether several samples make one: decimate.ts does it then. */

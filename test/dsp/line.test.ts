@@ -1,9 +1,10 @@
 /** What a call's chain does and hears on the caller's side, as the host uses it. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { AudioFormat, MediaFormat } from '../../src/core/media.ts';
+import type { AudioFormat, MediaFormat, SampleRateHz } from '../../src/core/media.ts';
 import { frameBytes } from '../../src/core/media.ts';
 import type { DspOptions } from '../../src/dsp/dsp.ts';
+import { RESAMPLINGS } from '../../src/dsp/dsp.ts';
 import { DspModule } from '../../src/dsp/dsp-module.ts';
 import { WasmDsp } from '../../src/dsp/wasm-dsp.ts';
 import { dBovOf, noise, rounded, scaled } from '../assembly/line-noise.ts';
@@ -172,6 +173,30 @@ test('keys are sent in the place of the agent, and one dialling at a time', () =
   // The agent is back.
   dsp.render(agent);
   assert.ok(dBovOf(toSamples('pcmu', dsp.render(agent))) > -20);
+});
+
+test('nothing of a phrase that keys cut off is heard behind them, and the next begins as the first did', () => {
+  const rates = [8000, 16_000, 24_000, 48_000] as const;
+  const said = (sampleRateHz: SampleRateHz): Uint8Array =>
+    toBytes('l16', sine(300, sampleRateHz, 0, sampleRateHz / 50, 20_000));
+  for (const resampling of RESAMPLINGS) {
+    for (const [fromHz, toHz] of rates.flatMap((from) => rates.map((to) => [from, to] as const))) {
+      for (const shaped of [{}, { shaping: { compressorThresholdDb: 0, compressorMakeupDb: 0, lowPassHz: 300 } }]) {
+        const leg: MediaFormat = { codec: 'l16', sampleRateHz: toHz, ptimeMs: 20 };
+        const dsp = chain({ leg, backendOutput: { codec: 'l16', sampleRateHz: fromHz }, resampling, ...shaped });
+        const first = dsp.render(said(fromHz)).slice();
+        dsp.render(said(fromHz));
+        dsp.dial('1', 60, 60);
+        while (dsp.dialling) dsp.render(null);
+        const name = `${resampling}, ${fromHz} to ${toHz}`;
+        assert.ok(
+          dsp.render(null).every((byte) => byte === 0),
+          `${name}: silence behind the keys`,
+        );
+        if (!('shaping' in shaped)) assert.equal(dsp.render(said(fromHz)).slice(), first, name);
+      }
+    }
+  }
 });
 
 test('a call that is given back leaves nothing of its line', () => {

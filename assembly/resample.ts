@@ -127,9 +127,12 @@ export class Resampler {
     return this.virtualDelay / this.down;
   }
 
-  /** For how many output samples at most something of the input is still to come when it has ended: more than the delay. */
+  /**
+   * For how many output samples at most something of the input is still to come when it has ended: more than the delay. It may
+   * have ended within a period, whose output is then still to come as well.
+   */
   get tail(): i32 {
-    return this.history * this.up;
+    return this.whole ? this.history + 1 : this.history * this.up;
   }
 
   /** Forgets the past, and keeps rates and filters. */

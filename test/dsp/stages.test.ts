@@ -122,6 +122,26 @@ test('resampler: with minimum phase it is sooner, and all of the end comes with 
   assert.equal([copier.delaySamples, copier.tailSamples], [0, 0]);
 });
 
+test('resampler: all of the end comes where the input ends within a period too', () => {
+  const rates = [8000, 16_000, 24_000, 48_000] as const;
+  for (const filters of ['strict', 'low-delay', 'minimum-phase'] as const) {
+    for (const [fromHz, toHz] of rates.flatMap((from) => rates.map((to) => [from, to] as const))) {
+      for (let more = 0; more < 6; more += 1) {
+        const resampler = dsp.resampler({ fromHz, toHz, filters });
+        const loud = Int16Array.from({ length: 960 + more }, (_, n) => ((n * 7919) % 13 < 6 ? 30_000 : -30_000));
+        resampler.process(loud);
+        resampler.process(new Int16Array((resampler.tailSamples * fromHz) / toHz));
+        const rest = resampler.process(new Int16Array(960));
+        assert.ok(
+          rest.every((x) => x === 0),
+          `${filters}, ${fromHz} to ${toHz}, ${more} samples more`,
+        );
+        resampler.close();
+      }
+    }
+  }
+});
+
 test('voice activity: silence is none; both kinds, any rate, any cut', () => {
   for (const kind of ['neural', 'statistical'] as const) {
     const vad = dsp.vad({ kind, aggressiveness: 3, sampleRateHz: 16_000 });

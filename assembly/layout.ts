@@ -264,7 +264,7 @@ export const ECHO_NOISE: usize = memory.data(320, 16);
 export const ECHO_BANDS: usize = memory.data(480, 16);
 export const ECHO_SHAPERS: usize = memory.data(128, 16);
 export const ECHO_NOISE_TAIL: usize = memory.data(320, 16);
-/** What a wide leg's caller was given, on its way down to 8 kHz (the bank is the capture view's). */
+/** What a wide leg's caller was given, on its way down to 8 kHz. */
 export const ECHO_WIDE_LINE: usize = memory.data(624 * 4, 16);
 /** Tables of the 160-point transform. */
 export const ECHO_TWIDDLES: usize = memory.data(1240, 16);

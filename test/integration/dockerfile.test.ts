@@ -5,14 +5,13 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { freePort } from './faults/host-process.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -27,14 +26,6 @@ function moved(text: string, folder: string): string {
   return text
     .replaceAll(/(?<![\w.])\/(release|root|var|etc)(?=[/\s"]|$)/g, `${folder}/$1`)
     .replaceAll(/ -[og] node/g, '');
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return port;
 }
 
 test('its steps install what it starts, and its health check tells whether that serves', async () => {
@@ -76,12 +67,12 @@ test('its steps install what it starts, and its health check tells whether that 
       ...(JSON.parse(moved(command, folder)) as string[]),
     ];
     const env = { ...environment, TALKSPURT_STATUS__PORT: port, NODE_ENV: 'production' };
+    assert.not(healthy(), 'nobody serves yet');
     const child = spawn(join(folder, 'usr/bin', talkspurt), rest, { cwd: join(folder, 'var/lib/talkspurt'), env });
     let said = '';
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (said += chunk.toString()));
     const ended = once(child, 'exit');
     try {
-      assert.not(healthy(), 'it cannot serve yet');
       for (let tries = 0; tries < 100 && !healthy(); tries += 1) await sleep(100);
       assert.ok(healthy(), said);
     } finally {

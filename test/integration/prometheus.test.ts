@@ -5,14 +5,13 @@
 import { spawn, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { stringify } from 'yaml';
+import { freePort } from './faults/host-process.ts';
 import { DASHBOARDS, plainQueries } from '../../.dev/dashboards.ts';
 import { askFrontDoor } from '../../src/cli/ctl.ts';
 import { demoScript } from '../../src/cli/demo/demo-script.ts';
@@ -226,14 +225,6 @@ async function callAll(runtime: Runtime, fs: SimulatedSwitch, speech: SpeechSynt
   assert.match(await start(talking.uuid, 'p'), /^\+OK/);
   await runtime.gateway.session(talking.uuid)?.ended;
   await short();
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 async function pause(ms: number): Promise<void> {

@@ -1,13 +1,12 @@
 /** The ARI links against a real Asterisk, which is killed and started again in the middle. */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { freePort } from '../faults/host-process.ts';
 import { SystemClock } from '../../../src/core/clock.ts';
 import type { TalkspurtError } from '../../../src/core/errors.ts';
 import { LIMITS } from '../../../src/limits.ts';
@@ -59,14 +58,6 @@ class Asterisk {
   remove(): void {
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 async function started(link: AriLink): Promise<Heard> {

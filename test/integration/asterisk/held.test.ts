@@ -2,10 +2,9 @@
  * Whole calls on a real Asterisk 22 over each media path, ended by either side, and a tap: while they are up the gauges say what they
  * hold, and afterwards every one of them is zero again, here and in Asterisk.
  */
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { freePort } from '../faults/host-process.ts';
 import { loadConfig } from '../../../src/config.ts';
 import { startRuntime } from '../../../src/gateway-from-config.ts';
 import type { Runtime } from '../../../src/gateway-from-config.ts';
@@ -48,14 +47,6 @@ test.before(async () => {
 test.after(async () => {
   await asterisk?.stop();
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise<void>((resolve) => server.close(() => resolve()));
-  return port;
-}
 
 /** With a runtime as a configuration makes it; afterwards nothing is held, and Asterisk has nothing. */
 async function withRuntime(

@@ -183,6 +183,9 @@ export const LIMITS = {
   /** Period of pings on an ARI's WebSocket, and silence after which it is lost. */
   ariPingMs: 10_000,
   ariSilentMs: 20_000,
+  /** How often an ARI is asked whether it gives us our application's events, and how long such an event may take to come. */
+  ariProofEveryMs: 15_000,
+  ariProofMs: 3_000,
   /** Requests of one ARI link that wait for their answer; one more is refused with ERR_TALKSPURT_LINK_TIMEOUT. */
   ariPendingRequests: 1_024,
   /** One request (Asterisk ends a WebSocket on 64 KiB); a longer one is refused with ERR_TALKSPURT_COMMAND_SYNTAX. */

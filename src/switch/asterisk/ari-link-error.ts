@@ -40,6 +40,14 @@ export function replaced(app: string): TalkspurtError {
   return new TalkspurtError('ERR_TALKSPURT_LINK_REPLACED', message);
 }
 
+/** Asterisk has our connection, and gives the application's events to nobody. */
+export function deaf(app: string): TalkspurtError {
+  const message =
+    `Asterisk gives the events of the Stasis application '${app}' to nobody, though we are connected for it: ` +
+    'it let the application go with a connection that ended, or an event filter keeps ChannelUserevent from us';
+  return new TalkspurtError('ERR_TALKSPURT_LINK_DOWN', message);
+}
+
 /** An HTTP status in place of a WebSocket, or of the first answer. */
 export function refusedWithStatus(target: AriTarget, status: number): TalkspurtError {
   const details = { status };

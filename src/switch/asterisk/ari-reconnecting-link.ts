@@ -9,6 +9,7 @@ import type { AriApplicationLook } from './ari-application.ts';
 import type { AriConnection, AriDial } from './ari-connection.ts';
 import type { AriEvent, AriLink, AriLinkListener, AriRequest } from './ari-link.ts';
 import { NOT_INSTALLED, down, protocolError, readOnly, replaced } from './ari-link-error.ts';
+import { AriProof } from './ari-proof.ts';
 
 /** The port over any {@link AriDial}. */
 export class AriReconnectingLink implements AriLink {
@@ -23,6 +24,9 @@ export class AriReconnectingLink implements AriLink {
   #connection: AriConnection | null = null;
   #attempt: Promise<void> = Promise.resolve();
   #timer: Timer | null = null;
+  /** Of the connection that is up, or on its way: see ari-proof.ts. */
+  #proof: AriProof | null = null;
+  #proofTimer: Timer | null = null;
   /** Somebody else took the application: it is theirs until they are gone. */
   #replaced = false;
 
@@ -61,6 +65,7 @@ export class AriReconnectingLink implements AriLink {
     this.#closing.abort(closed);
     this.#timer?.cancel();
     this.#timer = null;
+    this.#proof?.end(closed);
     this.#drop(closed);
     await this.#attempt;
   }
@@ -69,18 +74,22 @@ export class AriReconnectingLink implements AriLink {
   async #connect(): Promise<void> {
     const { signal } = this.#closing;
     const attempt = new Attempt();
+    const proof = new AriProof(this.app, this.#clock);
+    this.#proof = proof;
     let connection: AriConnection | null = null;
     try {
       if (this.#replaced && (await this.#isTaken(this.#clock, signal))) throw replaced(this.app);
       connection = await this.#dial(
         {
           onEvent: (event) => {
+            if (proof.take(event)) return;
             if (attempt.isUp) this.#deliver(event);
             else attempt.keep(event);
           },
           onFault: (error) => this.#fault(error),
           onClosed: (error) => {
             attempt.ended ??= error;
+            proof.end(error);
             if (connection !== null && this.#connection === connection) this.#onLost(error);
           },
         },
@@ -88,6 +97,7 @@ export class AriReconnectingLink implements AriLink {
         signal,
       );
       await checkWriting(connection);
+      await proof.ask(connection);
       if (attempt.ended !== null) throw attempt.ended;
       signal.throwIfAborted();
     } catch (error) {
@@ -97,6 +107,7 @@ export class AriReconnectingLink implements AriLink {
       return;
     }
     this.#connection = connection;
+    this.#proveLater(connection, proof);
     this.#replaced = false;
     this.#backoff.reset();
     this.#listener?.onUp(connection.info);
@@ -104,6 +115,25 @@ export class AriReconnectingLink implements AriLink {
     attempt.release((event) => {
       if (this.#connection === connection) this.#deliver(event);
     });
+  }
+
+  /** Whoever comes after us may lose the application as well, and late: an end of before ours that Asterisk sees only now. */
+  #proveLater(connection: AriConnection, proof: AriProof): void {
+    this.#proofTimer = this.#clock.after(LIMITS.ariProofEveryMs, () => void this.#prove(connection, proof));
+  }
+
+  /** Never rejects. */
+  async #prove(connection: AriConnection, proof: AriProof): Promise<void> {
+    let failure: TalkspurtError | null = null;
+    try {
+      await proof.ask(connection);
+    } catch (error) {
+      // A request that was not answered proves nothing: of a link that is dead its own signs of life tell.
+      failure = asTalkspurtError(error);
+    }
+    if (this.#connection !== connection) return;
+    if (failure?.code === 'ERR_TALKSPURT_LINK_DOWN') this.#onLost(failure);
+    else this.#proveLater(connection, proof);
   }
 
   #deliver(event: AriEvent): void {
@@ -126,6 +156,8 @@ export class AriReconnectingLink implements AriLink {
   #drop(error: TalkspurtError): void {
     const connection = this.#connection;
     this.#connection = null;
+    this.#proofTimer?.cancel();
+    this.#proof?.end(error);
     connection?.close(error);
   }
 

@@ -59,6 +59,7 @@ export async function startTaps(
     onDown: () => undefined,
     onEvent: (event) => routes.route(event),
   });
+  await until(() => link.up, 'the link is up');
   const codecs = await G722Pool.create({ size: 8 });
   const from = 28_000 + (process.pid % 300) * 10;
   const ports = new RtpPortPool({ clock, bindHost: '127.0.0.1', from, to: from + 199 });

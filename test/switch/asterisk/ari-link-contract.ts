@@ -593,6 +593,62 @@ function eventsAndEnds(test: Suite, make: MakeLink): void {
       assert.is(downs[0]!.error.code, 'ERR_TALKSPURT_LINK_TIMEOUT');
     }));
 
+  test('a connection whose application Asterisk gives to nobody is not up, and dialled again', () =>
+    bench(make, async ({ peer, start, clock, downs, ups, events, upAgain, link }) => {
+      peer.tellsEvents = false;
+      const started = start();
+      await until(() => peer.requests.some(({ path }) => path.startsWith('events/user/')), 'it was asked');
+      await until(() => {
+        clock.advance(LIMITS.ariProofMs / 10);
+        return downs.length > 0;
+      }, 'down');
+      await started;
+      assert.is(downs[0]!.error.code, 'ERR_TALKSPURT_LINK_DOWN');
+      assert.match(downs[0]!.error.message, /gives the events of the Stasis application 'talkspurt' to nobody/);
+      assert.ok(downs[0]!.retryInMs <= LIMITS.linkBackoffBaseMs);
+      assert.equal([ups, link.up], [[], false]);
+      peer.tellsEvents = true;
+      await upAgain();
+      assert.equal([ups.length, events], [1, []], 'what proves it is nobody else’s');
+    }));
+
+  test('an application that goes to nobody later is noticed, and dialled for again; a slow answer is not taken for it', () =>
+    bench(make, async ({ peer, start, clock, downs, ups, upAgain, events }) => {
+      await start();
+      const asked = (): number => peer.requests.filter(({ path }) => path.startsWith('events/user/')).length;
+      peer.answer = ({ path }) => (path.startsWith('events/user/') ? null : undefined);
+      // In steps that leave signs of life their time.
+      const pass = async (ms: number): Promise<void> => {
+        for (let passed = 0; passed < ms; passed += 1_000) {
+          clock.advance(1_000);
+          await new Promise((resolve) => setTimeout(resolve, 20));
+        }
+      };
+      await pass(LIMITS.ariProofEveryMs);
+      await until(() => asked() === 2, 'asked again');
+      await pass(LIMITS.ariRequestMs);
+      assert.equal(downs, []);
+      peer.answer = () => undefined;
+      peer.tellsEvents = false;
+      await until(() => {
+        clock.advance(LIMITS.ariProofMs / 10);
+        return downs.length > 0;
+      }, 'down');
+      assert.match(downs[0]!.error.message, /to nobody/);
+      peer.tellsEvents = true;
+      await upAgain();
+      // An application that nobody has any more.
+      peer.answer = ({ path }) => (path.startsWith('events/user/') ? { status: 404 } : undefined);
+      await until(() => {
+        clock.advance(LIMITS.ariProofEveryMs / 10);
+        return downs.length > 1;
+      }, 'down again');
+      assert.match(downs[1]!.error.message, /to nobody/);
+      peer.answer = () => undefined;
+      await upAgain();
+      assert.equal([ups.length, events], [3, []]);
+    }));
+
   test('somebody who takes the application over ends the link, which does not take it back at once', () =>
     bench(make, async ({ peer, start, downs, clock, events, link, upAgain }) => {
       await start();

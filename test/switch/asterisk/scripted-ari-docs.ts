@@ -62,13 +62,16 @@ const DOCS: Readonly<Record<string, { apis: unknown[]; models: Record<string, Re
     apis: [
       {
         path: '/events/user/{eventName}',
-        operations: [operation('POST', 'userEvent', 'void', [parameter('eventName', 'path')])],
+        operations: [
+          operation('POST', 'userEvent', 'void', [parameter('eventName', 'path'), parameter('application', 'query')]),
+        ],
       },
     ],
     models: {
       ApplicationReplaced: {},
       StasisStart: { channel: 'Channel', args: 'List[string]' },
       StasisEnd: { channel: 'Channel' },
+      ChannelUserevent: { eventname: 'string', userevent: 'object' },
       ChannelVarset: { variable: 'string', value: 'string', channel: 'Channel' },
     },
   },

@@ -53,6 +53,8 @@ export class ScriptedAri {
   /** An Asterisk before 22.4 reads what comes by the WebSocket and says nothing. */
   takesRequestsBySocket = true;
   answersPings = true;
+  /** The application may be there and have no client: see ari-proof.ts. */
+  tellsEvents = true;
   /** Every HTTP request gets this page: something else listens here. */
   page: string | null = null;
   /** Bytes in place of anything that is HTTP. */
@@ -300,6 +302,8 @@ export class ScriptedAri {
       const isThere = [...this.#clients.values()].some((its) => its.app.split(',').includes(name));
       return isThere ? ok({ name, channel_ids: [] }) : saying(404, 'Application does not exist');
     }
+    const [, eventname] = /^events\/user\/([^/]+)$/.exec(path) ?? [];
+    if (eventname !== undefined && method === 'POST') return this.#userEvent(eventname, query['application'] ?? '');
     const id = decodeURIComponent(/^channels\/([^/]+)$/.exec(path)?.[1] ?? '');
     if (path === 'channels' && method === 'GET') return ok([...this.#channels].map((each) => ({ id: each })));
     if (path === 'channels/create' && method === 'POST') return ok({ id: 'created' });
@@ -313,6 +317,16 @@ export class ScriptedAri {
     if (!this.#channels.has(id)) return saying(404, 'Channel not found');
     if (method === 'GET') return ok({ id, state: 'Up' });
     this.#channels.delete(id);
+    return { status: 204 };
+  }
+
+  /** As Asterisk 22 does: to whoever has the application, and 204 also where nobody has it any more. */
+  #userEvent(eventname: string, application: string): ScriptedAnswer {
+    const its = [...this.#clients].filter(([, { app }]) => app.split(',').includes(application));
+    if (its.length === 0) return saying(404, 'Application not found');
+    const timestamp = '2026-11-21T11:29:53.802+0000';
+    const event = { type: 'ChannelUserevent', timestamp, eventname, userevent: { eventname }, application };
+    if (this.tellsEvents) for (const [client] of its) client.send(JSON.stringify(event));
     return { status: 204 };
   }
 

@@ -1,5 +1,8 @@
 /** The runner is what tells that a test failed, so it is shown files that must fail. */
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -67,6 +70,35 @@ test('properties take the seed of the run, which is the same unless another is a
   assert.match(run('chances', '--seed=-77').out, /seed: -77,/);
   assert.not.match(run('chances', '--seed', 'random').out, /seed: (1|-77),/);
   assert.is(run('chances', '--seed', '1.5').status, 2);
+});
+
+test('a file that fails once and holds at its second try is told of; one that fails twice has failed', () => {
+  const folderOfMark = mkdtempSync(join(tmpdir(), 'talkspurt-again-'));
+  try {
+    const mark = join(folderOfMark, 'was-here');
+    process.env['AGAIN_MARK'] = mark;
+    const once = run('flickers', 'holds', '--again', '1');
+    assert.is(once.status, 0);
+    assert.match(once.out, /FAIL .*flickers\.test\.ts {2}1\/2/, 'the first try is shown');
+    assert.match(once.out, /ok .*flickers\.test\.ts {2}2\/2/);
+    assert.match(once.out, /\n3 passed, 0 failed, 1 of the files at the second try\n$/);
+    rmSync(mark);
+    const none = run('flickers');
+    assert.is(none.status, 1);
+    assert.match(none.out, /\n1 passed, 1 failed\n$/);
+    rmSync(mark);
+    // Too many fail for chance to be the reason.
+    const many = run('flickers', 'breaks', '--again', '1');
+    assert.match(many.out, /\n2 passed, 2 failed\n$/);
+    rmSync(mark);
+    const both = run('flickers', 'breaks', '--again', '2');
+    assert.is(both.status, 1);
+    assert.match(both.out, /\n3 passed, 1 failed, 1 of the files at the second try\n$/);
+    assert.is(run('holds', '--again', 'often').status, 2);
+  } finally {
+    delete process.env['AGAIN_MARK'];
+    rmSync(folderOfMark, { recursive: true });
+  }
 });
 
 test('a filter that matches nothing is an error, not a pass', () => {

@@ -49,21 +49,22 @@ test('attended: the caller is joined with whoever answers, and each hangs up wit
     assert.equal(stages(host), ['dialling', 'joined']);
     await until(() => host.ports.inUse === 0, 'our media are gone');
     assert.equal(await ids(pbx, 'channels', 'talkspurt-media-'), []);
-    await pause(1_000);
+    await pause(2_000);
     const result = await pbx.ari('GET', `channels/${id}/variable?variable=TALKSPURT_RESULT`);
     assert.is((result as { value: string }).value, 'transferred');
 
     await pbx.ari('DELETE', `channels/${id}-far`);
     await left(pbx, 'talkspurt-party-');
     // Asterisk writes a recording to its end when the call is over.
-    assert.ok((await recorded(pbx, 'joined-in', AGENT_HZ)).share > 0.9, 'the agent was heard');
-    assert.ok((await recorded(pbx, 'joined-in', PARTY_HZ)).share > 0.9, 'then the party');
+    const [agent, party] = [await recorded(pbx, 'joined-in', AGENT_HZ), await recorded(pbx, 'joined-in', PARTY_HZ)];
+    assert.ok(agent.share > 0.9, `the agent was heard: ${JSON.stringify(agent)}`);
+    assert.ok(party.share > 0.9, `then the party: ${JSON.stringify(party)}`);
 
     const other = await callIn(pbx, 'silent');
     await talking(host, other);
     assert.match(await host.gateway.command(`${other} transfer tone1000 attended`), /^\+OK/);
-    const [party = ''] = await ids(pbx, 'channels', 'talkspurt-party-');
-    await pbx.ari('DELETE', `channels/${party}`);
+    const [joined = ''] = await ids(pbx, 'channels', 'talkspurt-party-');
+    await pbx.ari('DELETE', `channels/${joined}`);
     await left(pbx, other);
   });
 });

@@ -109,7 +109,7 @@ export class HttpServer {
   /** Never rejects. */
   async #onRequest(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { socket } = request;
-    this.#connections.asked(socket);
+    this.#connections.asked(socket, request);
     response.once('close', () => this.#connections.answered(socket));
     let more: Record<string, string> = {};
     let answer: HttpAnswer;

@@ -24,6 +24,9 @@ class FakeSocket extends EventEmitter {
 
 const asSocket = (socket: FakeSocket): Socket => socket as unknown as Socket;
 
+/** A request of which everything has come. */
+const WHOLE = { complete: true };
+
 function admitted(table: ConnectionTable, address: string): FakeSocket {
   const socket = new FakeSocket(address);
   table.admit(asSocket(socket));
@@ -35,7 +38,7 @@ test('the newcomer has the place of who asks nothing for longest, of the address
   const probe = admitted(table, '10.0.0.9');
   const [first, second, third] = [1, 2, 3].map(() => admitted(table, '10.0.0.1'));
   // Who has just been answered is not the one that waits for longest.
-  table.asked(asSocket(first!));
+  table.asked(asSocket(first!), WHOLE);
   table.answered(asSocket(first!));
   const next = admitted(table, '10.0.0.2');
   assert.equal(
@@ -48,7 +51,7 @@ test('the newcomer has the place of who asks nothing for longest, of the address
 test('nobody who is being answered is cut: where all are the newcomer has no place', () => {
   const table = new ConnectionTable(2);
   const busy = [admitted(table, 'a'), admitted(table, 'a')];
-  for (const socket of busy) table.asked(asSocket(socket));
+  for (const socket of busy) table.asked(asSocket(socket), WHOLE);
   assert.is(admitted(table, 'b').destroyed, true);
   assert.equal(
     busy.map(({ destroyed }) => destroyed),
@@ -58,28 +61,54 @@ test('nobody who is being answered is cut: where all are the newcomer has no pla
   assert.is(admitted(table, 'b').destroyed, false);
 });
 
+test('half a request keeps no place: the oldest makes room, and nobody whose request is whole', () => {
+  const table = new ConnectionTable(4);
+  const probe = admitted(table, '10.0.0.9');
+  const [whole, half, late] = [WHOLE, { complete: false }, { complete: false }].map((request) => {
+    const socket = admitted(table, '10.0.0.1');
+    table.asked(asSocket(socket), request);
+    return socket;
+  });
+  const cut = (): boolean[] => [probe, whole, half, late].map((socket) => socket!.destroyed);
+  assert.is(admitted(table, '10.0.0.2').destroyed, false);
+  assert.equal(cut(), [false, false, true, false]);
+});
+
+test('a request whose rest comes is answered in peace', () => {
+  const table = new ConnectionTable(1);
+  const socket = admitted(table, 'a');
+  const request = { complete: false };
+  table.asked(asSocket(socket), request);
+  request.complete = true;
+  assert.is(admitted(table, 'b').destroyed, true);
+  assert.is(socket.destroyed, false);
+});
+
 test('whatever happens: never too many, and a newcomer has a place unless all are being answered', () => {
-  const step = fc.record({ who: fc.nat(12), what: fc.constantFrom('come', 'ask', 'answer', 'go') });
+  const step = fc.record({ who: fc.nat(12), what: fc.constantFrom('come', 'ask', 'begin', 'rest', 'answer', 'go') });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
       const table = new ConnectionTable(5);
-      const open: { socket: FakeSocket; requests: number }[] = [];
+      const open: { socket: FakeSocket; requests: { complete: boolean }[] }[] = [];
       const alive = (): typeof open => open.filter(({ socket }) => !socket.destroyed);
       for (const { who, what } of steps) {
         const one = alive()[who % Math.max(1, alive().length)];
         if (what === 'come') {
-          const full = alive().length === 5 && alive().every(({ requests }) => requests > 0);
-          const busy = alive().filter(({ requests }) => requests > 0);
+          const busy = alive().filter(({ requests }) => requests.at(-1)?.complete === true);
+          const full = busy.length === 5;
           const socket = admitted(table, `10.0.0.${who % 3}`);
-          open.push({ socket, requests: 0 });
+          open.push({ socket, requests: [] });
           assert.is(socket.destroyed, full);
           assert.ok(busy.every((each) => !each.socket.destroyed));
         } else if (one !== undefined) {
-          if (what === 'ask') {
-            one.requests += 1;
-            table.asked(asSocket(one.socket));
-          } else if (what === 'answer' && one.requests > 0) {
-            one.requests -= 1;
+          const last = one.requests.at(-1);
+          if (what === 'ask' || what === 'begin') {
+            const request = { complete: what === 'ask' };
+            one.requests.push(request);
+            table.asked(asSocket(one.socket), request);
+          } else if (what === 'rest' && last !== undefined) last.complete = true;
+          else if (what === 'answer' && last !== undefined) {
+            one.requests.shift();
             table.answered(asSocket(one.socket));
           } else if (what === 'go') one.socket.destroy();
         }

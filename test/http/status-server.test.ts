@@ -333,6 +333,31 @@ test('there are so many connections at once and no more; who asks finds a place 
     for (const socket of idle) socket.destroy();
   }));
 
+test('half bodies behind a token that is right keep nobody out, and cut nobody who is being answered', () =>
+  serving({}, async ({ port, ask }) => {
+    const stream = await ask('/api/events', { scope: 'read' });
+    const head = `POST /api/reload HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${CONTROL}\r\n`;
+    const half = `${head}Content-Type: application/json\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n{"half":`;
+    const sockets = [];
+    let cut = 0;
+    for (let index = 0; index < 300; index += 1) {
+      const socket = connect(port, '127.0.0.1');
+      socket.on('error', () => undefined).on('close', () => (cut += 1));
+      socket.write(half);
+      sockets.push(socket);
+      // Its head has been read; without a place it is cut.
+      await new Promise((resolve) => socket.once('data', resolve).once('close', resolve));
+    }
+    for (const path of ['/health/live', '/health/ready']) {
+      assert.match(await raw(port, `GET ${path} HTTP/1.0\r\n\r\n`), /^HTTP\/1\.1 200 /, path);
+    }
+    assert.ok(cut >= 300 - LIMITS.statusConnections && cut < 300, `${cut} are cut, and no more than room takes`);
+    for (const socket of sockets) socket.destroy();
+    const reader = stream.body!.getReader();
+    assert.is((await reader.read()).done, false, 'the stream goes on');
+    await reader.cancel();
+  }));
+
 test('a port that is taken is a clear error', async () => {
   const other = createServer();
   await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));

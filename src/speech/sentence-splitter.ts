@@ -22,7 +22,10 @@ export interface SentenceSplitterOptions {
 const LOOK_AHEAD = 32;
 /** What has to follow a boundary before it can be trusted: until then `12 a` may still turn it into no boundary. */
 const SETTLED = /[\p{L}\p{Extended_Pictographic}.!?…。！？｡\n]/u;
-const CLAUSE = /[,;:)\]–—،؛、，；：]["'”’»)\]]*(?=\s)|[、，；：]/gu;
+/** A clause ends behind such marks where one of them is more than a quote and a blank follows; or behind a wide one in any case. */
+const MARKS = /[,;:)\]–—،؛、，；："'”’»]+/gu;
+const CLAUSE = /[,;:)\]–—،؛、，；：]/u;
+const WIDE_CLAUSE = /[、，；：]/gu;
 const BLANK = /\s/u;
 /** Ends that are no end of a sentence: `Dr.`, `z.B.`, `J.`, `3.` */
 const ABBREVIATIONS = new Set(
@@ -38,9 +41,26 @@ const ABBREVIATIONS = new Set(
 /** Of these the sentence may well end there: it does where a capital follows. */
 const MAY_END = new Set('etc inc ltd co corp jr sr a.m p.m u.s u.k u.n usw al min max no sun sat mar m'.split(' '));
 /** An address goes on behind its `?`, where no blank follows. */
-const IN_ADDRESS = /(?:https?:\/\/|www\.)[^\s"<>]*[?!.;]$/i;
+const ADDRESS = /https?:\/\/|www\./i;
+const IN_ADDRESS = /(?:https?:\/\/|www\.).*[?!.;]$/is;
+const NOT_IN_ADDRESS = /[\s"<>]/u;
 const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
-const LAST_WORD = /([\p{L}\p{N}.]+)\.["'”’»)\]]*\s*$/u;
+const LAST_WORD = /([\p{L}\p{N}.]+)\.["'”’»)\]]*$/u;
+/** Longest word, with what closes behind it, that may be an abbreviation. */
+const LOOK_BACK = 32;
+
+/** What is known of the beginning of a sentence, whose boundaries were no ends: none is judged twice. */
+interface Judged {
+  readonly end: number;
+  /** It has a letter or a digit. */
+  readonly worded: boolean;
+  /** It is the number of an entry in a list, and no more. */
+  readonly numbered: boolean;
+  /** It ends within an address. */
+  readonly addressed: boolean;
+}
+
+const NOTHING: Judged = { end: 0, worded: false, numbered: false, addressed: false };
 
 /** Cuts the text of one answer; see the top of the file. */
 export class SentenceSplitter {
@@ -49,6 +69,7 @@ export class SentenceSplitter {
   readonly #early: number;
   #pending = '';
   #first = true;
+  #judged = NOTHING;
 
   constructor(options: SentenceSplitterOptions = {}) {
     const { language = 'en', maximumCharacters = LIMITS.ttsSentenceCharacters, earlyCharacters = 40 } = options;
@@ -72,8 +93,7 @@ export class SentenceSplitter {
   flush(): string[] {
     const sentences = this.#take(true);
     const rest = this.#pending.trim();
-    this.#pending = '';
-    this.#first = true;
+    this.clear();
     return rest === '' ? sentences : [...sentences, rest];
   }
 
@@ -81,6 +101,7 @@ export class SentenceSplitter {
   clear(): void {
     this.#pending = '';
     this.#first = true;
+    this.#judged = NOTHING;
   }
 
   #take(whole: boolean): string[] {
@@ -91,6 +112,7 @@ export class SentenceSplitter {
       if (end <= 0) return sentences;
       const sentence = this.#pending.slice(0, end).trim();
       this.#pending = this.#pending.slice(end);
+      this.#judged = NOTHING;
       this.#first = false;
       if (sentence !== '') sentences.push(sentence);
     }
@@ -110,20 +132,19 @@ export class SentenceSplitter {
   }
 
   #boundary(text: string, whole: boolean): number {
-    let end = 0;
-    for (const { segment } of this.#segmenter.segment(text)) {
-      end += segment.length;
-      if (end >= text.length) return 0;
-      const following = text.slice(end, end + LOOK_AHEAD);
+    for (const { segment } of this.#segmenter.segment(text.slice(this.#judged.end))) {
+      const judged = joined(this.#judged, segment);
+      if (judged.end >= text.length) return 0;
+      const following = text.slice(judged.end, judged.end + LOOK_AHEAD);
       if (!whole && following.length < LOOK_AHEAD && !SETTLED.test(following)) return 0;
-      if (isEnd(text.slice(0, end), following)) return end;
+      if (!inAddress(segment, this.#judged.addressed) && isEnd(judged, text, segment, following)) return judged.end;
+      this.#judged = judged;
     }
     return 0;
   }
 
   #clauseAfter(text: string): number {
-    for (const match of text.matchAll(CLAUSE)) {
-      const end = match.index + match[0].length;
+    for (const end of clauseEnds(text)) {
       // The blank behind it is not enough: what is said next must have begun.
       if (end >= this.#early && text.slice(end).trimStart() !== '') return end;
     }
@@ -134,10 +155,7 @@ export class SentenceSplitter {
   #cut(): number {
     const text = this.#pending.slice(0, this.#maximum + 1);
     let clause = 0;
-    for (const match of text.matchAll(CLAUSE)) {
-      const end = match.index + match[0].length;
-      if (end <= this.#maximum) clause = end;
-    }
+    for (const end of clauseEnds(text)) if (end <= this.#maximum) clause = end;
     if (clause > this.#maximum / 4) return clause;
     for (let at = this.#maximum; at > 0; at -= 1) if (BLANK.test(text[at] ?? '')) return at;
     // Also not through an accent, or through one face of a family.
@@ -149,15 +167,51 @@ export class SentenceSplitter {
   }
 }
 
-/** Whether the sentence `text` really ends before `following`. */
-function isEnd(text: string, following: string): boolean {
-  if (/\n\s*$/.test(text)) return /[\p{L}\p{N}]/u.test(text) && !/^\s*\d{1,2}\.\s*$/.test(text);
-  if (!/[\p{L}\p{N}]/u.test(text) || IN_ADDRESS.test(text)) return false;
+/** Where the clauses of `text` end, in order. */
+function* clauseEnds(text: string): Generator<number, void> {
+  for (const { 0: marks, index } of text.matchAll(MARKS)) {
+    const end = index + marks.length;
+    if (CLAUSE.test(marks) && BLANK.test(text[end] ?? '')) yield end;
+    else for (const wide of marks.matchAll(WIDE_CLAUSE)) yield index + wide.index + 1;
+  }
+}
+
+/** What is known of a beginning that goes on with `segment`. */
+function joined({ end, worded, numbered, addressed }: Judged, segment: string): Judged {
+  const said = segment.trimEnd();
+  const run = lastRun(segment);
+  return {
+    end: end + segment.length,
+    worded: worded || /[\p{L}\p{N}]/u.test(segment),
+    numbered: end === 0 ? /^\d{1,2}\.$/.test(said) : numbered && said === '',
+    addressed: (addressed && run === segment) || ADDRESS.test(run),
+  };
+}
+
+/** Whether the sentence of `text` that `judged` is about, with `segment` at its end, really ends before `following`. */
+function isEnd({ end, worded, numbered }: Judged, text: string, segment: string, following: string): boolean {
+  if (!worded) return false;
+  if (/\n\s*$/.test(segment)) return !numbered;
+  const tail = text.slice(0, end).trimEnd().slice(-LOOK_BACK);
   const next = following.trimStart();
-  if (/(\.\.\.|…)["'”’»)\]]*\s*$/.test(text)) return !/^\p{Ll}/u.test(next);
-  const word = LAST_WORD.exec(text)?.[1]?.toLowerCase();
+  if (/(\.\.\.|…)["'”’»)\]]*$/.test(tail)) return !/^\p{Ll}/u.test(next);
+  const word = LAST_WORD.exec(tail)?.[1]?.toLowerCase();
   if (word === undefined) return true;
   if (/^\d{1,2}$/.test(word) || /^\p{L}$/u.test(word)) return false;
   if (!ABBREVIATIONS.has(word)) return !/^(\p{L}\.)+\p{L}$/u.test(word) || /^\p{Lu}/u.test(next);
   return MAY_END.has(word) && /^\p{Lu}/u.test(next);
+}
+
+/** `addressed`: what stands before it ended within an address. */
+function inAddress(segment: string, addressed: boolean): boolean {
+  if (!'?!.;'.includes(segment.at(-1) ?? ' ')) return false;
+  const run = lastRun(segment);
+  return (addressed && run === segment) || IN_ADDRESS.test(run);
+}
+
+/** The end of `text` that may be of one address. */
+function lastRun(text: string): string {
+  let at = text.length;
+  while (at > 0 && !NOT_IN_ADDRESS.test(text[at - 1] ?? '')) at -= 1;
+  return text.slice(at);
 }

@@ -179,4 +179,55 @@ test('ordinary text gives the same sentences however it is cut', () => {
   );
 });
 
+/** Characters that patterns and the segmenter look at in `run`. */
+function charactersLookedAt(run: () => void): number {
+  const { exec } = RegExp.prototype;
+  const { segment } = Intl.Segmenter.prototype;
+  let characters = 0;
+  const countedExec = function (this: RegExp, text: string): RegExpExecArray | null {
+    const from = this.global ? this.lastIndex : 0;
+    const found = exec.call(this, text);
+    characters += (found === null ? text.length : found.index + found[0].length) - from;
+    return found;
+  };
+  const countedSegment = function (this: Intl.Segmenter, text: string): Intl.Segments {
+    const segments = segment.call(this, text);
+    const all = segments[Symbol.iterator].bind(segments);
+    function* counted(): Generator<Intl.SegmentData, void> {
+      for (const each of { [Symbol.iterator]: all }) {
+        characters += each.segment.length;
+        yield each;
+      }
+    }
+    return Object.defineProperty(segments, Symbol.iterator, { value: counted });
+  };
+  Object.assign(RegExp.prototype, { exec: countedExec });
+  Object.assign(Intl.Segmenter.prototype, { segment: countedSegment });
+  try {
+    run();
+  } finally {
+    Object.assign(RegExp.prototype, { exec });
+    Object.assign(Intl.Segmenter.prototype, { segment });
+  }
+  return characters;
+}
+
+test('what looks like many ends and is none costs in proportion to its length, however it comes', () => {
+  for (const text of ['Dr. ', 'J. ', '3. ', '-\n', '3.\n\n\n', 'www.a?', 'Z.B. Https://a.example/?B ']) {
+    for (const step of [4, 1_000_000]) {
+      const work = (length: number): number => {
+        const whole = text.repeat(length / text.length);
+        const options = { maximumCharacters: length, earlyCharacters: 0 };
+        const parts = Array.from({ length: Math.ceil(length / step) }, (_, at) =>
+          whole.slice(at * step, (at + 1) * step),
+        );
+        return charactersLookedAt(() => split(parts, options));
+      };
+      const [once, twice] = [work(1_200), work(2_400)];
+      assert.ok(twice < 2.2 * once, `${JSON.stringify(text)} by ${step}: ${once}, then ${twice}`);
+      assert.ok(once < 50 * 1_200, `${JSON.stringify(text)} by ${step}: ${once}`);
+    }
+  }
+});
+
 test.run();

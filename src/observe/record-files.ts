@@ -6,7 +6,7 @@
  * A disk that is full, slow or gone costs records and nothing else: they wait within a bound, the oldest are lost and counted,
  * the trouble is told once, and so is its end.
  */
-import { appendFile, mkdir, open, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, open, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock, Timer } from '../core/clock.ts';
 import { LIMITS } from '../limits.ts';
@@ -30,6 +30,12 @@ export interface RecordFilesOptions {
   onRecovered(lost: number): void;
 }
 
+/** A record that waits to be written. */
+interface Waiting {
+  readonly line: string;
+  readonly day: string;
+}
+
 const MEGABYTE = 1_000_000;
 /** Share of all files that one may have: removing the oldest must leave something. */
 const FILE_SHARE = 0.2;
@@ -37,7 +43,7 @@ const FILE_SHARE = 0.2;
 /** The folder of records. Nothing here throws to whoever records. */
 export class RecordFiles {
   readonly #options: RecordFilesOptions;
-  #queue: { readonly line: string; readonly day: string }[] = [];
+  #queue: Waiting[] = [];
   #queuedBytes = 0;
   #lost = 0;
   #lostSinceTrouble = 0;
@@ -163,12 +169,10 @@ export class RecordFiles {
     await mkdir(this.#options.folder, { recursive: true, mode: 0o750 });
     while (this.#queue.length > 0) {
       const day = this.#queue[0]?.day ?? '';
-      const batch = this.#queue.filter((entry) => entry.day === day);
-      await this.#append(await this.#fileOf(day), batch.map(({ line }) => line).join(''));
-      const written = new Set(batch);
-      // Meanwhile the oldest may have been given up, and new ones come.
-      this.#queue = this.#queue.filter((entry) => !written.has(entry));
-      this.#queuedBytes = this.#queue.reduce((sum, { line }) => sum + line.length, 0);
+      await this.#append(
+        await this.#fileOf(day),
+        this.#queue.filter((entry) => entry.day === day),
+      );
     }
     if (this.#noting) {
       this.#noting = false;
@@ -188,11 +192,35 @@ export class RecordFiles {
     return join(folder, RECORD_FILE.name(day, newest.part + 1));
   }
 
-  async #append(path: string, text: string): Promise<void> {
+  /** A disk that fills up keeps a part: what is there in whole is not written again. */
+  async #append(path: string, batch: readonly Waiting[]): Promise<void> {
     const prefix = this.#torn && (await isTorn(path)) ? '\n' : '';
     this.#torn = true;
-    await appendFile(path, prefix + text, { mode: 0o640 });
+    const bytes = Buffer.from(prefix + batch.map(({ line }) => line).join(''));
+    const file = await open(path, 'a', 0o640);
+    let written = 0;
+    try {
+      while (written < bytes.length) written += (await file.write(bytes, written)).bytesWritten;
+    } finally {
+      this.#forget(batch, written - prefix.length);
+      await file.close();
+    }
     this.#torn = false;
+  }
+
+  /** The first `bytes` of `batch` are written. */
+  #forget(batch: readonly Waiting[], bytes: number): void {
+    const written = new Set<Waiting>();
+    let end = 0;
+    for (const entry of batch) {
+      end += Buffer.byteLength(entry.line);
+      // Its line end alone may be missing: the next one begins with it.
+      if (bytes < end - 1) break;
+      written.add(entry);
+    }
+    // Meanwhile the oldest may have been given up, and new ones come.
+    this.#queue = this.#queue.filter((entry) => !written.has(entry));
+    this.#queuedBytes = this.#queue.reduce((sum, { line }) => sum + line.length, 0);
   }
 
   /** In a file of its own that is put in place whole. */

@@ -1,4 +1,5 @@
 /** Call records on disk: a file a day, retention, a disk that is full, a process that died. Real files, time that stands still. */
+import { execFileSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -122,6 +123,48 @@ test('a full disk harms nobody: told once, records wait, and it goes on by itsel
   await rig.files.close();
   assert.equal(rig.ids('calls-2023-11-14.jsonl'), ['a', 'b0', 'b1', 'b2', 'b3', 'b4']);
   assert.is(rig.clock.pending, 0, 'no timer is left');
+});
+
+/** From now on no file of this process can grow beyond so many bytes, as on a disk that fills up in the middle of a write; null: it can. */
+function limitFiles(bytes: number | null): void {
+  execFileSync('prlimit', [`--fsize=${bytes ?? 'unlimited'}:`, `--pid=${process.pid}`]);
+}
+
+test('a disk that fills up in the middle of a write has no record twice, and two on no line', async () => {
+  const names = ['a', 'bé', 'c', 'd'];
+  const lines = names.map((name) => Buffer.byteLength(JSON.stringify(record(name))) + 1);
+  const third = lines.slice(0, 3).reduce((sum, bytes) => sum + bytes, 0);
+  const heard = (): void => undefined;
+  process.on('SIGXFSZ', heard);
+  // In the middle of the third, behind all of it but its line end, behind that, and behind one byte of the fourth.
+  for (const [limit, torn] of [
+    [third - 200, 1],
+    [third - 1, 0],
+    [third, 0],
+    [third + 1, 1],
+  ] as const) {
+    const rig = new Rig();
+    const file = 'calls-2023-11-14.jsonl';
+    await rig.files.start();
+    try {
+      limitFiles(limit);
+      for (const name of names) rig.files.write(record(name));
+      await until(() => rig.told.length > 0, 'it is told');
+    } finally {
+      limitFiles(null);
+    }
+    assert.is(readFileSync(join(rig.folder, file)).length, limit);
+    await until(() => {
+      rig.clock.advance(LIMITS.recordRetryMs);
+      return rig.told.length > 1;
+    }, 'it works again');
+    await rig.files.close();
+    assert.equal(rig.told, ['EFBIG', 'recovered, 0 lost']);
+    assert.equal(rig.ids(file), names, `cut at ${limit - third}`);
+    const left = readFileSync(join(rig.folder, file), 'utf8').split('\n');
+    assert.is(left.length, names.length + torn + 1, 'what was cut off stands on a line of its own');
+  }
+  process.off('SIGXFSZ', heard);
 });
 
 test('a folder that cannot be made holds nobody up, and the oldest records are given up', async () => {

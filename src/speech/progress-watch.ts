@@ -20,6 +20,8 @@ export interface ProgressWatchOptions {
 /** So long, ms, a process that runs has before an engine is blamed, to read what waits in its sockets; and no more of it passes without it. */
 const READING_MS = 250;
 const STOOD_STILL_MS = 100;
+/** So much of this, ms, one request has in all beyond its engine's time: a process that is late for ever would have it for ever. */
+const READING_IN_ALL_MS = 5_000;
 
 /** Of one request; {@link end} has to be called. */
 export class ProgressWatch {
@@ -29,6 +31,9 @@ export class ProgressWatch {
   #timer: Timer | null = null;
   #bytes = 0;
   #begunMs = 0;
+  /** Since when it is read once more, in the clock's ms; and what was read beyond the engine's time before. */
+  #readSinceMs: number | null = null;
+  #readMs = 0;
   /** When more is due, in the clock's ms. */
   #dueMs: number;
 
@@ -86,6 +91,7 @@ export class ProgressWatch {
       throw signal.aborted ? signal.reason : error;
     } finally {
       this.#timer?.cancel();
+      this.#haveRead();
       signal.removeEventListener('abort', onAbort);
     }
   }
@@ -98,11 +104,23 @@ export class ProgressWatch {
   /** The last moment of the engine's time, which counts where the process did not stand still in it. */
   #read(): void {
     const { clock } = this.#options;
-    const dueMs = clock.nowMs() + READING_MS;
-    this.#timer = clock.after(READING_MS, () => {
-      if (clock.nowMs() - dueMs > STOOD_STILL_MS) this.#read();
+    const sinceMs = clock.nowMs();
+    const readMs = Math.max(this.#dueMs - sinceMs, Math.min(READING_MS, READING_IN_ALL_MS - this.#readMs));
+    this.#readSinceMs = sinceMs;
+    this.#timer = clock.after(readMs, () => {
+      this.#haveRead();
+      const stoodStill = clock.nowMs() - sinceMs - readMs > STOOD_STILL_MS;
+      if (stoodStill && this.#readMs < READING_IN_ALL_MS) this.#read();
       else this.#stop.abort(this.#late());
     });
+  }
+
+  /** While the process stands still nothing is read. */
+  #haveRead(): void {
+    if (this.#readSinceMs === null) return;
+    const beyondMs = this.#options.clock.nowMs() - Math.max(this.#readSinceMs, this.#dueMs);
+    this.#readMs += Math.min(READING_MS, Math.max(0, beyondMs));
+    this.#readSinceMs = null;
   }
 
   #came(bytes: number): void {

@@ -67,4 +67,36 @@ test('…and where it stood still at the end of its time, by however little the 
   }
 });
 
+test('a process that is late at every look has so many of them and no more', async () => {
+  const { clock, watch, next } = watched();
+  clock.stall(12_000);
+  let looks = 0;
+  for (; looks < 200 && !watch.signal.aborted; looks += 1) {
+    await settle();
+    clock.stall(450);
+  }
+  assert.ok(looks >= 10 && looks <= 30, `${looks} looks`);
+  assert.is(await next, 'late');
+  watch.end();
+  assert.is(clock.pending, 0);
+});
+
+test('…and so it is where something without sound comes at every look', async () => {
+  const { clock, watch, next, come } = watched();
+  const sinceMs = clock.nowMs();
+  clock.advance(9_900);
+  come({ done: false, value: new Uint8Array(0) });
+  assert.is(await next, 'piece');
+  while (!watch.signal.aborted && clock.nowMs() - sinceMs < 60_000) {
+    let empty: (piece: Piece) => void = () => undefined;
+    const piece = watch.next(new Promise<Piece>((resolve) => (empty = resolve))).catch(() => undefined);
+    clock.advance(200);
+    empty({ done: false, value: new Uint8Array(0) });
+    await piece;
+  }
+  assert.is(watch.signal.aborted, true);
+  assert.ok(clock.nowMs() - sinceMs <= 10_000 + 6_000, `${clock.nowMs() - sinceMs} ms`);
+  watch.end();
+});
+
 test.run();

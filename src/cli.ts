@@ -13,6 +13,7 @@ import { serveCommand } from './cli/serve.ts';
 import { troubleshootCommand } from './cli/troubleshoot.ts';
 import { EXIT } from './cli/exit-status.ts';
 import { TalkspurtError } from './core/errors.ts';
+import { printableLines } from './core/printable.ts';
 import { VERSION } from './version.ts';
 
 /** A command line that cannot be understood. */
@@ -59,21 +60,25 @@ async function main(): Promise<void> {
     .parseAsync();
 }
 
+function complain(text: string): void {
+  process.stderr.write(printableLines(`talkspurt: ${text}\n`));
+}
+
 surviveOutput();
 try {
   await main();
 } catch (error) {
   if (error instanceof UsageError) {
-    process.stderr.write(`talkspurt: ${error.message} Try: talkspurt --help\n`);
+    complain(`${error.message} Try: talkspurt --help`);
     process.exitCode = EXIT.usage;
   } else if (error instanceof TalkspurtError) {
-    process.stderr.write(`talkspurt: ${error.message} (${error.code})\n`);
+    complain(`${error.message} (${error.code})`);
     process.exitCode =
       error.code.startsWith('ERR_TALKSPURT_CONFIG') || error.code === 'ERR_TALKSPURT_SECRET_MISSING'
         ? EXIT.usage
         : EXIT.failed;
   } else {
-    process.stderr.write(`talkspurt: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    complain(error instanceof Error ? (error.stack ?? error.message) : String(error));
     process.exitCode = EXIT.failed;
   }
 }

@@ -1,4 +1,4 @@
-/** The command line as a process: what becomes of it where its output has nowhere to go. */
+/** The command line as a process: what becomes of it where its output has nowhere to go, and how it tells an error. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, openSync } from 'node:fs';
@@ -34,6 +34,19 @@ test('a reader that has gone changes nothing; a disk that takes nothing is a fai
   if (!existsSync('/dev/full')) return;
   const full = await checked(openSync('/dev/full', 'w'));
   assert.equal(full, { status: 1, said: 'talkspurt: standard output cannot be written (ENOSPC)\n' });
+});
+
+test('an error is told without anything that a terminal would obey', async () => {
+  const words = ['troubleshoot', 'u-1\u001b[2J\u009b2J', '--records', 'test'];
+  const child = spawn(process.execPath, ['--import', 'tsx', CLI, ...words], {
+    cwd: root,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let said = '';
+  child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  const [status] = (await once(child, 'close')) as [number];
+  assert.is(status, 1);
+  assert.match(said, 'no record there is of a call u-1\\u001b[2J\\u009b2J (test)');
 });
 
 test.run();

@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import type { Argv, CommandModule } from 'yargs';
 import { SystemClock } from '../core/clock.ts';
 import { TalkspurtError } from '../core/errors.ts';
+import { printable } from '../core/printable.ts';
 import { checkedOnce } from './argument-checks.ts';
 import { STAGES_FOLDER } from './bench/bench-stages.ts';
 import { benchReportSchema } from './bench/bench-report.ts';
@@ -73,7 +74,7 @@ export async function bench(
   const { lines, slower } = compareReports(report, base);
   // Where the report itself is on the standard output, the comparison must not mix with it.
   const aside = given.output === undefined && (given.json || given.markdown);
-  (aside ? process.stderr : process.stdout).write(`\n${lines.join('\n')}\n`);
+  (aside ? process.stderr : process.stdout).write(`\n${lines.map(printable).join('\n')}\n`);
   if (slower.length > 0) process.exitCode = EXIT.failed;
 }
 

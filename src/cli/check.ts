@@ -4,6 +4,7 @@ import { probeDeepgram } from '../backend/deepgram-probe.ts';
 import { probeOpenAi } from '../backend/openai-probe.ts';
 import { describeConfig, loadConfig } from '../config.ts';
 import { TalkspurtError } from '../core/errors.ts';
+import { printable } from '../core/printable.ts';
 import { ariTarget } from '../gateway-asterisk.ts';
 import { checkedOnce } from './argument-checks.ts';
 import { EXIT } from './exit-status.ts';
@@ -31,7 +32,7 @@ export const checkCommand: CommandModule<object, CheckArguments> = {
     const config = loadConfig({ path, env: process.env });
     // Certificates are read by `serve` when it starts: where they cannot be, that is said here.
     for (const entry of config.switches) if (entry.kind === 'asterisk') await ariTarget(entry);
-    for (const line of describeConfig(config)) process.stdout.write(`${line}\n`);
+    for (const line of describeConfig(config)) print(line);
     if (!online) return;
     for (const [name, backend] of Object.entries(config.backends)) {
       if (backend.kind !== 'openai' && backend.kind !== 'deepgram') continue;
@@ -52,10 +53,14 @@ export const checkCommand: CommandModule<object, CheckArguments> = {
 /** Prints what was found, or why not; then the exit status says so too. */
 async function told(what: string, ask: () => Promise<string[]>): Promise<void> {
   try {
-    for (const line of await ask()) process.stdout.write(`${line}\n`);
+    for (const line of await ask()) print(line);
   } catch (error) {
     if (!(error instanceof TalkspurtError)) throw error;
-    process.stdout.write(`${what}: ${error.message} (${error.code})\n`);
+    print(`${what}: ${error.message} (${error.code})`);
     process.exitCode = EXIT.failed;
   }
+}
+
+function print(line: string): void {
+  process.stdout.write(`${printable(line)}\n`);
 }

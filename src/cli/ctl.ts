@@ -2,6 +2,7 @@
 import type { Argv, CommandModule } from 'yargs';
 import { SystemClock } from '../core/clock.ts';
 import { TalkspurtError } from '../core/errors.ts';
+import { printableLines } from '../core/printable.ts';
 import { EslNativeLink } from '../switch/freeswitch/esl-native-link.ts';
 import { checkedNumber, checkedOnce } from './argument-checks.ts';
 import { EXIT } from './exit-status.ts';
@@ -33,7 +34,7 @@ export const ctlCommand: CommandModule<object, CtlArguments> = {
       .check((given) => checkedOnce(given, 'host', 'password', 'line') && checkedNumber(given, 'port', 1, 65_535)),
   handler: async ({ line, host, port, password }) => {
     const reply = await askFrontDoor({ host, port, password: password ?? process.env[PASSWORD_VARIABLE] ?? '', line });
-    process.stdout.write(reply.endsWith('\n') ? reply : `${reply}\n`);
+    process.stdout.write(printableLines(reply.endsWith('\n') ? reply : `${reply}\n`));
     if (reply.startsWith('-')) process.exitCode = EXIT.failed;
   },
 };

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Argv, CommandModule } from 'yargs';
 import { SystemClock } from '../core/clock.ts';
 import { TalkspurtError } from '../core/errors.ts';
+import { printableLines } from '../core/printable.ts';
 import { FERRY_OFFICE } from '../simulator/dialogue.ts';
 import { findHearing } from '../simulator/hearing.ts';
 import { SpeechSynthesizer } from '../simulator/speech.ts';
@@ -96,7 +97,9 @@ export const demoCommand: CommandModule<object, DemoArguments> = {
     const recording = options.wav === undefined ? null : await readRecording(options.wav);
     const view = new LiveView(options.json ? { write: () => undefined } : process.stdout);
     const outcome = await demonstrate(options, recording, view).finally(() => view.close());
-    process.stdout.write(options.json ? `${JSON.stringify(reportJson(outcome), null, 2)}\n` : renderReport(outcome));
+    process.stdout.write(
+      options.json ? printableLines(`${JSON.stringify(reportJson(outcome), null, 2)}\n`) : renderReport(outcome),
+    );
     process.exitCode = demoSucceeded(outcome) ? EXIT.ok : EXIT.failed;
   },
 };

@@ -1,6 +1,7 @@
 /** `talkspurt doctor`: looks at everything that calls need, and plays audio through a switch and back. */
 import type { Argv, CommandModule } from 'yargs';
 import { SystemClock } from '../core/clock.ts';
+import { printable, printableLines } from '../core/printable.ts';
 import { checkedOnce } from './argument-checks.ts';
 import { examine } from './doctor/examine.ts';
 import type { DoctorReport, Finding, Verdict } from './doctor/finding.ts';
@@ -39,7 +40,7 @@ export const doctorCommand: CommandModule<object, DoctorArguments> = {
         if (!json) process.stdout.write(`${findingLines(finding).join('\n')}\n`);
       },
     });
-    process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : `${closingLine(report)}\n`);
+    process.stdout.write(json ? printableLines(`${JSON.stringify(report, null, 2)}\n`) : `${closingLine(report)}\n`);
     process.exitCode = STATUS[report.verdict];
   },
 };
@@ -48,7 +49,7 @@ export const doctorCommand: CommandModule<object, DoctorArguments> = {
 export function findingLines({ id, about, verdict, text, fix }: Finding): string[] {
   const subject = about === '' ? '' : ` ${about}:`;
   const line = `${WORDS[verdict]}  ${id}${subject} ${text}`;
-  return fix === null ? [line] : [line, `      fix: ${fix}`];
+  return (fix === null ? [line] : [line, `      fix: ${fix}`]).map(printable);
 }
 
 function closingLine({ findings, seconds }: DoctorReport): string {

@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import type { Argv, CommandModule } from 'yargs';
 import { loadConfig } from '../config.ts';
 import { TalkspurtError } from '../core/errors.ts';
+import { printable, printableLines } from '../core/printable.ts';
 import { checkedOnce } from './argument-checks.ts';
 import { callTimeline } from './troubleshoot/call-timeline.ts';
 import { diagnose, diagnosisLines } from './troubleshoot/diagnosis.ts';
@@ -46,12 +47,12 @@ export const troubleshootCommand: CommandModule<object, TroubleshootArguments> =
       await writePicture(picture, drawCall(timeline, title, `${record.started_at} · ${diagnosis.summary}`));
     }
     if (json) {
-      process.stdout.write(`${JSON.stringify(diagnosis, null, 2)}\n`);
+      process.stdout.write(printableLines(`${JSON.stringify(diagnosis, null, 2)}\n`));
       return;
     }
     const lines = [...diagnosisLines(diagnosis), '', ...timelineLines(timeline, process.stdout.columns ?? 100)];
     if (picture !== undefined) lines.push('', `drawn: ${picture}`);
-    process.stdout.write(`${lines.join('\n')}\n`);
+    process.stdout.write(`${lines.map(printable).join('\n')}\n`);
   },
 };
 

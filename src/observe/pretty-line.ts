@@ -1,5 +1,6 @@
 /** One JSON log line for people: `12:00:01.250 info  [uuid] LIFECYCLE call_end reason=hangup … # call ended`. */
 import pico from 'picocolors';
+import { printable } from '../core/printable.ts';
 
 const CARRIED: readonly string[] = ['time', 'level', 'msg', 'event', 'component', 'operation', 'session_uuid'];
 
@@ -20,14 +21,14 @@ export function prettyLine(json: string): string {
     .filter(([key, value]) => !CARRIED.includes(key) && !(key === 'outcome' && value === 'ok'))
     .map(([key, value]) => `${pico.dim(`${key}=`)}${plain(value)}`);
   const { msg } = fields;
-  const text = typeof msg === 'string' ? ` ${pico.dim('#')} ${msg}` : '';
+  const text = typeof msg === 'string' ? ` ${pico.dim('#')} ${printable(msg)}` : '';
   return `${pico.dim(time)} ${paint(level)(level.padEnd(5))} ${where} ${facts.join(' ')}`.trimEnd() + `${text}\n`;
 }
 
 /** A peer's text must not move the cursor: control characters are written as escapes. */
 function plain(value: unknown): string {
   const text = typeof value === 'string' && /^[\x21-\x7e]+$/.test(value) ? value : JSON.stringify(value);
-  return text.replaceAll(/[\x7f-\x9f]/g, (character) => `\\u00${character.charCodeAt(0).toString(16)}`);
+  return printable(text);
 }
 
 function paint(level: string): (text: string) => string {

@@ -1,5 +1,6 @@
 /** What the demo says at its end: the checks on the audio, the summary, and the same as JSON. */
 import pc from 'picocolors';
+import { printable } from '../../core/printable.ts';
 import type { SessionSnapshot } from '../../observe/health.ts';
 import type { CallStory } from './call-story.ts';
 
@@ -69,10 +70,11 @@ export function summaryRows(outcome: DemoOutcome): readonly (readonly [string, s
 export function renderReport(outcome: DemoOutcome): string {
   const width = Math.max(...summaryRows(outcome).map(([label]) => label.length));
   const lines = ['', pc.bold('Summary')];
-  for (const [label, value] of summaryRows(outcome)) lines.push(`  ${pc.dim(label.padEnd(width))}  ${value}`);
+  for (const [label, value] of summaryRows(outcome))
+    lines.push(`  ${pc.dim(label.padEnd(width))}  ${printable(value)}`);
   lines.push('', pc.bold('Checked on the audio itself'));
   for (const check of outcome.checks) {
-    lines.push(`  ${check.ok ? pc.green('✔') : pc.red('✘')} ${check.name}: ${check.measured}`);
+    lines.push(`  ${check.ok ? pc.green('✔') : pc.red('✘')} ${check.name}: ${printable(check.measured)}`);
   }
   lines.push('', pc.bold('Written'));
   for (const file of outcome.files) lines.push(`  ${file}`);

@@ -4,6 +4,7 @@
  */
 import pc from 'picocolors';
 import type { CallState, TalkspurtEvent, TurnState } from '../../core/events.ts';
+import { printable } from '../../core/printable.ts';
 
 /** The part of a terminal that the view needs. */
 export interface Screen {
@@ -58,7 +59,9 @@ export class LiveView {
         break;
       case 'transcript':
         if (event.final)
-          this.say(`${time}  ${event.by === 'caller' ? pc.green('caller') : pc.blue('agent ')}  ${event.text}`);
+          this.say(
+            `${time}  ${event.by === 'caller' ? pc.green('caller') : pc.blue('agent ')}  ${printable(event.text)}`,
+          );
         break;
       case 'turn.response-latency':
         this.say(`${time}  ${pc.yellow(`response after ${Math.round(event.latencyMs)} ms`)}`);
@@ -69,11 +72,11 @@ export class LiveView {
         );
         break;
       case 'dtmf':
-        this.say(`${time}  ${pc.green('caller')}  pressed ${event.digit}`);
+        this.say(`${time}  ${pc.green('caller')}  pressed ${printable(event.digit)}`);
         break;
       case 'backend.error':
       case 'link.down':
-        this.say(`${time}  ${pc.red(event.error.message)}`);
+        this.say(`${time}  ${pc.red(printable(event.error.message))}`);
         break;
       case 'call.ended':
         this.say(`${time}  ${pc.dim(`call ended: ${event.reason}`)}`);

@@ -1,5 +1,5 @@
 /** Call records on disk: a file a day, retention, a disk that is full, a process that died. Real files, time that stands still. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -130,7 +130,15 @@ function limitFiles(bytes: number | null): void {
   execFileSync('prlimit', [`--fsize=${bytes ?? 'unlimited'}:`, `--pid=${process.pid}`]);
 }
 
+/** Whether this system lets a process limit itself: Linux does, with util-linux. */
+function canLimitFiles(): boolean {
+  const isThere = spawnSync('prlimit', ['--fsize=unlimited:', `--pid=${process.pid}`]).status === 0;
+  if (!isThere) process.stdout.write('skipped: this system has no prlimit\n');
+  return isThere;
+}
+
 test('a disk that fills up in the middle of a write has no record twice, and two on no line', async () => {
+  if (!canLimitFiles()) return;
   const names = ['a', 'bé', 'c', 'd'];
   const lines = names.map((name) => Buffer.byteLength(JSON.stringify(record(name))) + 1);
   const third = lines.slice(0, 3).reduce((sum, bytes) => sum + bytes, 0);

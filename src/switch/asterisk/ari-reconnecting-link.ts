@@ -22,6 +22,8 @@ export class AriReconnectingLink implements AriLink {
   readonly #closing = new AbortController();
   #listener: AriLinkListener | null = null;
   #connection: AriConnection | null = null;
+  /** Dialled, and not up yet. */
+  #unproven: AriConnection | null = null;
   #attempt: Promise<void> = Promise.resolve();
   #timer: Timer | null = null;
   /** Of the connection that is up, or on its way: see ari-proof.ts. */
@@ -65,7 +67,7 @@ export class AriReconnectingLink implements AriLink {
     this.#closing.abort(closed);
     this.#timer?.cancel();
     this.#timer = null;
-    this.#proof?.end(closed);
+    this.#unproven?.close(closed);
     this.#drop(closed);
     await this.#attempt;
   }
@@ -96,6 +98,7 @@ export class AriReconnectingLink implements AriLink {
         this.#clock,
         signal,
       );
+      this.#unproven = connection;
       await checkWriting(connection);
       await proof.ask(connection);
       if (attempt.ended !== null) throw attempt.ended;
@@ -105,6 +108,8 @@ export class AriReconnectingLink implements AriLink {
       connection?.close(failure);
       this.#retry(failure);
       return;
+    } finally {
+      this.#unproven = null;
     }
     this.#connection = connection;
     this.#proveLater(connection, proof);

@@ -649,6 +649,24 @@ function eventsAndEnds(test: Suite, make: MakeLink): void {
       assert.equal([ups.length, events], [3, []]);
     }));
 
+  for (const [what, isIt] of [
+    ['whether it may write', ({ method }: { method: string; path: string }) => method === 'DELETE'],
+    ['whether it has the events', ({ path }: { method: string; path: string }) => path.startsWith('events/user/')],
+  ] as const) {
+    test(`a link that is closed while it asks ${what} is closed at once, and never up`, () =>
+      bench(make, async ({ peer, link, start, ups, downs }) => {
+        peer.answer = (request) => (isIt(request) ? null : undefined);
+        const started = start();
+        await until(() => peer.requests.some(isIt), 'asked');
+        await Promise.race([
+          link.close(),
+          new Promise((_, reject) => setTimeout(reject, 1_000, new Error('not closed'))),
+        ]);
+        await started;
+        assert.equal([ups, downs], [[], []]);
+      }));
+  }
+
   test('somebody who takes the application over ends the link, which does not take it back at once', () =>
     bench(make, async ({ peer, start, downs, clock, events, link, upAgain }) => {
       await start();

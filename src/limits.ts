@@ -183,7 +183,7 @@ export const LIMITS = {
   /** Period of pings on an ARI's WebSocket, and silence after which it is lost. */
   ariPingMs: 10_000,
   ariSilentMs: 20_000,
-  /** How often an ARI is asked whether it gives us our application's events, and how long such an event may take to come. */
+  /** How often an ARI is asked for an event of our application, and how long after its answer one may take to come. */
   ariProofEveryMs: 15_000,
   ariProofMs: 3_000,
   /** Requests of one ARI link that wait for their answer; one more is refused with ERR_TALKSPURT_LINK_TIMEOUT. */

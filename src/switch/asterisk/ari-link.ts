@@ -20,7 +20,7 @@ export interface AriInfo {
 
 /** What a link tells its adapter. */
 export interface AriLinkListener {
-  /** Logged in, the application registered, verified by a request. */
+  /** Logged in, the application registered, verified by a request and an event. */
   onUp(info: AriInfo): void;
   /** Lost or refused. `retryInMs` is when it is dialled again. */
   onDown(error: TalkspurtError, retryInMs: number): void;

@@ -8,7 +8,7 @@ import { LIMITS } from '../../limits.ts';
 import type { AriApplicationLook } from './ari-application.ts';
 import type { AriConnection, AriDial } from './ari-connection.ts';
 import type { AriEvent, AriLink, AriLinkListener, AriRequest } from './ari-link.ts';
-import { NOT_INSTALLED, down, protocolError, readOnly, replaced } from './ari-link-error.ts';
+import { NOT_INSTALLED, deaf, down, protocolError, readOnly, replaced } from './ari-link-error.ts';
 import { AriProof } from './ari-proof.ts';
 
 /** The port over any {@link AriDial}. */
@@ -100,7 +100,7 @@ export class AriReconnectingLink implements AriLink {
       );
       this.#unproven = connection;
       await checkWriting(connection);
-      await proof.ask(connection);
+      if (!(await proof.ask(connection))) throw deaf(this.app);
       if (attempt.ended !== null) throw attempt.ended;
       signal.throwIfAborted();
     } catch (error) {
@@ -129,16 +129,11 @@ export class AriReconnectingLink implements AriLink {
 
   /** Never rejects. */
   async #prove(connection: AriConnection, proof: AriProof): Promise<void> {
-    let failure: TalkspurtError | null = null;
-    try {
-      await proof.ask(connection);
-    } catch (error) {
-      // A request that was not answered proves nothing: of a link that is dead its own signs of life tell.
-      failure = asTalkspurtError(error);
-    }
+    // A question that broke off or was not answered proves nothing: of a link that is dead its own signs of life tell.
+    const isHeard = await proof.ask(connection).catch(() => true);
     if (this.#connection !== connection) return;
-    if (failure?.code === 'ERR_TALKSPURT_LINK_DOWN') this.#onLost(failure);
-    else this.#proveLater(connection, proof);
+    if (isHeard) this.#proveLater(connection, proof);
+    else this.#onLost(deaf(this.app));
   }
 
   #deliver(event: AriEvent): void {

@@ -649,6 +649,36 @@ function eventsAndEnds(test: Suite, make: MakeLink): void {
       assert.equal([ups.length, events], [3, []]);
     }));
 
+  test('other events that come prove it as well: Asterisk may have many to tell before that one', () =>
+    bench(make, async ({ peer, start, clock, downs, ups, events }) => {
+      peer.tellsEvents = false;
+      peer.answer = ({ path }) => {
+        if (path.startsWith('events/user/')) peer.event('ChannelVarset', { variable: 'A', value: '' });
+        return undefined;
+      };
+      await start();
+      const seen = ups.length;
+      await until(() => events.length === seen, 'delivered');
+      clock.advance(LIMITS.ariProofEveryMs);
+      await until(() => events.length === seen + 1, 'delivered again');
+      clock.advance(LIMITS.ariProofMs);
+      clock.advance(1);
+      assert.equal([ups.length, downs], [1, []]);
+    }));
+
+  test('an Asterisk that takes no user events cannot be asked, and is believed', () =>
+    bench(make, async ({ peer, start, clock, downs, ups }) => {
+      // As with `decline = ast_multi_user_event_type` in its stasis.conf.
+      peer.answer = ({ path }) => (path.startsWith('events/user/') ? { status: 500 } : undefined);
+      await start();
+      assert.is(ups.length, 1);
+      const before = peer.requests.length;
+      clock.advance(LIMITS.ariProofEveryMs);
+      await until(() => peer.requests.length > before, 'asked');
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      assert.equal(downs, []);
+    }));
+
   for (const [what, isIt] of [
     ['whether it may write', ({ method }: { method: string; path: string }) => method === 'DELETE'],
     ['whether it has the events', ({ path }: { method: string; path: string }) => path.startsWith('events/user/')],

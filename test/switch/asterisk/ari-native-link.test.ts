@@ -39,6 +39,26 @@ test('an Asterisk that takes no requests by its WebSocket is asked over HTTP', (
     await until(() => downs.length === 1, 'down');
   }));
 
+test('a question over HTTP that breaks off says nothing of the events, and the link stays', () =>
+  bench(make, async ({ peer, link, start, clock, downs, events }) => {
+    peer.takesRequestsBySocket = false;
+    const started = start();
+    await until(() => peer.connections === 1, 'connected');
+    await new Promise((resolve) => setImmediate(resolve));
+    clock.advance(LIMITS.ariProbeMs);
+    await started;
+    peer.answer = ({ path }) => (path.startsWith('events/user/') ? { status: 0 } : undefined);
+    const asked = (): number => peer.requests.filter(({ path }) => path.startsWith('events/user/')).length;
+    for (let n = 2; n < 4; n += 1) {
+      clock.advance(LIMITS.ariProofEveryMs);
+      await until(() => asked() === n, `question ${n}`);
+      // What becomes of it.
+      assert.is(await codeOf(link.request({ method: 'GET', path: 'channels/x' })), 'ERR_TALKSPURT_ARI_REFUSED');
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    assert.equal([downs, events, peer.connections], [[], [], 1]);
+  }));
+
 test('a few connections carry any number of requests over HTTP', () =>
   bench(make, async ({ peer, link, start, clock }) => {
     peer.takesRequestsBySocket = false;

@@ -23,6 +23,7 @@ export interface ScriptedRequest {
 }
 
 export interface ScriptedAnswer {
+  /** 0: over HTTP the connection ends in its place. */
   readonly status: number;
   readonly body?: string;
 }
@@ -263,6 +264,10 @@ export class ScriptedAri {
       } as const;
       const answer = this.#httpAnswer(url, user, asked);
       if (answer === null) return;
+      if (answer.status === 0) {
+        request.socket.destroy();
+        return;
+      }
       const body = answer.body ?? '';
       const type = body === '' ? {} : { 'content-type': 'application/json' };
       response.writeHead(answer.status, { ...type, 'content-length': Buffer.byteLength(body) }).end(body);

@@ -76,11 +76,10 @@ const lanes = values.integration ? 1 : Math.min(jobs, files.length);
 await Promise.all(Array.from({ length: lanes }, lane));
 let healed = 0;
 if (failures.length <= again) {
-  for (const { name, verdict } of failures.splice(0)) {
+  for (const { name, verdict } of failures) {
     process.stdout.write(`\nonce more: ${name}\n`);
     const second = report(name, await runFile(name));
     if (second.ok) healed += 1;
-    else failures.push({ name, verdict });
     // The second try counts in place of the first.
     for (const kind of Object.keys(total)) total[kind] += second[kind] - verdict[kind];
   }

@@ -52,6 +52,8 @@ export class ReconnectingEslLink implements EslLink {
   #listener: EslLinkListener | null = null;
   /** Logged in and subscribed. */
   #connection: EslConnection | null = null;
+  /** Logged in, and not up yet. */
+  #unsubscribed: EslConnection | null = null;
   #attempt: Promise<void> = Promise.resolve();
   #timer: Timer | null = null;
   #heardMs = 0;
@@ -188,6 +190,7 @@ export class ReconnectingEslLink implements EslLink {
     this.#closing.abort(closed);
     this.#timer?.cancel();
     this.#timer = null;
+    this.#unsubscribed?.close(closed);
     this.#drop(closed);
     await this.#attempt;
   }
@@ -213,6 +216,7 @@ export class ReconnectingEslLink implements EslLink {
         this.#clock,
         signal,
       );
+      this.#unsubscribed = connection;
       await this.#renew(connection);
       // One more may come while these are asked for: a set is walked to the end that it has then.
       for (const subclass of this.#subclasses) await this.#subscribeTo(connection, subclass);
@@ -223,6 +227,8 @@ export class ReconnectingEslLink implements EslLink {
       connection?.close(failure);
       this.#retry(failure);
       return;
+    } finally {
+      this.#unsubscribed = null;
     }
     this.#connection = connection;
     this.#backoff.reset();

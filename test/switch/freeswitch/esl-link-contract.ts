@@ -203,6 +203,19 @@ export function contract(title: string, make: MakeLink, ready: (uuid: string) =>
       assert.is(downs[0]?.error.code, 'ERR_TALKSPURT_LINK_DOWN');
     }));
 
+  test('a link that is closed while it subscribes is closed at once, and never up', () =>
+    bench(async ({ peer, link, start, ups, downs }) => {
+      peer.answer = (request) => (request.startsWith('event json') ? null : undefined);
+      const started = start();
+      await until(() => peer.requests.some((request) => request.startsWith('event json')), 'asked');
+      await Promise.race([
+        link.close(),
+        new Promise((_, reject) => setTimeout(reject, 1_000, new Error('not closed'))),
+      ]);
+      await started;
+      assert.equal([ups, downs], [[], []]);
+    }));
+
   test('a command without an answer drops the link, whose later replies would be out of step', () =>
     bench(async ({ peer, link, start, downs, ups, clock }) => {
       await start();

@@ -5,6 +5,7 @@ import type { Clock } from '../core/clock.ts';
 import { TalkspurtError } from '../core/errors.ts';
 import { LIMITS } from '../limits.ts';
 import { readRefusal, refusalByStatus, retryAfterMsOf } from './upgrade-refusal.ts';
+import type { BackendHints } from './upgrade-refusal.ts';
 
 /** What a {@link BackendSocket} is dialled with. */
 export interface BackendSocketOptions {
@@ -14,6 +15,8 @@ export interface BackendSocketOptions {
   readonly headers: Readonly<Record<string, string>>;
   /** The backend's configured name, for messages. */
   readonly backend: string;
+  /** Where to look when it cannot be had. */
+  readonly hints: BackendHints;
   /** Texts that must not come back in an error, whatever the peer says. */
   readonly secrets: readonly string[];
   readonly clock: Clock;
@@ -69,7 +72,7 @@ export function dialBackend<T>(
     };
     const onAbort = (): void => refuse(reasonOf(signal));
     const deadline = options.clock.after(options.handshakeMs ?? LIMITS.backendOpenMs, () =>
-      refuse(status === null ? handshakeTimeout(options) : refusalByStatus(options.backend, status)),
+      refuse(status === null ? handshakeTimeout(options) : refusalByStatus(options.backend, status, options.hints)),
     );
 
     signal.addEventListener('abort', onAbort, { once: true });
@@ -79,7 +82,7 @@ export function dialBackend<T>(
       const retryAfterMs = retryAfterMsOf(response.headers['retry-after'], options.clock.wallTimeMs());
       readRefusal(response, options.secrets, (details) =>
         refuse(
-          refusalByStatus(options.backend, refused, {
+          refusalByStatus(options.backend, refused, options.hints, {
             ...details,
             ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
           }),
@@ -88,7 +91,7 @@ export function dialBackend<T>(
     });
     // After `terminate` the socket still says that it was cut: settled by then, so `refuse` ignores it.
     const onError = (error: Error): void =>
-      refuse(status === null ? dialError(options, error) : refusalByStatus(options.backend, status));
+      refuse(status === null ? dialError(options, error) : refusalByStatus(options.backend, status, options.hints));
     socket.on('error', onError);
     socket.once('open', () => {
       if (settled) return;
@@ -111,7 +114,7 @@ function dial(options: BackendSocketOptions, clientOptions: ClientOptions): WebS
     const errno = (error as NodeJS.ErrnoException).code ?? 'invalid URL or header';
     throw new TalkspurtError(
       'ERR_TALKSPURT_CONFIG_INVALID',
-      `backend '${options.backend}' cannot be dialled (${errno}): check baseUrl, apiKey and extraHeaders`,
+      `backend '${options.backend}' cannot be dialled (${errno}): check ${options.hints.dialled}`,
       { details: { errno } },
     );
   }
@@ -142,17 +145,18 @@ function handshakeTimeout(options: BackendSocketOptions): TalkspurtError {
 
 function dialError(options: BackendSocketOptions, error: Error): TalkspurtError {
   const errno = (error as NodeJS.ErrnoException).code;
+  const { address } = options.hints;
   const where = `backend '${options.backend}' at ${options.url.host}`;
   // An HTTP parser error (HPE_…), or none of the system's at all: something answered, but not a WebSocket server.
   if (errno === undefined || errno.startsWith('HPE_') || errno.startsWith('WS_ERR_')) {
     // No cause: the parser's error carries the answer, and an answer may echo our headers.
-    return new TalkspurtError('ERR_TALKSPURT_BACKEND_PROTOCOL', `${where} does not speak WebSocket: check baseUrl`, {
+    return new TalkspurtError('ERR_TALKSPURT_BACKEND_PROTOCOL', `${where} does not speak WebSocket: check ${address}`, {
       details: { errno },
     });
   }
   return new TalkspurtError(
     'ERR_TALKSPURT_BACKEND_REFUSED',
-    `${where} cannot be reached (${errno}): check baseUrl, the network and that the backend runs`,
+    `${where} cannot be reached (${errno}): check ${address}, the network and that the backend runs`,
     { cause: error, details: { errno } },
   );
 }

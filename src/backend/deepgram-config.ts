@@ -1,6 +1,7 @@
 /** What a Deepgram Voice Agent backend is configured by, checked before anything is dialled. */
 import { TalkspurtError } from '../core/errors.ts';
 import { LIMITS } from '../limits.ts';
+import type { BackendHints } from './upgrade-refusal.ts';
 import type { MessageMs } from './frame-batch.ts';
 
 /** A function that the agent may call; one without an endpoint is ours: the session surfaces the call as an event. */
@@ -54,6 +55,14 @@ export interface DeepgramConfig {
   /** Sent with the upgrade. Their values are treated as secrets. */
   readonly extraHeaders?: Readonly<Record<string, string>> | undefined;
 }
+
+/** Where to look when it cannot be had. */
+export const DEEPGRAM_HINTS: BackendHints = {
+  address: 'url',
+  dialled: 'url, apiKey and extraHeaders',
+  access: 'the API key and what it may use',
+  asked: 'url and extraHeaders',
+};
 
 const DEFAULT_URL = 'wss://agent.deepgram.com/v1/agent/converse';
 

@@ -3,7 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import { correlationHeaders } from '../core/correlation-id.ts';
 import { LIMITS } from '../limits.ts';
 import type { BackendCall } from './backend.ts';
-import { deepgramHeaders, deepgramName, deepgramSecrets, deepgramUrl } from './deepgram-config.ts';
+import { DEEPGRAM_HINTS, deepgramHeaders, deepgramName, deepgramSecrets, deepgramUrl } from './deepgram-config.ts';
 import type { DeepgramConfig } from './deepgram-config.ts';
 import { decodeDeepgramEvent } from './deepgram-event.ts';
 import type { DeepgramEvent } from './deepgram-event.ts';
@@ -37,7 +37,7 @@ export async function openDeepgramSession(
     {
       url: deepgramUrl(config),
       headers: { ...correlationHeaders(call?.correlationId), ...deepgramHeaders(config) },
-      ...{ backend, secrets, limitMs: config.openTimeoutMs, lastsMs: LIMITS.deepgramSessionMs },
+      ...{ backend, hints: DEEPGRAM_HINTS, secrets, limitMs: config.openTimeoutMs, lastsMs: LIMITS.deepgramSessionMs },
       steps: STEPS,
       judge: (state, data, isBinary) =>
         isBinary

@@ -3,6 +3,7 @@ import { TalkspurtError } from '../core/errors.ts';
 import { LIMITS } from '../limits.ts';
 import { HEARING_SLACK_MS } from './frame-batch.ts';
 import type { MessageMs } from './frame-batch.ts';
+import type { BackendHints } from './upgrade-refusal.ts';
 
 /** Who decides that the caller has finished. Barge-in is ours in every case: see docs/backends.md. */
 export type OpenAiTurnDetection =
@@ -120,6 +121,14 @@ export function quietMsOf({ turnDetection = { type: 'server_vad' } }: OpenAiReal
       return EAGERNESS_MS[turnDetection.eagerness ?? 'auto'] + HEARING_SLACK_MS;
   }
 }
+
+/** Where to look when it cannot be had. */
+export const OPENAI_HINTS: BackendHints = {
+  address: 'baseUrl',
+  dialled: 'baseUrl, apiKey and extraHeaders',
+  access: 'the API key and what it may use',
+  asked: 'baseUrl and model',
+};
 
 const DEFAULT_BASE_URL = 'wss://api.openai.com/v1';
 

@@ -6,7 +6,7 @@ import { SystemClock } from '../core/clock.ts';
 import { TalkspurtError } from '../core/errors.ts';
 import type { ErrorCode, ErrorDetails } from '../core/errors.ts';
 import { LIMITS } from '../limits.ts';
-import { backendName, requestHeaders, restUrl, secretsOf } from './openai-config.ts';
+import { OPENAI_HINTS, backendName, requestHeaders, restUrl, secretsOf } from './openai-config.ts';
 import type { OpenAiRealtimeConfig } from './openai-config.ts';
 import { peerText } from './peer-text.ts';
 import { refusalByStatus } from './upgrade-refusal.ts';
@@ -87,7 +87,7 @@ function probeError(
   }
   if (error instanceof sdk.APIError && typeof error.status === 'number') {
     const secrets = secretsOf(config);
-    return refusalByStatus(backendName(config), error.status, {
+    return refusalByStatus(backendName(config), error.status, OPENAI_HINTS, {
       apiCode: peerText(error.code, secrets),
       apiType: peerText(error.type, secrets),
       peerMessage: peerText(error.message, secrets),

@@ -5,7 +5,7 @@ import type { AudioFormat } from '../core/media.ts';
 import { LIMITS } from '../limits.ts';
 import type { BackendCall } from './backend.ts';
 import { apiErrorOf } from './openai-api-error.ts';
-import { backendName, realtimeUrl, requestHeaders, secretsOf } from './openai-config.ts';
+import { OPENAI_HINTS, backendName, realtimeUrl, requestHeaders, secretsOf } from './openai-config.ts';
 import type { OpenAiRealtimeConfig } from './openai-config.ts';
 import { decodeServerEvent } from './openai-event-decoder.ts';
 import type { ServerEvent } from './openai-event.ts';
@@ -41,7 +41,7 @@ export async function openOpenAiSession(
     {
       url: realtimeUrl(config),
       headers: { ...correlationHeaders(call?.correlationId), ...requestHeaders(config) },
-      ...{ backend, secrets, limitMs: config.openTimeoutMs, lastsMs: LIMITS.backendSessionMs },
+      ...{ backend, hints: OPENAI_HINTS, secrets, limitMs: config.openTimeoutMs, lastsMs: LIMITS.backendSessionMs },
       steps: STEPS,
       judge: (state, data) => judged(state, decodeServerEvent(data)),
     },

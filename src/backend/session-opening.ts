@@ -10,6 +10,7 @@ import { TalkspurtError, asTalkspurtError } from '../core/errors.ts';
 import { LIMITS } from '../limits.ts';
 import { BackendSocket } from './backend-socket.ts';
 import type { BackendSocketListener } from './backend-socket.ts';
+import type { BackendHints } from './upgrade-refusal.ts';
 
 /** A session that is set up. Whatever comes is held until {@link handOver}. */
 export interface BackendSession {
@@ -33,6 +34,7 @@ export type OpeningVerdict =
 export interface SessionOpening {
   /** The backend's name, for messages. */
   readonly backend: string;
+  readonly hints: BackendHints;
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
   readonly secrets: readonly string[];
@@ -57,7 +59,7 @@ export interface OpeningStep {
  * @throws the codes of `Backend.open`, or the reason of `signal`; nothing is left open then.
  */
 export async function openSession(opening: SessionOpening, clock: Clock, signal: AbortSignal): Promise<BackendSession> {
-  const { backend, url, headers, secrets, limitMs = LIMITS.backendOpenMs } = opening;
+  const { backend, hints, url, headers, secrets, limitMs = LIMITS.backendOpenMs } = opening;
   const setup = new SessionSetup(opening, clock);
   const stop = new AbortController();
   const onAbort = (): void => stop.abort(signal.reason);
@@ -67,7 +69,7 @@ export async function openSession(opening: SessionOpening, clock: Clock, signal:
   let socket: BackendSocket | null = null;
   try {
     // The one deadline covers the handshake too; the socket's own is only for dialects that have none.
-    const dialled = { url, headers, backend, secrets, clock, handshakeMs: limitMs * 2 };
+    const dialled = { url, headers, backend, hints, secrets, clock, handshakeMs: limitMs * 2 };
     socket = await BackendSocket.open(dialled, setup, stop.signal);
     const expiresAtMs = await setup.run(socket, stop.signal);
     return { socket, expiresAtMs, handOver: (listener) => setup.handOver(listener) };

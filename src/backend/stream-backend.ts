@@ -8,7 +8,7 @@ import { loadDsp } from '../dsp/library.ts';
 import type { DspLibrary } from '../dsp/library.ts';
 import type { Backend, BackendCall, BackendSink } from './backend.ts';
 import { BackendSocket } from './backend-socket.ts';
-import { streamSettings } from './stream-config.ts';
+import { STREAM_HINTS, streamSettings } from './stream-config.ts';
 import type { StreamConfig, StreamSettings } from './stream-config.ts';
 import { StreamConversation } from './stream-conversation.ts';
 import type { StreamModuleEvent } from './stream-event-bodies.ts';
@@ -57,6 +57,7 @@ export class StreamBackend implements Backend {
             url: settings.url,
             headers: { ...correlationHeaders(call.correlationId), ...settings.headers },
             backend: settings.name,
+            hints: STREAM_HINTS,
             secrets: settings.secrets,
             clock: this.#clock,
             handshakeMs: settings.openTimeoutMs,

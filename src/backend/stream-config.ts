@@ -3,6 +3,7 @@ import { TalkspurtError } from '../core/errors.ts';
 import { isSampleRateHz } from '../core/media.ts';
 import type { SampleRateHz } from '../core/media.ts';
 import { LIMITS } from '../limits.ts';
+import type { BackendHints } from './upgrade-refusal.ts';
 
 /** `mono`: the caller. `mixed`: both sides added. `stereo`: the caller left, the agent right, sample by sample. */
 export type StreamMix = 'mono' | 'mixed' | 'stereo';
@@ -77,6 +78,14 @@ export interface StreamSettings {
   readonly maxAudioBase64: number;
   readonly openTimeoutMs: number;
 }
+
+/** Where to look when it cannot be had. */
+export const STREAM_HINTS: BackendHints = {
+  address: 'url',
+  dialled: 'url and extraHeaders',
+  access: 'url and extraHeaders',
+  asked: 'url and extraHeaders',
+};
 
 /** Checks `config` and adds the defaults. @throws ERR_TALKSPURT_CONFIG_INVALID */
 export function streamSettings(config: StreamConfig): StreamSettings {

@@ -5,12 +5,29 @@ import type { ErrorCode, ErrorDetails } from '../core/errors.ts';
 import { LIMITS } from '../limits.ts';
 import { peerText } from './peer-text.ts';
 
+/** Where the operator of a backend has to look, by the keys that its configuration has. */
+export interface BackendHints {
+  /** The key of its address. */
+  readonly address: string;
+  /** The keys that its dialling is made of. */
+  readonly dialled: string;
+  /** What lets us in. */
+  readonly access: string;
+  /** The keys that say what is asked for. */
+  readonly asked: string;
+}
+
 /**
  * 401, 403 → _BACKEND_AUTH; 408, 425, 429 and 5xx → _BACKEND_REFUSED, which is worth another try; every other status →
  * _BACKEND_DENIED, which is not: the URL, the model or a header is wrong.
  */
-export function refusalByStatus(backend: string, status: number, details: ErrorDetails = {}): TalkspurtError {
-  const [code, fix] = verdict(status);
+export function refusalByStatus(
+  backend: string,
+  status: number,
+  hints: BackendHints,
+  details: ErrorDetails = {},
+): TalkspurtError {
+  const [code, fix] = verdict(status, hints);
   return new TalkspurtError(code, `backend '${backend}' refused the connection with HTTP status ${status}: ${fix}`, {
     details: { ...details, status },
   });
@@ -48,14 +65,14 @@ export function readRefusal(
   response.on('close', finish);
 }
 
-function verdict(status: number): [ErrorCode, string] {
-  if (status === 401 || status === 403) return ['ERR_TALKSPURT_BACKEND_AUTH', 'check the API key and what it may use'];
+function verdict(status: number, { access, asked }: BackendHints): [ErrorCode, string] {
+  if (status === 401 || status === 403) return ['ERR_TALKSPURT_BACKEND_AUTH', `check ${access}`];
   if (status === 402) return ['ERR_TALKSPURT_BACKEND_DENIED', 'no credit is left for this key'];
   if (status === 429) return ['ERR_TALKSPURT_BACKEND_REFUSED', 'too many requests or no quota left; try again later'];
   if (status >= 500 || status === 408 || status === 425) {
     return ['ERR_TALKSPURT_BACKEND_REFUSED', 'it is in trouble; try again later'];
   }
-  return ['ERR_TALKSPURT_BACKEND_DENIED', 'check baseUrl and model'];
+  return ['ERR_TALKSPURT_BACKEND_DENIED', `check ${asked}`];
 }
 
 /** What a refusal's body says of its cause, in the ways of the vendors; nothing where it is no JSON. */

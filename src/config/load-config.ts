@@ -290,7 +290,9 @@ function backendIssues(config: Config): ConfigIssue[] {
       return spoken;
     } catch (error) {
       const { details, message } = asTalkspurtError(error);
-      const key = backend.kind === 'openai' ? 'baseUrl' : details['field'] === 'agent' ? 'agent' : 'url';
+      const { field } = details;
+      const named = typeof field === 'string' ? field.replace(/\..*/s, '') : 'url';
+      const key = backend.kind === 'openai' ? 'baseUrl' : named;
       return [...spoken, { path: ['backends', name, key], text: `is not usable: ${message}` }];
     }
   });

@@ -2,6 +2,7 @@ import { createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { OPENAI_HINTS } from '../../src/backend/openai-config.ts';
 import { BackendSocket } from '../../src/backend/backend-socket.ts';
 import type { BackendSocketListener } from '../../src/backend/backend-socket.ts';
 import type { TalkspurtError } from '../../src/core/errors.ts';
@@ -39,7 +40,9 @@ function dial(
   signal: AbortSignal = new AbortController().signal,
   headers: Record<string, string> = { Authorization: `Bearer ${SECRET}` },
 ): Promise<BackendSocket> {
-  return BackendSocket.open({ url: new URL(url), headers, backend: 'b', secrets: [SECRET], clock }, listener, signal);
+  const hints = OPENAI_HINTS;
+  const options = { url: new URL(url), headers, backend: 'b', hints, secrets: [SECRET], clock };
+  return BackendSocket.open(options, listener, signal);
 }
 
 async function rejection(promise: Promise<unknown>): Promise<TalkspurtError> {
@@ -238,6 +241,7 @@ test('a header that cannot be sent is a configuration error that does not repeat
     dial('ws://127.0.0.1:9/', clock, new Listener(), new AbortController().signal, headers),
   );
   assert.is(error.code, 'ERR_TALKSPURT_CONFIG_INVALID');
+  assert.match(error.message, /: check baseUrl, apiKey and extraHeaders$/);
   assert.not.match(visible(error), SECRET);
   assert.is(clock.pending, 0);
 });

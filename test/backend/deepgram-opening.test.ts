@@ -66,6 +66,8 @@ test('an upgrade that is refused, by its status and the words of the vendor', as
     const { error } = await failing({ onUpgrade: refusing(status, body) });
     assert.is(error.code, code);
     assert.is(error.details['status'], status);
+    assert.not.match(error.message, /baseUrl/);
+    if (status === 400) assert.match(error.message, /: check url and extraHeaders$/);
     assert.is(error.details['apiCode'], 'INVALID_AUTH');
     assert.is(error.details['peerMessage'], 'Invalid credentials: [secret]');
   }

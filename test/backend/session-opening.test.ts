@@ -43,6 +43,7 @@ async function opened(
   const judged: [string, string][] = [];
   const dialect: SessionOpening = {
     ...{ backend: 'made-up', url: new URL(server.baseUrl), headers: { 'X-Asked': 'yes' }, secrets: [] },
+    hints: { address: 'address', dialled: 'dialled', access: 'access', asked: 'asked' },
     ...{ limitMs: 500, lastsMs: 60_000 },
     steps: [
       { state: 'asking', message: 'question' },

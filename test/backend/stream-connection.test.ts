@@ -68,6 +68,9 @@ test('an HTTP refusal is typed, and holds no secret', async () => {
     const error = await refusal({ url: server.url, extraHeaders: { Authorization: SECRET } });
     assert.is(error.code, code);
     assert.is(error.details['status'], status);
+    // The keys that a stream has.
+    if (status < 500) assert.match(error.message, /: check url and extraHeaders$/);
+    assert.not.match(error.message, /baseUrl|model/);
     assert.not.match(visible(error), SECRET);
     assert.not.match(visible(error), PATH_SECRET);
     await server.close();
@@ -88,11 +91,21 @@ test('nobody listens', async () => {
     error = caught as TalkspurtError;
   }
   assert.is(error?.code, 'ERR_TALKSPURT_BACKEND_REFUSED');
+  assert.match(error!.message, /\(ECONNREFUSED\): check url, the network and that the backend runs$/);
   assert.not.match(visible(error), PATH_SECRET);
   assert.equal(events, [
     { name: 'error', body: '{"status":"error","message":{"code":6,"error":"Connection refused (system error 111)"}}' },
   ]);
   assert.is(clock.pending, 0);
+});
+
+test('what answers and is no WebSocket server: the key of the address is named', async () => {
+  const server = await rawServer((socket) => socket.end('SSH-2.0-OpenSSH_9\r\n'));
+  const error = await refusal({ url: server.url });
+  assert.is(error.code, 'ERR_TALKSPURT_BACKEND_PROTOCOL');
+  assert.match(error.message, /does not speak WebSocket: check url$/);
+  assert.not.match(visible(error), PATH_SECRET);
+  await server.close();
 });
 
 test('a server that does not answer the upgrade runs into the deadline', async () => {

@@ -52,6 +52,14 @@ test('the example file is valid and means what it says', () => {
   assert.equal(config.warnings, []);
 });
 
+test('what a stream cannot be dialled with is a fault at its own key', () => {
+  const stream = (fields: string): string[] => faults(`backends: {own: {kind: websocket, ${fields}}}`);
+  const [address] = stream('url: "https://far.example"');
+  assert.match(address!, /backends\.own\.url is not usable: url of stream 'own' is wrong: begin it with wss:/);
+  const [header] = stream('url: "wss://far.example", extraHeaders: {Upgrade: x}');
+  assert.match(header!, /backends\.own\.extraHeaders is not usable: extraHeaders\.Upgrade of stream 'own' is wrong/);
+});
+
 test('a profile names a backend, or several in order', () => {
   const two = 'backends: {a: {kind: embedded}, b: {kind: embedded}}\n';
   const { profiles, warnings } = load(`${two}profiles: {p: {backends: [b, a], reconnect: {attempts: 2}}}`);

@@ -5,6 +5,7 @@
 import type { Backend, BackendCall, BackendSink, BackendStream } from '../../src/backend/backend.ts';
 import type { BackendSocket } from '../../src/backend/backend-socket.ts';
 import { OpenAiStream } from '../../src/backend/openai-stream.ts';
+import { OPENAI_HINTS } from '../../src/backend/openai-config.ts';
 import { refusalByStatus } from '../../src/backend/upgrade-refusal.ts';
 import { delay } from '../../src/core/clock.ts';
 import { TalkspurtError } from '../../src/core/errors.ts';
@@ -128,7 +129,12 @@ export class SimulatedProvider implements Backend {
       case 'tls':
         throw new TalkspurtError('ERR_TALKSPURT_BACKEND_REFUSED', `cannot be reached (${opening})`);
       default:
-        throw refusalByStatus(this.name, Number(opening), opening === '429' ? { retryAfterMs: 3_000 } : {});
+        throw refusalByStatus(
+          this.name,
+          Number(opening),
+          OPENAI_HINTS,
+          opening === '429' ? { retryAfterMs: 3_000 } : {},
+        );
     }
   }
 

@@ -5,11 +5,18 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { callRecordSchema } from '../src/observe/call-record-schema.ts';
+import { StreamServer } from '../src/simulator/stream-server.ts';
 import { LevelPhone, withWholeHost } from './sim/whole-host.ts';
 
 const test = suite('records of a host');
 const folder = mkdtempSync(join(tmpdir(), 'talkspurt-host-records-'));
 test.after(() => rmSync(folder, { recursive: true }));
+
+const filesOf = (records: string): string[] => readdirSync(records).filter((name) => name.startsWith('calls-'));
+const textOf = (records: string): string =>
+  filesOf(records)
+    .map((name) => readFileSync(join(records, name), 'utf8'))
+    .join('');
 
 test('a call leaves one line, with its figures; no number and no word stands in it', async () => {
   const records = join(folder, 'records');
@@ -19,16 +26,11 @@ test('a call leaves one line, with its figures; no number and no word stands in 
     await settle(() => (runtime.gateway.session(channel.uuid)?.snapshot().capturedFrames ?? 0) > 20, 'it talks');
     channel.hangup(17);
     await settle(() => runtime.gateway.callCount === 0, 'it is over');
-    const files = (): string[] => readdirSync(records).filter((name) => name.startsWith('calls-'));
     // There is a file before there is a line in it.
-    const text = (): string =>
-      files()
-        .map((name) => readFileSync(join(records, name), 'utf8'))
-        .join('');
-    await settle(() => text().endsWith('\n'), 'its record is written');
-    assert.is(files().length, 1);
-    assert.not.match(text(), '4915112345678');
-    const record = callRecordSchema.parse(JSON.parse(text()));
+    await settle(() => textOf(records).endsWith('\n'), 'its record is written');
+    assert.is(filesOf(records).length, 1);
+    assert.not.match(textOf(records), '4915112345678');
+    const record = callRecordSchema.parse(JSON.parse(textOf(records)));
     assert.equal(
       [record.session_uuid, record.switch, record.profile, record.mode, record.reason, record.hangup_cause],
       [channel.uuid, 'fs', 'p', 'ai', 'hangup', 17],
@@ -42,6 +44,31 @@ test('a call leaves one line, with its figures; no number and no word stands in 
     [],
     'nobody is up',
   );
+});
+
+test('a stream that its server closes in good order: the record says who ended the conversation, and the channel goes on', async () => {
+  const records = join(folder, 'streams');
+  const server = new StreamServer();
+  await server.listen();
+  const config = {
+    records: { folder: records },
+    backends: { ai: { kind: 'websocket', url: server.url, sampleRateHz: 8000 } },
+  };
+  try {
+    await withWholeHost({ config }, async ({ fs, ask, settle }) => {
+      const channel = fs.createCall({ phone: new LevelPhone(), codec: 'PCMU', from: '1001', to: '5000' });
+      assert.match(await ask(`uuid_audio_stream ${channel.uuid} start p`), /^\+OK/);
+      await settle(() => (server.clients[0]?.heard.length ?? 0) > 0, 'it hears the caller');
+      server.clients[0]?.close(1000, 'done');
+      await settle(() => textOf(records).endsWith('\n'), 'its record is written');
+      const { reason, hangup_cause: cause, error } = callRecordSchema.parse(JSON.parse(textOf(records)));
+      assert.equal([reason, cause, error], ['backend-ended', 0, null]);
+      assert.is(channel.gone, false);
+      channel.hangup(16);
+    });
+  } finally {
+    await server.close();
+  }
 });
 
 test('a folder that cannot be written to is seen in the metrics', async () => {

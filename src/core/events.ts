@@ -16,6 +16,8 @@ export type EndReason =
   | 'hangup'
   | 'stopped'
   | 'transferred'
+  /** It said goodbye: the conversation was over for it. */
+  | 'backend-ended'
   | 'backend-failed'
   | 'media-failed'
   | 'link-lost'

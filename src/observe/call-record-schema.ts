@@ -114,6 +114,7 @@ export const callRecordSchema = z.strictObject({
       'hangup',
       'stopped',
       'transferred',
+      'backend-ended',
       'backend-failed',
       'media-failed',
       'link-lost',
@@ -122,7 +123,9 @@ export const callRecordSchema = z.strictObject({
       'expired',
       'aborted',
     ])
-    .describe('Why it ended; `aborted`: the process died, and its next start completed the record'),
+    .describe(
+      'Why it ended; `stopped`: an operator said so; `backend-ended`: the backend said goodbye; `aborted`: the process died, and its next start completed the record',
+    ),
   hangup_cause: z.number().int().describe('ITU-T Q.850; 0: none'),
   error: z.string().nullable().describe('Code of the error that ended it'),
   errors: z.record(z.string(), count).describe('Errors of any part, by code'),

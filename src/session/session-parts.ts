@@ -94,7 +94,7 @@ export function reasonOf(failure: TalkspurtError): EndReason {
 
 /** How a call ends whose backend has ended the conversation: null when in good order, which is a goodbye and no failure. */
 export function backendEnd(error: TalkspurtError | null): SessionEnd {
-  return error === null ? { reason: 'stopped' } : { reason: 'backend-failed', error };
+  return error === null ? { reason: 'backend-ended' } : { reason: 'backend-failed', error };
 }
 
 /** How a call ends whose audio path the switch has ended. */

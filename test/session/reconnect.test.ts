@@ -279,7 +279,7 @@ test('a goodbye, a key that is refused, a close that is meant: nothing is sought
   bye.a.stream.lose(null);
   assert.is(bye.a.opens, 1);
   await settle();
-  assert.is(bye.end?.reason, 'stopped');
+  assert.is(bye.end?.reason, 'backend-ended');
   for (const error of [
     failure('ERR_TALKSPURT_BACKEND_AUTH'),
     failure('ERR_TALKSPURT_BACKEND_CLOSED', { closeCode: 1008 }),

@@ -218,8 +218,8 @@ test('the backend closes in the middle of the call', async () => {
   // In good order: it has said its goodbye, and the caller goes on.
   const done = await CallRig.talking({ options: { hangupOnBackendFailure: true } });
   done.backend.sink?.onClosed(null);
-  await allGivenBack(done, 'stopped', { media: true, stream: true });
-  assert.equal([done.end?.error, done.leg.hangups, done.leg.outcomes.at(-1)?.reason], [undefined, [], 'stopped']);
+  await allGivenBack(done, 'backend-ended', { media: true, stream: true });
+  assert.equal([done.end?.error, done.leg.hangups, done.leg.outcomes.at(-1)?.reason], [undefined, [], 'backend-ended']);
   assert.is(done.events.of('backend.closed').length, 1);
 });
 

@@ -132,6 +132,17 @@ export const FAILURES_SYMPTOMS: readonly Symptom[] = [
       reason === 'drained' || reason === 'expired' ? `${reason} after ${seconds(duration_ms)}` : null,
   },
   {
+    id: 'backend-goodbye',
+    symptom: 'the call ended in the middle',
+    cause:
+      'the backend took the conversation to be over: it closed its connection in good order, which is a goodbye and no loss',
+    sign: '`reason` is `backend-ended`',
+    fix: 'see in the log of the backend why it closed; a server that only goes for a while closes with 1001 or 1012, and is then sought again',
+    certainty: 'likely',
+    evidence: ({ reason, backend, duration_ms }) =>
+      reason === 'backend-ended' ? `${backend ?? 'the backend'} said goodbye after ${seconds(duration_ms)}` : null,
+  },
+  {
     id: 'network-hangup',
     symptom: 'the call ended in the middle',
     cause: 'the telephone network or the switch ended it',

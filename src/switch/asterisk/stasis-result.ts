@@ -14,6 +14,7 @@ const RESULTS: Readonly<Record<EndReason, StasisResult>> = {
   stopped: 'completed',
   drained: 'completed',
   expired: 'completed',
+  'backend-ended': 'completed',
   transferred: 'transferred',
   'backend-failed': 'failed',
   'media-failed': 'failed',

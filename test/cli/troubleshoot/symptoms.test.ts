@@ -172,6 +172,12 @@ const CASES: readonly Case[] = [
   ['defect', record({ error: 'ERR_TALKSPURT_INTERNAL' }), 'INTERNAL', record()],
   ['ended-by-us', record({ reason: 'drained' }), 'drained after 40.0 s', record({ reason: 'stopped' })],
   ['ended-by-us', record({ reason: 'expired' }), 'expired', record()],
+  [
+    'backend-goodbye',
+    record({ reason: 'backend-ended', backend: 'own' }),
+    'own said goodbye after 40.0 s',
+    record({ reason: 'stopped' }),
+  ],
   ['network-hangup', record({ hangup_cause: 41 }), 'cause 41 NORMAL_TEMPORARY_FAILURE', record({ hangup_cause: 31 })],
   [
     'early-hangup',

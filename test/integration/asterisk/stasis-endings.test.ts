@@ -60,7 +60,7 @@ async function assertLeft(pbx: RunningAsterisk, id: string, result: string, reas
 test('the agent’s goodbye, its failure, and a stop: the dialplan goes on with what it came to', async () => {
   await withHost(asterisk, {}, async (pbx, host) => {
     const endings: readonly [string, string, (id: string, talk: ToneTalk) => unknown][] = [
-      ['completed', 'stopped', (_id, talk) => talk.end(null)],
+      ['completed', 'backend-ended', (_id, talk) => talk.end(null)],
       // For good: one that may pass is sought again.
       ['failed', 'backend-failed', (_id, talk) => talk.end(new TalkspurtError('ERR_TALKSPURT_BACKEND_AUTH', 'no'))],
       ['completed', 'stopped', (id) => host.gateway.command(`uuid_audio_stream ${id} stop`)],

@@ -92,6 +92,13 @@ export interface Backend {
   open(call: BackendCall, sink: BackendSink, signal: AbortSignal): Promise<BackendStream>;
 }
 
+/** Text that was to be spoken, and was not. */
+export interface UnsaidText {
+  readonly text: string;
+  /** By the agent, in an answer: a caller who cuts in does not want it any more. False: it is to be said word for word. */
+  readonly written: boolean;
+}
+
 /** A phrase, and how much of it has left for the caller. */
 export interface HeardPhrase {
   readonly itemId: string;
@@ -144,8 +151,11 @@ export interface BackendStream {
   sendJson?(json: string): void;
   /** Text that goes with the call's end (`stop <metadata>`), passed on as it is. Absent: it is not sent. */
   sendMetadata?(text: string): void;
-  /** Speaks this text, word for word, in the agent's voice. Absent: the backend cannot be made to. */
-  say?(text: string): void;
+  /**
+   * Speaks this text, word for word, in the agent's voice. `written`: the agent has written it, on a stream that is gone. Absent: the
+   * backend cannot be made to.
+   */
+  say?(text: string, written?: boolean): void;
   /** Whether the stream carries the agent's side too (mixed, stereo): then {@link sendPlayed} precedes each `sendAudio`. */
   readonly wantsPlayed?: boolean;
   /**
@@ -167,8 +177,11 @@ export interface BackendStream {
     /** For how long a text has been due and nothing of it came, ms. */
     readonly waitMs: number;
   };
-  /** Of such a stream: texts of {@link say} that are not heard if it ends now. `alone`: nothing of the backend's waits besides. */
-  readonly unsaid?: { readonly texts: readonly string[]; readonly alone: boolean };
+  /**
+   * Of such a stream: what is not heard if it ends now, in order. What the agent has written is among it where that is all of its
+   * answers, none of them in the middle of a sentence. `alone`: nothing of the backend's waits besides.
+   */
+  readonly unsaid?: { readonly texts: readonly UnsaidText[]; readonly alone: boolean };
   /** A phrase was heard to its end (`whole`), or dropped after `playedMs` of it. */
   onItemPlayed?(itemId: string, playedMs: number, whole: boolean): void;
   /** Ends in good order. Twice is harmless. */

@@ -17,7 +17,7 @@ import { resumption } from './resumption.ts';
 import type { SessionOptions } from './session-options.ts';
 import { backendCallOf } from './session-parts.ts';
 import type { SessionParts } from './session-parts.ts';
-import { SpokenLegacy } from './spoken-legacy.ts';
+import { SpokenLegacy, neverSaid } from './spoken-legacy.ts';
 import { interject } from './tell-caller.ts';
 import type { TurnKeeper } from './turn-keeper.ts';
 
@@ -253,6 +253,9 @@ export class BackendLine {
     controls.sounds.carryOn(sounds, soundFormat, library);
     const nowMs = clock.nowMs();
     const owed = turns.onSwitched(nowMs, kept) || record.answeredCalls.length > 0;
+    // Said as it stands: after a loss, to who still waits for it, by who speaks what is written. Else the agent is asked to go on.
+    const asItStands = before === null && owed && stream.speech !== undefined && record.answeredCalls.length === 0;
+    if (!asItStands) this.legacy.forgetWritten();
     this.#use(opened);
     const gapMs = Number.isNaN(this.#lostMs) ? 0 : nowMs - this.#lostMs;
     const droppedMs = (relay.lostFrames - this.#lostFramesBefore) * media.ptimeMs;
@@ -332,7 +335,9 @@ export class BackendLine {
   get #onlyTexts(): boolean {
     const { record, options } = this.#parts;
     const greeted = record.agentHasSpoken || options.greeting === '';
-    return this.legacy.alone && greeted && !record.callerUnanswered && record.answeredCalls.length === 0;
+    // What is written is the answer that was asked for.
+    const answered = this.legacy.hasWritten || (greeted && !record.callerUnanswered);
+    return this.legacy.alone && answered && record.answeredCalls.length === 0;
   }
 
   /** What the one before was to say, in that order; lost meanwhile, the rest is the next one's. Never rejects. */
@@ -340,16 +345,16 @@ export class BackendLine {
     const { session, clock, media, controls, signal, turns } = this.#parts;
     const { sounds = null } = session;
     while (this.#stream !== null) {
-      const text = this.legacy.takeText();
-      if (text === undefined) return;
+      const next = this.legacy.takeText();
+      if (next === undefined) return;
       try {
         if (this.#stream.say !== undefined) {
           turns.onRequested();
-          this.#stream.say(text);
+          this.#stream.say(next.text, next.written);
           continue;
         }
-        if (sounds?.speech === undefined) throw unsaid();
-        await interject({ clock, media, controls, sounds, signal }, { play: '', say: text });
+        if (sounds?.speech === undefined) throw neverSaid();
+        await interject({ clock, media, controls, sounds, signal }, { play: '', say: next.text });
       } catch (error) {
         if (signal.aborted) return;
         this.#parts.emit({ type: 'backend.error', backend: this.backendName, error: asTalkspurtError(error) });
@@ -392,9 +397,4 @@ export class BackendLine {
     this.#usedMs = this.#parts.clock.nowMs();
     this.#parts.emit({ type: 'backend.opened', backend: backend.name, connectMs });
   }
-}
-
-function unsaid(): TalkspurtError {
-  const message = 'a text that was to be said was lost with its backend, and nobody here can speak it';
-  return new TalkspurtError('ERR_TALKSPURT_NOT_SUPPORTED', message);
 }

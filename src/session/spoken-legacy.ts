@@ -1,5 +1,6 @@
 /** What the streams of a call whose text is spoken leave behind when they go: how much was said, and what was to be said and was not. */
-import type { BackendStream } from '../backend/backend.ts';
+import type { BackendStream, UnsaidText } from '../backend/backend.ts';
+import { TalkspurtError } from '../core/errors.ts';
 import { LIMITS } from '../limits.ts';
 
 /** One call's. */
@@ -8,7 +9,7 @@ export class SpokenLegacy {
   #cached = 0;
   /** The one that went last: what it was in the middle of is counted when it is closed. */
   #last: BackendStream | null = null;
-  #texts: readonly string[] = [];
+  #texts: readonly UnsaidText[] = [];
   #alone = false;
 
   /** Sentences of streams that are gone, and those of them that were ready. */
@@ -37,15 +38,33 @@ export class SpokenLegacy {
     return this.#alone && this.#texts.length > 0;
   }
 
-  /** The next text that was to be said word for word, and of which the rest was never heard; each is given once. */
-  takeText(): string | undefined {
+  /** Among the texts is what an agent has written. */
+  get hasWritten(): boolean {
+    return this.#texts.some(({ written }) => written);
+  }
+
+  /** The next text that was to be said, and of which the rest was never heard; each is given once. */
+  takeText(): UnsaidText | undefined {
     const [text, ...others] = this.#texts;
     this.#texts = others;
     return text;
+  }
+
+  /** What an agent has written is not to be said any more, or the agent is asked for it. */
+  forgetWritten(): void {
+    if (!this.hasWritten) return;
+    this.#texts = this.#texts.filter(({ written }) => !written);
+    this.#alone = false;
   }
 
   /** None of them is to be said any more. */
   forget(): void {
     this.#texts = [];
   }
+}
+
+/** A text was to be said word for word, and there is no voice for it. */
+export function neverSaid(): TalkspurtError {
+  const message = 'a text that was to be said was lost with its backend, and nobody here can speak it';
+  return new TalkspurtError('ERR_TALKSPURT_NOT_SUPPORTED', message);
 }

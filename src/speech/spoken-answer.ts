@@ -1,4 +1,5 @@
 /** One answer that a backend writes and that is spoken sentence by sentence: what of it was heard can be told afterwards. */
+import type { BackendStream, UnsaidText } from '../backend/backend.ts';
 import { MS_PER_CHARACTER, heardText } from './heard-text.ts';
 import { LIMITS } from '../limits.ts';
 import type { QueuedSentence, SentenceEnd } from './speech-queue.ts';
@@ -22,6 +23,8 @@ export class SpokenAnswer {
   readonly id: string;
   /** Not the backend's: text that was to be said word for word. */
   readonly ours: boolean;
+  /** The agent's own words, of this stream or of one before it. */
+  readonly written: boolean;
   /** How the backend ended it; null: it still writes. */
   status: AnswerStatus | null = null;
   /** The session has been told that it began. */
@@ -37,9 +40,10 @@ export class SpokenAnswer {
   #full = false;
   #written = '';
 
-  constructor(id: string, ours = false) {
+  constructor(id: string, ours = false, written = !ours) {
     this.id = id;
     this.ours = ours;
+    this.written = written;
   }
 
   /** Everything was said, or given up, and there will be no more. */
@@ -61,6 +65,11 @@ export class SpokenAnswer {
   get unsaid(): string {
     const next = this.#sentences.find(({ end, audioMs }) => end === null && audioMs === 0);
     return next === undefined ? '' : this.#written.slice(next.from).trim();
+  }
+
+  /** It was written to its end, and no sentence of it has been delivered in part: what is unsaid is all that is missing. */
+  get canGoOn(): boolean {
+    return this.status === 'completed' && !this.#sentences.some(({ end, audioMs }) => end === null && audioMs > 0);
   }
 
   /** The last of its items that was delivered; null: none was. */
@@ -168,6 +177,20 @@ export class SpokenAnswer {
     const index = this.#indices.get(itemId);
     return index === undefined ? undefined : this.#sentences[index];
   }
+}
+
+/** As {@link BackendStream.unsaid}. */
+export type Unsaid = NonNullable<BackendStream['unsaid']>;
+
+/**
+ * Of `answers`, which are not over, and the texts behind them, whatever was to be said word for word; and what the agent wrote, where that
+ * is all that it owes. `asked`: it owes an answer more. Half an answer, or a sentence from its middle on, only the agent can go on with.
+ */
+export function unsaidOf(answers: readonly SpokenAnswer[], toSay: readonly UnsaidText[], asked: boolean): Unsaid {
+  const whole = !asked && answers.every(({ written, canGoOn }) => !written || canGoOn);
+  const rests = answers.map(({ unsaid, written }) => ({ text: unsaid, written }));
+  const texts = [...rests, ...toSay].filter(({ text, written }) => text !== '' && (whole || !written));
+  return { texts, alone: whole || answers.every(({ written }) => !written) };
 }
 
 /** How much of a sentence `playedMs` are, 0..1. */

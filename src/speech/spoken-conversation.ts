@@ -2,7 +2,7 @@
  * Between a backend that writes and a session that wants to hear: text in, sentences out to the voice, audio on to the
  * session, with the answers in their order. An answer is over for the session when its last sentence has been delivered.
  */
-import type { BackendSink, BackendStream, HeardPhrase } from '../backend/backend.ts';
+import type { BackendSink, BackendStream, HeardPhrase, UnsaidText } from '../backend/backend.ts';
 import type { Clock } from '../core/clock.ts';
 import { TalkspurtError } from '../core/errors.ts';
 import type { EventSink, Speaker } from '../core/events.ts';
@@ -13,8 +13,8 @@ import type { SentenceSplitterOptions } from './sentence-splitter.ts';
 import type { SentenceVoice } from './sentence-voice.ts';
 import { SpeechQueue, ttsOverflow } from './speech-queue.ts';
 import type { QueuedSentence, SentenceEnd, SpeechQueueSink } from './speech-queue.ts';
-import { SpokenAnswer } from './spoken-answer.ts';
-import type { AnswerStatus } from './spoken-answer.ts';
+import { SpokenAnswer, unsaidOf } from './spoken-answer.ts';
+import type { AnswerStatus, Unsaid } from './spoken-answer.ts';
 import { SpokenTally } from './spoken-tally.ts';
 import type { SpokenStats } from './spoken-tally.ts';
 
@@ -28,8 +28,6 @@ export interface SpokenConversationOptions {
   readonly events: EventSink | null;
   readonly splitter: SentenceSplitterOptions;
 }
-
-type Unsaid = NonNullable<BackendStream['unsaid']>;
 
 /** The sink of the backend that writes, and the half of the stream that the session talks to. */
 export class SpokenConversation implements BackendSink, SpeechQueueSink {
@@ -54,7 +52,9 @@ export class SpokenConversation implements BackendSink, SpeechQueueSink {
   /** Cancelled, and the session waits to hear that it is over. */
   #unfinished = new Set<string>();
   /** To be said when what is being written is complete. */
-  #toSay: string[] = [];
+  #toSay: UnsaidText[] = [];
+  /** An answer is due that has not begun. */
+  #asked = false;
   /** The phrase that has had audio and is not told to be done. */
   #openItem: string | null = null;
   #itemNumber = 0;
@@ -86,12 +86,9 @@ export class SpokenConversation implements BackendSink, SpeechQueueSink {
     return this.#tally.stats;
   }
 
-  /** Texts that were to be said word for word, as far as nothing of them was delivered. */
+  /** What was to be said, as far as nothing of it was delivered. */
   get unsaid(): Unsaid {
-    if (this.#over) return this.#unsaid;
-    const rests = this.#answers.filter(({ ours }) => ours).map(({ unsaid }) => unsaid);
-    const texts = [...rests, ...this.#toSay].filter((text) => text !== '');
-    return { texts, alone: this.#answers.every(({ ours }) => ours) };
+    return this.#over ? this.#unsaid : unsaidOf(this.#answers, this.#toSay, this.#asked);
   }
 
   /** Sentences that have not been delivered, and texts that wait for the end of an answer. */
@@ -107,6 +104,11 @@ export class SpokenConversation implements BackendSink, SpeechQueueSink {
   /** The stream of the backend that writes, once there is one. */
   attach(inner: BackendStream): void {
     this.#inner = inner;
+  }
+
+  /** The backend was asked for an answer. */
+  asked(): void {
+    this.#asked = true;
   }
 
   onResponseStarted(responseId: string): void {
@@ -193,6 +195,8 @@ export class SpokenConversation implements BackendSink, SpeechQueueSink {
   }
 
   onSpeech(edge: 'started' | 'stopped'): void {
+    // It answers by itself.
+    if (edge === 'stopped') this.asked();
     this.#sink.onSpeech(edge);
   }
 
@@ -241,15 +245,15 @@ export class SpokenConversation implements BackendSink, SpeechQueueSink {
     for (const answer of this.#delivered.splice(0, index + 1)) this.#tellHeard(answer, answer.heardAtLast);
   }
 
-  /** Says `text` word for word, behind what is being said. */
-  say(text: string): void {
+  /** Says `text` word for word, behind what is being said. `written`: see {@link BackendStream.say}. */
+  say(text: string, written = false): void {
     if (this.#over) return;
     if (this.#writing !== null && !this.#muted) {
-      if (this.#toSay.length < LIMITS.ttsAnswers) this.#toSay.push(text);
+      if (this.#toSay.length < LIMITS.ttsAnswers) this.#toSay.push({ text, written });
       else this.#sink.onError(ttsOverflow());
       return;
     }
-    const answer = new SpokenAnswer(this.#ownId('say'), true);
+    const answer = new SpokenAnswer(this.#ownId('say'), true, written);
     if (!this.#begin(answer)) return;
     if (this.#fits(text)) {
       const splitter = new SentenceSplitter(this.#options.splitter);
@@ -270,6 +274,7 @@ export class SpokenConversation implements BackendSink, SpeechQueueSink {
   /** False: more of them wait than may, and it is not heard. */
   #begin(answer: SpokenAnswer): boolean {
     this.#item = '';
+    if (!answer.ours) this.#asked = false;
     if (this.#answers.length >= LIMITS.ttsAnswers) {
       this.#tellOverflow(answer);
       if (!answer.ours) {
@@ -318,7 +323,7 @@ export class SpokenConversation implements BackendSink, SpeechQueueSink {
     this.#writing = null;
     this.#item = '';
     this.#settle();
-    for (const text of this.#toSay.splice(0)) this.say(text);
+    for (const { text, written } of this.#toSay.splice(0)) this.say(text, written);
   }
 
   /** Tells the session of the answers that have begun and ended meanwhile, in order. */

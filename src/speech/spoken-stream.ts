@@ -56,6 +56,7 @@ export class SpokenStream implements BackendStream {
   }
 
   commitTurn(): void {
+    this.#conversation.asked();
     this.#inner.commitTurn();
   }
 
@@ -64,19 +65,22 @@ export class SpokenStream implements BackendStream {
   }
 
   requestResponse(instructions?: string): void {
+    this.#conversation.asked();
     this.#inner.requestResponse(instructions);
   }
 
   sendText(text: string): void {
+    this.#conversation.asked();
     this.#inner.sendText(text);
   }
 
   sendToolResult(toolCallId: string, outputJson: string): void {
+    this.#conversation.asked();
     this.#inner.sendToolResult(toolCallId, outputJson);
   }
 
-  say(text: string): void {
-    this.#conversation.say(text);
+  say(text: string, written = false): void {
+    this.#conversation.say(text, written);
   }
 
   onItemPlayed(itemId: string, _playedMs: number, whole: boolean): void {

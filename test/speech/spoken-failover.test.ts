@@ -19,19 +19,112 @@ import { FakeEngine, stallsAt } from './speech-rig.ts';
 const said = (line: Awaited<ReturnType<typeof spokenLine>>, stream = line.b): string[] =>
   stream.history.map(({ by, text }) => `${by}: ${text}`);
 
-test('lost between two sentences: the one that was heard is known whole, and the other one goes on', async () => {
-  const line = await spokenLine();
+type Line = Awaited<ReturnType<typeof spokenLine>>;
+
+/** The first backend has written an answer of which `ONE` is heard, and comes back no more once it is lost. */
+async function midAnswer(line: Line, over = true): Promise<void> {
   stallsAt(line.engine('text-a'), TWO);
-  line.write(line.a, 'r1', ALL);
+  line.write(line.a, 'r1', ALL, over);
   await line.rig.run(400);
   line.rig.a.always = CUT_OFF;
+}
+
+const GO_ON = /^The connection was interrupted while you spoke/;
+const heardInOrder = (line: Line): [number, number][] => [...line.heard];
+const wholly = (...texts: string[]): [number, number][] => texts.map((text) => [byteOf(text), lengthOf(text)]);
+
+test('lost between two sentences: the one that was heard is known, and those that were written are said by the other one', async () => {
+  const line = await spokenLine();
+  await midAnswer(line);
+  line.a.lose();
+  await line.rig.run(5_000);
+  assert.equal(heardInOrder(line), wholly(ONE, TWO, THREE));
+  assert.equal(said(line), [`agent: ${ONE}`]);
+  assert.equal(line.b.requests, [], 'nobody is asked to say it once more');
+  assert.equal(line.b.notes, [[null, `${TWO} ${THREE}`]], 'and the model knows that it was said');
+  await line.end();
+});
+
+test('lost before a word of the answer was heard: it is said as it stands', async () => {
+  for (const greeting of ['', 'Say hello.']) {
+    const line = await spokenLine({ options: { greeting, turnOwner: 'endpointer' } });
+    line.engine('text-a').onRequest = () => undefined;
+    if (greeting === '') await line.rig.callerTurn();
+    line.write(line.a, 'r1', `${ONE} ${TWO}`);
+    line.rig.a.always = CUT_OFF;
+    line.a.lose();
+    await line.rig.run(5_000);
+    assert.equal(heardInOrder(line), wholly(ONE, TWO));
+    assert.equal(line.b.requests, []);
+    await line.end();
+  }
+});
+
+test('lost while it is still written: nobody but the agent can go on with it', async () => {
+  const line = await spokenLine();
+  await midAnswer(line, false);
   line.a.lose();
   await line.rig.run(4_000);
-  assert.is(line.heardOf(ONE), lengthOf(ONE));
+  assert.equal(heardInOrder(line), wholly(ONE));
   assert.equal(said(line), [`agent: ${ONE}`]);
   assert.is(line.b.requests.length, 1);
-  assert.match(line.b.requests[0] ?? '', /^The connection was interrupted while you spoke/);
+  assert.match(line.b.requests[0] ?? '', GO_ON);
   await line.end();
+});
+
+test('lost with another answer due: the agent is asked, and nothing of the one before it is said', async () => {
+  const line = await spokenLine();
+  await midAnswer(line);
+  line.rig.session.sendText('And how much is it?');
+  line.a.lose();
+  await line.rig.run(4_000);
+  assert.equal(heardInOrder(line), wholly(ONE));
+  assert.is(line.b.requests.length, 1);
+  await line.end();
+});
+
+test('a caller who cuts in while a backend is sought does not hear the rest of what was written', async () => {
+  const line = await spokenLine({ options: { turnOwner: 'endpointer' } });
+  await midAnswer(line);
+  line.a.lose();
+  await line.rig.run(100);
+  await line.rig.callerTurn();
+  await line.rig.run(5_000);
+  assert.is(line.rig.session.snapshot().backend, 'text-b');
+  assert.equal([line.heardOf(TWO), line.heardOf(THREE)], [0, 0]);
+  assert.is(line.b.commits.length, 1, 'what he said is answered');
+  await line.end();
+});
+
+test('where the next one does not speak what is written, it is asked to go on', async () => {
+  const line = await spokenLine({ names: ['text-a', 'audio-b'] });
+  await midAnswer(line);
+  line.a.lose();
+  await line.rig.run(4_000);
+  assert.equal(heardInOrder(line), wholly(ONE));
+  assert.match(line.b.requests[0] ?? '', GO_ON);
+  await line.end();
+});
+
+test('lost again before it is said: the third one says it, once; cut short there, it is left', async () => {
+  for (const cutIn of [false, true]) {
+    const line = await spokenLine({ names: ['text-a', 'text-b', 'text-c'], options: { turnOwner: 'endpointer' } });
+    await midAnswer(line);
+    stallsAt(line.engine('text-b'), THREE);
+    line.a.lose();
+    await line.rig.run(3_200);
+    assert.equal([line.heardOf(TWO), line.heardOf(THREE)], [lengthOf(TWO), 0]);
+    line.rig.b.always = CUT_OFF;
+    line.b.lose();
+    await line.rig.run(100);
+    if (cutIn) await line.rig.callerTurn();
+    await line.rig.run(5_000);
+    const third = line.rig.backends[2]!.stream;
+    assert.equal(heardInOrder(line), cutIn ? wholly(ONE, TWO) : wholly(ONE, TWO, THREE));
+    assert.equal(said(line, third).slice(0, 2), [`agent: ${ONE}`, `agent: ${TWO}`]);
+    assert.equal(third.requests, []);
+    await line.end();
+  }
 });
 
 test('lost in the middle of a sentence: of that one what came is heard, and known', async () => {

@@ -304,7 +304,8 @@ test('a long sentence of a fallback of another rate shares its turns of the even
   while (!result.over) {
     const beforeMs = work.ms;
     if (turns.length > 0) rig.clock.advance(0);
-    // The binary is loaded first, which takes turns of its own.
+    // The binary is loaded first, which takes as many turns as a busy machine lets pass.
+    else while (work.ms === 0 && !result.over) await turnOfTheLoop();
     for (let turn = 0; turn < 1_000 && work.ms === beforeMs && !result.over; turn += 1) await turnOfTheLoop();
     await settle();
     turns.push(work.ms - beforeMs);

@@ -17,6 +17,8 @@ export { OpenAiRealtimeBackend } from './backend/openai-realtime.ts';
 export type { OpenAiRealtimeConfig } from './backend/openai-realtime.ts';
 export { DeepgramBackend } from './backend/deepgram-voice-agent.ts';
 export type { DeepgramConfig } from './backend/deepgram-voice-agent.ts';
+export { GeminiBackend } from './backend/gemini-live.ts';
+export type { GeminiConfig } from './backend/gemini-live.ts';
 export { spokenBackend } from './speech/spoken-backend.ts';
 export type { SpokenBackendOptions } from './speech/spoken-backend.ts';
 export { openAiSpeech } from './speech/openai-engine.ts';

@@ -1,5 +1,5 @@
 /** A call's line to its backend: one stream in use at a time, and another one in its place when it is lost or changed. */
-import type { Backend, BackendCall, BackendStream } from '../backend/backend.ts';
+import type { Backend, BackendCall, BackendStream, StreamResumption } from '../backend/backend.ts';
 import type { Clock } from '../core/clock.ts';
 import { TalkspurtError, asTalkspurtError } from '../core/errors.ts';
 import type { CallEvent } from '../core/events.ts';
@@ -78,6 +78,8 @@ export class BackendLine {
   /** Backends that have answered on this call. */
   readonly #answered = new WeakSet<Backend>();
   #droppedBefore = 0;
+  /** What the stream that was lost left behind for another one of its backend. */
+  #left: { readonly backend: Backend; readonly resumption: StreamResumption } | null = null;
   /** Of the streams that are gone. */
   readonly legacy = new SpokenLegacy();
 
@@ -168,6 +170,14 @@ export class BackendLine {
         told = record.mark;
         return record.history();
       },
+      get mark() {
+        return record.mark;
+      },
+      historySince(mark) {
+        told = record.mark;
+        return record.history(mark);
+      },
+      ...(this.#left?.backend === backend && { resumption: this.#left.resumption }),
       get toolCalls() {
         return record.pendingTools;
       },
@@ -215,6 +225,8 @@ export class BackendLine {
   lose(): void {
     const { media, turns, clock } = this.#parts;
     const stream = this.#stream;
+    const resumption = stream?.resumption ?? null;
+    this.#left = resumption === null ? null : { backend: this.#backend, resumption };
     this.#retire();
     this.#takeBackResults();
     // It is over by its own word; whatever it still holds is let go.
@@ -386,6 +398,7 @@ export class BackendLine {
   }
 
   #use({ backend, stream, feed, connectMs }: OpenedStream): void {
+    this.#left = null;
     this.#stream = stream;
     this.#feed = feed;
     this.#backend = backend;

@@ -268,6 +268,7 @@ export class TurnKeeper {
     if (event === 'caller-started') {
       this.#endpointMs = Number.NaN;
       this.answer.outspoken();
+      if (!this.#backendOwnsTurns) this.#media.stream?.startTurn?.();
     }
     if (event === 'caller-stopped') {
       this.#record?.callerStopped();

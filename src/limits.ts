@@ -348,6 +348,8 @@ export const LIMITS = {
   simulatedSessions: 16,
   /** Items the embedded backend remembers of one conversation; the oldest is forgotten. */
   simulatedItems: 512,
+  /** Handles of sessions that the embedded Gemini Live server could go on with; the oldest is forgotten. */
+  simulatedHandles: 1_024,
   /** Bytes that a client of the embedded backend has not read; more and it is cut off. */
   simulatedBufferedBytes: 32 * 1024 * 1024,
   /** Of one call (or of the process itself and one peer): lines of one kind of fault that are written before the rest is counted. */

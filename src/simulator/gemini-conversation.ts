@@ -80,11 +80,13 @@ export class GeminiConversation {
 /** Every conversation that can be gone on with; owned by the server. */
 export class GeminiConversations {
   readonly #handleMs: number;
+  readonly #resumeAfterMs: number;
   readonly #byHandle = new Map<string, GeminiConversation>();
 
-  /** `handleMs`: for how long after its last connection a conversation can be gone on with. */
-  constructor(handleMs: number) {
+  /** A conversation can be gone on with for `handleMs` after its last connection, and not before `resumeAfterMs`. */
+  constructor(handleMs: number, resumeAfterMs = 0) {
     this.#handleMs = handleMs;
+    this.#resumeAfterMs = resumeAfterMs;
   }
 
   /** A new handle. Any handle of a conversation leads to all of it, not to what it was when it was given out. */
@@ -98,15 +100,17 @@ export class GeminiConversations {
     return handle;
   }
 
-  /** @throws GeminiRefusal for a handle that is not known, or no longer, and for another model */
+  /** @throws GeminiRefusal for a handle that is not known, or no longer, or not yet, and for another model */
   find(handle: string, model: string, nowMs: number): GeminiConversation {
     const conversation = this.#byHandle.get(handle);
     if (conversation === undefined) throw GeminiRefusal.unknownSession();
-    if (conversation.connections === 0 && nowMs - conversation.leftMs > this.#handleMs) {
+    const awayMs = conversation.connections > 0 ? null : nowMs - conversation.leftMs;
+    if (awayMs !== null && awayMs > this.#handleMs) {
       this.#byHandle.delete(handle);
       throw GeminiRefusal.unknownSession();
     }
     if (conversation.model !== model) throw GeminiRefusal.invalid();
+    if (awayMs !== null && awayMs < this.#resumeAfterMs) throw GeminiRefusal.internal();
     return conversation;
   }
 }

@@ -26,6 +26,8 @@ export interface GeminiServerOptions extends AgentOptions<GeminiServerFault> {
   readonly goAwayMs?: number;
   /** For how long a conversation can be gone on with when its last connection has ended, ms, default 2 hours. */
   readonly handleMs?: number;
+  /** Until then it is closed as an internal error, default 0 ms; the service takes a second to miss a connection. */
+  readonly resumeAfterMs?: number;
   /** Default `turns`: a new handle after each turn, and none in it. `once`: one at the beginning. */
   readonly handles?: 'turns' | 'once';
   /** Names of models, with `models/`; default: every name of Gemini's that says `live` or `native-audio`. */
@@ -56,7 +58,7 @@ export class GeminiServer {
   constructor(options: GeminiServerOptions) {
     this.#options = options;
     this.#fault = options.fault ?? null;
-    this.#conversations = new GeminiConversations(options.handleMs ?? 2 * 60 * 60_000);
+    this.#conversations = new GeminiConversations(options.handleMs ?? 2 * 60 * 60_000, options.resumeAfterMs);
     this.#server = new UpgradeServer({
       title: 'the embedded Gemini Live server',
       host: options.host,

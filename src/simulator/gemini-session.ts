@@ -61,12 +61,13 @@ export class GeminiServerSession {
     version: GeminiVersion,
     host: GeminiSessionHost,
   ) {
-    const { clock, connectionMs, goAwayMs } = behaviour;
+    const { clock, connectionMs } = behaviour;
+    const goAwayMs = Math.min(behaviour.goAwayMs, connectionMs);
     this.#behaviour = behaviour;
     this.#conversations = conversations;
     this.#version = version;
     this.#host = host;
-    this.#timers = [clock.after(Math.max(0, connectionMs - goAwayMs), () => this.goAway(goAwayMs))];
+    this.#timers = [clock.after(connectionMs - goAwayMs, () => this.goAway(goAwayMs))];
   }
 
   /** One message of the client's, in whatever kind of frame. */

@@ -64,8 +64,9 @@ export class GeminiSetup {
 
 /** The format that a MIME type names. @throws GeminiRefusal */
 export function formatOfMimeType(mimeType: string | undefined): AudioFormat {
-  const [, rate] = /^audio\/pcm(?:\s*;\s*rate=(\d{1,6}))?$/i.exec(mimeType ?? '') ?? [null];
-  if (rate === null) throw GeminiRefusal.invalid(`Unsupported audio format: ${(mimeType ?? '').slice(0, 40)}`);
+  const matched = /^audio\/pcm(?:\s*;\s*rate=(\d{1,6}))?$/i.exec(mimeType ?? '');
+  if (matched === null) throw GeminiRefusal.invalid(`Unsupported audio format: ${(mimeType ?? '').slice(0, 40)}`);
+  const rate = matched[1];
   const sampleRateHz = rate === undefined ? GEMINI_INPUT.sampleRateHz : Number(rate);
   if (isSampleRateHz(sampleRateHz)) return { codec: 'l16', sampleRateHz };
   throw GeminiRefusal.invalid(`Unsupported audio rate ${rate}: the embedded server hears 8, 16, 24 and 48 kHz.`);

@@ -276,6 +276,7 @@ test('the client says where speech begins and ends', () =>
   withServer({}, async (server) => {
     const config = { realtimeInputConfig: { automaticActivityDetection: { disabled: true } } };
     const client = await Client.connect(server, { ...config, outputAudioTranscription: {} });
+    await client.say('This is nobody speaking.');
     client.session.sendRealtimeInput({ activityStart: {} });
     await client.say('Hello?');
     assert.is(server.stats.answers, 0);
@@ -284,6 +285,21 @@ test('the client says where speech begins and ends', () =>
     assert.is(client.words('outputTranscription'), `${LONG} And on.`);
     client.session.close();
   }));
+
+test('what was understood is told in pieces, and the end of the stream ends a turn', () => {
+  const text = 'when do the ferries leave today';
+  const hearing = { recognise: () => Promise.resolve(text) };
+  const dialogue = { greeting: ['Hello.'], answers: [{ say: ['No.'] }, { phrases: [text], say: ['At seven.'] }] };
+  return withServer({ hearing, dialogue }, async (server) => {
+    const client = await Client.connect(server, { inputAudioTranscription: {}, outputAudioTranscription: {} });
+    await client.say('When do the ferries leave today?', 0);
+    client.session.sendRealtimeInput({ audioStreamEnd: true });
+    await client.untilTurn(1);
+    assert.is(client.words('inputTranscription'), text);
+    assert.is(client.words('outputTranscription'), 'At seven.');
+    client.session.close();
+  });
+});
 
 const LOOK_UP: FunctionDeclaration = {
   name: 'look_up',
@@ -386,6 +402,19 @@ test('a handle that nobody gave, or of too long ago', async () => {
     assert.is((await second.closed).code, 1008);
   });
 });
+
+test('a conversation whose connection has only just been lost', () =>
+  withServer({ resumeAfterMs: 300 }, async (server) => {
+    const first = await Client.connect(server, { sessionResumption: {} });
+    await first.until(() => first.handle() !== '');
+    server.dropConnections();
+    await first.closed;
+    const again = (): Promise<Client> => Client.connect(server, { sessionResumption: { handle: first.handle() } });
+    assert.equal(await (await again()).closed, { code: 1011, reason: 'Internal error encountered.' });
+    await new Promise((resolve) => setTimeout(resolve, 350));
+    (await again()).session.close();
+    assert.is(server.stats.sessionsResumed, 1);
+  }));
 
 test('a connection is told of its end, and ended', () =>
   withServer({ connectionMs: 200, goAwayMs: 150 }, async (server) => {

@@ -12,17 +12,16 @@ import type { SessionSnapshot } from '../../observe/health.ts';
 import { SimulatedCaller } from '../../simulator/caller.ts';
 import type { CallerRecording, CallerStep } from '../../simulator/caller.ts';
 import type { Hearing } from '../../simulator/hearing.ts';
-import { DeepgramServer } from '../../simulator/deepgram-server.ts';
 import { FERRY_OFFICE } from '../../simulator/dialogue.ts';
 import { EchoingPhone } from '../../simulator/phone-echo.ts';
 import type { EchoPath } from '../../simulator/phone-echo.ts';
 import type { SimulatedPhone } from '../../simulator/phone.ts';
-import { RealtimeServer } from '../../simulator/realtime-server.ts';
 import type { SpeechSynthesizer } from '../../simulator/speech.ts';
 import { openAsteriskSwitch } from './asterisk-switch.ts';
 import type { DemoMedia } from './asterisk-switch.ts';
 import { AGENT_VOICE } from './demo-checks.ts';
 import type { DemoSwitch } from './demo-switch.ts';
+import { embeddedBackend } from './embedded-backend.ts';
 import { openEmbeddedSwitch } from './embedded-switch.ts';
 
 /** Who answers: a scripted agent on the wire of the one vendor or the other, or a service with the key of the environment. */
@@ -140,11 +139,10 @@ async function openBackend(options: DemoCallOptions, closers: (() => Promise<voi
   const { clock, speech, hearing, backend } = options;
   if (backend === 'openai' || backend === 'deepgram') return null;
   const parts = { clock, speech, hearing };
-  const server = backend === 'embedded' ? new RealtimeServer(parts) : new DeepgramServer(parts);
+  const { server, style } = embeddedBackend(backend === 'embedded' ? 'openai' : 'deepgram', parts);
   await server.listen();
   closers.push(() => server.close());
   const ears = hearing === null ? 'takes turns by voice activity' : 'understands the caller with PocketSphinx';
-  const style = backend === 'embedded' ? 'an OpenAI-Realtime-style backend' : 'a Deepgram-style Voice Agent';
   options.onStep(`${style} listens on ${server.url} and ${ears}`);
   return server.url;
 }

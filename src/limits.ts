@@ -146,6 +146,8 @@ export const LIMITS = {
   geminiMoveMs: 8_000,
   /** Pause between two attempts of that. */
   geminiMovePauseMs: 250,
+  /** For so long the service may take a lost connection for one that is there, and refuses its session's handle, ms. */
+  geminiMissedMs: 1_000,
   /** Silence of the caller in which it moves. */
   geminiQuietMs: 500,
   /** How long before the announced end of a connection it moves though the caller speaks. */

@@ -290,6 +290,8 @@ export class GeminiConversation {
 
   #generated(nowMs: number): void {
     if (this.#phase === 'broken-off') return;
+    // Words of the turn that it answers may come late.
+    this.#transcripts.callerDone();
     this.#stopWaiting();
     this.#calledOffEarly = false;
     this.#finish(this.#answer?.calledOff === true ? 'cancelled' : 'completed');
@@ -298,12 +300,14 @@ export class GeminiConversation {
 
   #turnOver(nowMs: number): void {
     const empty = this.#answer === null && this.#phase === 'idle' && this.#asked && this.#tools.open === 0;
-    this.#callerDone();
+    const own = this.#phase === 'idle' || this.#phase === 'answering';
+    // Where it was broken off the caller goes on.
+    if (own) this.#callerDone();
     this.#transcripts.agentDone();
     // There was nothing to say: whoever waits for it must know.
     if (empty) this.#answer = this.#begin(nowMs);
     // What was asked for since its last word is of another turn.
-    if (this.#phase === 'idle' || this.#phase === 'answering') this.#stopWaiting();
+    if (own) this.#stopWaiting();
     this.#calledOffEarly = false;
     this.#finish(this.#answer?.calledOff === true ? 'cancelled' : 'completed');
     this.#enter('idle', nowMs);

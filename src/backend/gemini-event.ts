@@ -255,7 +255,7 @@ function cutAudio(message: Buffer): AudioCut | null {
   if (message[quote] !== QUOTE) return null;
   const from = quote + 1;
   const to = message.indexOf(QUOTE, from);
-  if (to - from < WORTH || message[to - 1] === BACKSLASH) return null;
+  if (to - from < WORTH || message.subarray(from, to).includes(BACKSLASH)) return null;
   const json = parsed(Buffer.concat([message.subarray(0, from), message.subarray(to)]));
   if (!isJson(json) || !Object.keys(json).every((name) => name === 'serverContent' || name === 'usageMetadata'))
     return null;

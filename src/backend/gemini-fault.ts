@@ -3,7 +3,7 @@
  * cannot go on, is closed with a code and some words, and it is the words that tell a wrong key from a wrong model.
  */
 import { TalkspurtError } from '../core/errors.ts';
-import type { ErrorCode } from '../core/errors.ts';
+import type { ErrorCode, ErrorDetails } from '../core/errors.ts';
 
 /** Where it came up: in the set-up every one means that the session never began. */
 export type GeminiPlace = 'session set-up' | 'session';
@@ -19,18 +19,15 @@ export interface GeminiEnding {
 /** `error` of a closed connection as what it means; any other as it is. Null (closed in good order) stays so, unless announced. */
 export function geminiEnd(error: TalkspurtError | null, ending: GeminiEnding): TalkspurtError | null {
   if (error === null) return ending.announced ? expired(ending, '') : null;
+  if (isKeyRefusal(error)) return ended(ending, KEY, error.details);
   if (error.code !== 'ERR_TALKSPURT_BACKEND_CLOSED') return error;
   const { closeCode, closeReason } = error.details;
   const words = typeof closeReason === 'string' ? closeReason : '';
-  const { backend, place } = ending;
   const refusal = refusalOf(closeCode, words, ending.announced);
-  if (refusal !== null) {
-    const [code, meaning, apiCode] = refusal;
-    const details = { place, closeCode, closeReason, ...(apiCode !== undefined && { apiCode }) };
-    return new TalkspurtError(code, `backend '${backend}' ${meaning} (${place})`, { details });
-  }
+  if (refusal !== null) return ended(ending, refusal, { closeCode, closeReason });
   // Such a code would say that nothing may be tried again: it is the words that mean the age.
   if (ending.announced || TOO_OLD.test(words)) return expired(ending, words);
+  const { backend, place } = ending;
   if (place === 'session') return error;
   return new TalkspurtError(
     'ERR_TALKSPURT_BACKEND_REFUSED',
@@ -70,13 +67,30 @@ function refusalOf(closeCode: unknown, words: string, announced: boolean): Refus
   return SETTING_CODES.has(closeCode) && !announced && !TOO_OLD.test(words) ? SETTING : null;
 }
 
+function ended(
+  { backend, place }: GeminiEnding,
+  [code, meaning, apiCode]: Refusal,
+  about: ErrorDetails,
+): TalkspurtError {
+  const details = { ...about, place, ...(apiCode !== undefined && { apiCode }) };
+  return new TalkspurtError(code, `backend '${backend}' ${meaning} (${place})`, { details });
+}
+
+/** A key that is none is a wrong argument there, where it is told by HTTP. */
+function isKeyRefusal({ code, details: { status, peerMessage } }: TalkspurtError): boolean {
+  return code === 'ERR_TALKSPURT_BACKEND_DENIED' && status === 400 && /api.?key/i.test(String(peerMessage));
+}
+
 function expired({ backend, place }: GeminiEnding, closeReason: string): TalkspurtError {
   const message = `backend '${backend}' ended the connection because it reached its maximum age (${place})`;
   return new TalkspurtError('ERR_TALKSPURT_BACKEND_SESSION_EXPIRED', message, { details: { place, closeReason } });
 }
 
-/** Whether a session that was to go on by its handle might open without it: it was reached, and said no. */
-export function refusesHandle({ code, details }: TalkspurtError): boolean {
-  if (code === 'ERR_TALKSPURT_BACKEND_AUTH' || details['apiCode'] !== undefined) return false;
-  return details['closeCode'] !== undefined || code === 'ERR_TALKSPURT_BACKEND_PROTOCOL';
+/** What keeps a session that was to go on from doing so by its handle: nothing of that, not now, or not at all. */
+export function handleRefusal({ code, details }: TalkspurtError): 'none' | 'for now' | 'for good' {
+  if (code === 'ERR_TALKSPURT_BACKEND_PROTOCOL') return 'for good';
+  if (details['closeCode'] === undefined || details['apiCode'] !== undefined) return 'none';
+  if (code === 'ERR_TALKSPURT_BACKEND_DENIED') return 'for good';
+  // As long as the service has not missed the connection before.
+  return code === 'ERR_TALKSPURT_BACKEND_REFUSED' ? 'for now' : 'none';
 }

@@ -17,7 +17,7 @@ import { LIMITS } from '../limits.ts';
 import { AudioAppendMessage } from './audio-append.ts';
 import type { StreamResumption } from './backend.ts';
 import type { BackendSocketListener } from './backend-socket.ts';
-import { geminiEnd, refusesHandle } from './gemini-fault.ts';
+import { geminiEnd, handleRefusal } from './gemini-fault.ts';
 import { GeminiHeld } from './gemini-held.ts';
 import { GEMINI_WIRE } from './gemini-message.ts';
 import type { BackendSession } from './session-opening.ts';
@@ -234,8 +234,11 @@ export class GeminiLink implements BackendSocketListener {
       } catch (error) {
         if (signal.aborted) return;
         const fault = asTalkspurtError(error);
-        if (refusesHandle(fault)) this.#handle = '';
-        if (this.#handle === '' || !fault.retryable || clock.nowMs() + LIMITS.geminiMovePauseMs >= untilMs) {
+        const refusal = handleRefusal(fault);
+        const over = !fault.retryable || clock.nowMs() + LIMITS.geminiMovePauseMs >= untilMs;
+        if (refusal === 'for good' || over) {
+          // Whoever seeks another stream does not wait for it any more.
+          if (refusal !== 'none') this.#handle = '';
           this.#lost(fault);
           return;
         }

@@ -1,11 +1,12 @@
 /** Gemini Live as a backend: one session of it for each call. */
 import type { Clock } from '../core/clock.ts';
+import { delay } from '../core/clock.ts';
 import { asTalkspurtError } from '../core/errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { Backend, BackendCall, BackendSink, StreamResumption } from './backend.ts';
 import { checkGeminiSetup, geminiName, geminiUrl } from './gemini-config.ts';
 import type { GeminiConfig } from './gemini-config.ts';
-import { refusesHandle } from './gemini-fault.ts';
+import { handleRefusal } from './gemini-fault.ts';
 import { openGeminiSession } from './gemini-session-setup.ts';
 import { GeminiStream } from './gemini-stream.ts';
 import { messageCore } from './message-core.ts';
@@ -56,11 +57,16 @@ export class GeminiBackend implements Backend {
     if (resumption !== null) {
       const { handle, mark } = resumption;
       const history = (): NonNullable<BackendCall['history']> => call.historySince?.(mark) ?? [];
-      try {
-        const session = await openGeminiSession(this.#config, { call, handle, history }, this.#clock, signal);
-        return { session, resumption };
-      } catch (error) {
-        if (signal.aborted || !refusesHandle(asTalkspurtError(error))) throw error;
+      for (const last of [false, true]) {
+        try {
+          const session = await openGeminiSession(this.#config, { call, handle, history }, this.#clock, signal);
+          return { session, resumption };
+        } catch (error) {
+          const refusal = signal.aborted ? 'none' : handleRefusal(asTalkspurtError(error));
+          if (refusal === 'none') throw error;
+          if (refusal === 'for good' || last) break;
+          await delay(this.#clock, LIMITS.geminiMissedMs, signal);
+        }
       }
     }
     const history = (): NonNullable<BackendCall['history']> => call.history ?? [];

@@ -59,7 +59,7 @@ export function message<const Fields extends Readonly<Record<string, FieldType>>
   return { fields };
 }
 
-/** The words of an enumeration; its `…_UNSPECIFIED` is not told apart from its absence and not taken. */
+/** The words of an enumeration, without its `…UNSPECIFIED`, which counts as absent. */
 export function enumOf<const Value extends string>(
   enumName: string,
   ...values: readonly Value[]
@@ -98,7 +98,7 @@ function checkMessage({ fields, oneof }: MessageType, value: unknown, place: str
     if (type === undefined || (given !== name && given !== snakeCase(name))) {
       throw misplaced(given, place, 'Cannot find field.');
     }
-    if (each === null) continue;
+    if (each === null || (typeof type === 'object' && 'values' in type && isUnspecified(each))) continue;
     const isList = typeof type === 'object' && 'repeated' in type;
     if (Array.isArray(each) && !isList && type !== 'any') {
       throw misplaced(given, place, 'Proto field is not repeating, cannot start list.');
@@ -147,6 +147,10 @@ function checkScalar(type: Extract<FieldType, string>, value: unknown, place: st
         `Invalid value at '${place}' (TYPE_BYTES), Base64 decoding failed for ${excerpt(value)}`,
       );
   }
+}
+
+function isUnspecified(word: unknown): boolean {
+  return typeof word === 'string' && /^([A-Z_]+_)?UNSPECIFIED$/.test(word);
 }
 
 /** Either alphabet, with its padding or without. */

@@ -38,7 +38,7 @@ export interface GeminiFunctionCall {
 
 /** A message of the server's. A test holds it against the vendor's own declarations. */
 export type GeminiServerMessage =
-  | { readonly setupComplete: Readonly<Record<never, never>> }
+  | { readonly setupComplete: { readonly sessionId?: string } }
   | { readonly serverContent: GeminiServerContent; readonly usageMetadata?: GeminiUsage }
   | { readonly toolCall: { readonly functionCalls: GeminiFunctionCall[] } }
   | { readonly toolCallCancellation: { readonly ids: string[] } }
@@ -72,7 +72,7 @@ export type GeminiServerFault =
 /** What a session of the embedded Gemini Live server is made of. */
 export interface GeminiBehaviour extends AgentBehaviour<GeminiServerFault> {
   /** Whether this model can be talked to. */
-  knowsModel(model: string): boolean;
+  readonly knowsModel: (model: string) => boolean;
   /** A connection lives for so long, ms; so long before its end it is told. */
   readonly connectionMs: number;
   readonly goAwayMs: number;

@@ -76,7 +76,8 @@ const ActivityDetection = message({
 });
 const Transcription = message({
   ...{ languageCodes: text, languageAuto: 'struct', languageHints: 'struct', adaptationPhrases: text },
-  customVocabulary: text,
+  ...{ customVocabulary: text, wordTimestamp: 'bool', diarization: 'bool' },
+  mode: enumOf('AudioTranscriptionConfig.Mode', 'VERBATIM', 'SMART'),
 });
 
 const setup = message({
@@ -109,6 +110,7 @@ const SETUP_ALPHA = message({
 });
 
 const rest = message({
+  contextUpdate: message({ systemInstruction: Content, tools: message({ tools: { repeated: Tool } }) }),
   clientContent: message({ turns: { repeated: Content }, turnComplete: 'bool' }),
   realtimeInput: message({
     ...{ mediaChunks: { repeated: Blob }, audio: Blob, video: Blob, text: 'string', audioStreamEnd: 'bool' },
@@ -124,7 +126,10 @@ const rest = message({
   }),
 }).fields;
 
-const ONE = { name: 'message_type', fields: ['setup', 'clientContent', 'realtimeInput', 'toolResponse'] };
+const ONE = {
+  name: 'message_type',
+  fields: ['setup', 'clientContent', 'realtimeInput', 'toolResponse', 'contextUpdate'],
+};
 
 /** Every message of a client, by the version of the interface that its address names. */
 export const CLIENT_MESSAGE = {
@@ -142,6 +147,8 @@ export type GeminiSetupMessage = NonNullable<GeminiClientMessage['setup']>;
 export type GeminiRealtimeInput = NonNullable<GeminiClientMessage['realtimeInput']>;
 /** Turns of the conversation, written. */
 export type GeminiClientContent = NonNullable<GeminiClientMessage['clientContent']>;
+/** Other instructions and functions in the middle of a session. */
+export type GeminiContextUpdate = NonNullable<GeminiClientMessage['contextUpdate']>;
 /** What functions have given back. */
 export type GeminiToolResponse = NonNullable<GeminiClientMessage['toolResponse']>;
 

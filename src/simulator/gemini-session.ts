@@ -102,7 +102,7 @@ export class GeminiServerSession {
     conversation.leftMs = this.#behaviour.clock.nowMs();
   }
 
-  #dispatch({ setup, clientContent, realtimeInput, toolResponse }: GeminiClientMessage): void {
+  #dispatch({ setup, clientContent, realtimeInput, toolResponse, contextUpdate }: GeminiClientMessage): void {
     const running = this.#running;
     if ((setup === undefined) === (running === null)) throw GeminiRefusal.setupFirst();
     if (setup !== undefined) this.#begin(setup);
@@ -110,6 +110,7 @@ export class GeminiServerSession {
     else if (clientContent !== undefined) this.#onContent(clientContent, running);
     else if (realtimeInput !== undefined) this.#onRealtime(realtimeInput, running);
     else if (toolResponse !== undefined) this.#onResults(toolResponse, running);
+    else if (contextUpdate !== undefined) running.conversation.addText(running.setup.update(contextUpdate));
     else throw GeminiRefusal.invalid();
   }
 

@@ -2,7 +2,7 @@
 import type { AudioFormat } from '../core/media.ts';
 import { isSampleRateHz } from '../core/media.ts';
 import { GeminiRefusal } from './gemini-refusal.ts';
-import type { GeminiSetupMessage, GeminiVersion } from './gemini-schema.ts';
+import type { GeminiContextUpdate, GeminiSetupMessage, GeminiVersion } from './gemini-schema.ts';
 import type { ServerVad } from './realtime-audio.ts';
 
 /** What the agent speaks, whatever the caller does. */
@@ -22,7 +22,7 @@ const VOICES =
     ' ',
   );
 
-/** Checked once, and fixed for as long as the connection lasts. */
+/** Checked once; but for instructions and functions it is fixed for as long as the connection lasts. */
 export class GeminiSetup {
   readonly model: string;
   /** Null: the client says where speech begins and ends. */
@@ -38,10 +38,9 @@ export class GeminiSetup {
   readonly compresses: boolean;
   /** Whether written turns are history until one says that they are complete. */
   readonly historyFirst: boolean;
-  /** Names of the functions that the client runs. */
-  readonly functions: ReadonlySet<string>;
   /** What the model reads before anybody says anything. */
   readonly instructions: string;
+  #functions: ReadonlySet<string>;
 
   /** @throws GeminiRefusal */
   constructor(setup: GeminiSetupMessage, version: GeminiVersion, knowsModel: (model: string) => boolean) {
@@ -57,8 +56,19 @@ export class GeminiSetup {
     this.handle = setup.sessionResumption?.handle ?? null;
     this.compresses = setup.contextWindowCompression !== undefined;
     this.historyFirst = setup.historyConfig?.initialHistoryInClientContent ?? false;
-    this.functions = functionsOf(setup);
-    this.instructions = (setup.systemInstruction?.parts ?? []).map((part) => part.text ?? '').join('\n');
+    this.#functions = functionsOf(setup, 'setup');
+    this.instructions = instructionsOf(setup);
+  }
+
+  /** Names of the functions that the client runs. */
+  get functions(): ReadonlySet<string> {
+    return this.#functions;
+  }
+
+  /** Returns instructions that are to be read from now on. @throws GeminiRefusal */
+  update(change: GeminiContextUpdate): string {
+    if (change.tools !== undefined) this.#functions = functionsOf(change.tools, 'context_update.tools');
+    return instructionsOf(change);
   }
 }
 
@@ -101,11 +111,15 @@ function vadOf(
   };
 }
 
-function functionsOf({ tools = [] }: GeminiSetupMessage): ReadonlySet<string> {
+function instructionsOf({ systemInstruction }: Pick<GeminiSetupMessage, 'systemInstruction'>): string {
+  return (systemInstruction?.parts ?? []).map((part) => part.text ?? '').join('\n');
+}
+
+function functionsOf({ tools = [] }: Pick<GeminiSetupMessage, 'tools'>, where: string): ReadonlySet<string> {
   const names = new Set<string>();
   for (const [t, { functionDeclarations = [] }] of tools.entries()) {
     for (const [f, { name = '' }] of functionDeclarations.entries()) {
-      const place = `setup.tools[${t}].function_declarations[${f}].name`;
+      const place = `${where}.tools[${t}].function_declarations[${f}].name`;
       if (!FUNCTION_NAME.test(name)) {
         throw GeminiRefusal.invalid(
           `${place}: Invalid function name. Must start with a letter or an underscore, at most 64.`,

@@ -120,7 +120,9 @@ export class RealtimeAudio {
   /** Before speech only the padding is of use; in it, a turn is bounded like everything else. */
   #keptBytes(): number {
     const keptMs =
-      this.speaking || this.#vad === null ? LIMITS.simulatedTurnMs : this.#vad.prefixPaddingMs + onsetOf(this.#vad) + FRAME_MS;
+      this.speaking || this.#vad === null
+        ? LIMITS.simulatedTurnMs
+        : this.#vad.prefixPaddingMs + onsetOf(this.#vad) + FRAME_MS;
     return keptMs * bytesPerMs(this.#format);
   }
 

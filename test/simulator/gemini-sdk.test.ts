@@ -110,7 +110,11 @@ class Client {
   }
 
   async until(condition: (told: readonly LiveServerMessage[]) => boolean): Promise<void> {
-    while (!condition(this.told)) await new Promise<void>((resolve) => (this.#onTold = resolve));
+    const lost = this.closed.then(({ code, reason }) => {
+      if (!condition(this.told)) throw new Error(`closed meanwhile: ${code} ${reason}`);
+    });
+    while (!condition(this.told)) await Promise.race([lost, new Promise<void>((resolve) => (this.#onTold = resolve))]);
+    lost.catch(() => undefined);
   }
 
   turns(): number {
@@ -314,7 +318,8 @@ const CALLING: Dialogue = {
 test('a function that the client runs, and one that is called off', () =>
   withServer({ dialogue: CALLING }, async (server) => {
     const tools = [{ functionDeclarations: [LOOK_UP] }];
-    const client = await Client.connect(server, { tools, outputAudioTranscription: {} });
+    const client = await Client.connect(server, { outputAudioTranscription: {} });
+    client.session.sendContextUpdate({ systemInstruction: 'Look it up.', tools: { tools } });
     const calls = (): string[] =>
       client.told.flatMap(({ toolCall }) => toolCall?.functionCalls ?? []).flatMap(({ id }) => id ?? []);
     await client.say('What time is it now?');

@@ -174,6 +174,11 @@ test('what is refused in a session', async () => {
       content({ role: 'user', parts: [{ text: 'x', inlineData: {} }] }),
       "1007 Invalid value at 'client_content.turns[0].parts[0]' (oneof), oneof field 'data' is already set.",
     ],
+    [
+      { contextUpdate: { tools: { tools: [{ functionDeclarations: [{}] }] } } },
+      '1007 context_update.tools.tools[0].function_declarations[0].name: Invalid function name.',
+    ],
+    [{ contextUpdate: {}, realtimeInput: {} }, '1007 Invalid value (oneof)'],
     [{ toolResponse: { functionResponses: [] } }, INVALID],
     [{ toolResponse: { functionResponses: [{ id: 'nobody', name: 'x', response: {} }] } }, INVALID],
     [
@@ -196,6 +201,7 @@ test('what is taken: both spellings, null for what is absent, either alphabet of
     setup: {
       ...{ model: MODEL, system_instruction: { parts: [{ text: 'Be brief.' }] }, tools: null },
       generation_config: { response_modalities: ['AUDIO'], max_output_tokens: '100', temperature: 0.5 },
+      realtimeInputConfig: { activityHandling: 'ACTIVITY_HANDLING_UNSPECIFIED' },
       contextWindowCompression: { triggerTokens: 100, slidingWindow: { targetTokens: '50' } },
     },
   });

@@ -21,6 +21,8 @@ export interface GeminiAnswerParts {
   readonly waitsForPlayback: boolean;
   /** Whether the words are told beside the audio. */
   readonly transcribes: boolean;
+  /** Words and audio in one message. */
+  readonly together: boolean;
   readonly say: (sentence: string) => Promise<Speech>;
   readonly send: (content: GeminiServerContent, audioMs: number) => void;
   /** In the place of words; the turn stays open. */
@@ -79,7 +81,7 @@ export class GeminiAnswer {
 
   /** The words run a little ahead of the audio. */
   async #speak(sentence: string, { samples, sampleRateHz }: Speech): Promise<void> {
-    const { clock, pieceMs, speedUp, transcribes, send } = this.#parts;
+    const { clock, pieceMs, speedUp, transcribes, together, send } = this.#parts;
     const outHz = GEMINI_OUTPUT.sampleRateHz;
     const length = resampledLength(samples.length, sampleRateHz, outHz);
     const pieceSamples = Math.max(1, Math.round((pieceMs * outHz) / 1000));
@@ -87,13 +89,15 @@ export class GeminiAnswer {
     for (let at = 0; at < length; at += pieceSamples) {
       this.#firstMs ??= clock.nowMs();
       const text = words.shift();
-      if (text !== undefined) send({ outputTranscription: { text } }, 0);
+      const told = text === undefined ? {} : { outputTranscription: { text } };
+      if (text !== undefined && !together) send(told, 0);
       // Converted piece by piece: a long sentence at once would hold up everything else in the process.
       const piece = resampleSinc(samples, sampleRateHz, outHz, at, pieceSamples);
       const audioMs = (piece.length * 1000) / outHz;
       const data = Buffer.from(fromLinear(piece, GEMINI_OUTPUT.codec)).toString('base64');
       this.#saidMs += audioMs;
-      send({ modelTurn: { parts: [{ inlineData: { mimeType: MIME_TYPE, data } }] } }, audioMs);
+      const modelTurn = { parts: [{ inlineData: { mimeType: MIME_TYPE, data } }] };
+      send(together ? { modelTurn, ...told } : { modelTurn }, audioMs);
       await this.#wait(delay(clock, pieceMs / speedUp, this.#stop.signal));
     }
     if (words.length > 0) send({ outputTranscription: { text: words.join('') } }, 0);

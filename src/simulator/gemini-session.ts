@@ -150,6 +150,8 @@ export class GeminiServerSession {
       throw GeminiRefusal.invalid(why);
     }
     if (setup.vad === null && input.audioStreamEnd === true) throw GeminiRefusal.invalid();
+    // Nobody is heard before all of the history was read.
+    if (this.#readsHistory) return;
     if (input.activityStart !== undefined) {
       this.#inActivity = true;
       audio.clear();
@@ -209,7 +211,8 @@ export class GeminiServerSession {
     return hearing === null ? null : await hearing.recognise(samples, sampleRateHz, phrasesOf(dialogue));
   }
 
-  #onContent({ turns = [], turnComplete = false }: GeminiClientContent, { conversation }: Running): void {
+  #onContent({ turns = [], turnComplete = false }: GeminiClientContent, { conversation, setup }: Running): void {
+    if (!this.#readsHistory && setup.generation >= 3) throw GeminiRefusal.invalid();
     for (const { role = 'user', parts = [] } of turns) {
       if (role !== 'user' && role !== 'model') throw GeminiRefusal.invalid('Please use a valid role: user, model.');
       if (parts.length === 0 || parts.some((part) => Object.keys(part).length === 0)) throw GeminiRefusal.invalid();
@@ -281,6 +284,7 @@ export class GeminiServerSession {
     if (fault?.kind === 'quota') return this.#fail(GeminiRefusal.quota());
     const answer = new GeminiAnswer({
       ...{ plan, clock, thinkMs, pieceMs, speedUp, waitsForPlayback, transcribes: setup.transcribesOutput },
+      together: setup.generation >= 3,
       say: (sentence) => speech.synthesize(sentence, voice, 1),
       send: (content, audioMs) => {
         if (!this.#closed) this.#host.count('saidMs', audioMs);

@@ -36,6 +36,11 @@ export class GeminiSetup {
   readonly resumable: boolean;
   /** A conversation without compression has an end. */
   readonly compresses: boolean;
+  /**
+   * From 3 on, written turns are history and nothing else, words in a conversation are `realtimeInput.text`, and one message
+   * may hold words and audio.
+   */
+  readonly generation: number;
   /** Whether written turns are history until one says that they are complete. */
   readonly historyFirst: boolean;
   /** What the model reads before anybody says anything. */
@@ -47,6 +52,7 @@ export class GeminiSetup {
     this.model = setup.model ?? '';
     if (!knowsModel(this.model)) throw GeminiRefusal.unknownModel(this.model, version);
     checkGeneration(setup, this.model);
+    this.generation = Number(/gemini-(?:live-)?(\d+)/.exec(this.model)?.[1] ?? 2);
     const { automaticActivityDetection: detection, activityHandling } = setup.realtimeInputConfig ?? {};
     this.vad = vadOf(detection ?? {});
     this.interrupts = activityHandling !== 'NO_INTERRUPTION';

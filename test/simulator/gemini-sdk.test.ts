@@ -367,6 +367,18 @@ test('written turns: history, questions, words in the place of speech', () =>
     client.session.close();
   }));
 
+test('a model of the third generation says words and audio in one message', () =>
+  withServer({}, async (server) => {
+    const client = await Client.connect(server, { outputAudioTranscription: {} }, { model: 'gemini-3.8-live' });
+    client.session.sendRealtimeInput({ text: 'Greet the caller.' });
+    await client.untilTurn(1);
+    assert.is(client.words('outputTranscription'), 'Hello there. How are you?');
+    assert.ok(Math.abs(client.audioMs() - (await durationMs('Hello there.', 'How are you?'))) < 2);
+    const both = client.told.filter(({ serverContent: c }) => c?.modelTurn !== undefined && c.outputTranscription);
+    assert.ok(both.length > 1);
+    client.session.close();
+  }));
+
 test('a conversation goes on with its handle where it was, its open calls with it', () =>
   withServer({ dialogue: CALLING, handles: 'turns' }, async (server) => {
     const config = {

@@ -23,7 +23,8 @@ const speech = {
     }),
 };
 
-const MODEL = 'models/gemini-3.8-live';
+const MODEL = 'models/gemini-2.5-flash-native-audio-latest';
+const THIRD = 'models/gemini-3.8-live';
 const SETUP = { setup: { model: MODEL } };
 const GREET = { clientContent: { turns: [{ role: 'user', parts: [{ text: 'Greet me.' }] }], turnComplete: true } };
 
@@ -48,7 +49,7 @@ async function rig(clock = new FakeClock(), conversations = new GeminiConversati
       ...{ clock, dspPool: pool, speech, hearing: null, dialogue: FERRY_OFFICE, voice: 'rms' as const },
       ...{ thinkMs: 100, pieceMs: 100, speedUp: 4, sessionMs: 900_000, connectionMs: 600_000, goAwayMs: 60_000 },
       ...{ handles: 'turns' as const, waitsForPlayback: true },
-      knowsModel: (model) => model === MODEL,
+      knowsModel: (model) => model === MODEL || model === THIRD,
       fault: () => null,
     },
     conversations,
@@ -262,6 +263,7 @@ test('nothing is said or held after the end, and the signal chain is given back'
 test('history in front of a conversation is not answered', async () => {
   const { clock, said, tell } = await rig();
   tell(within({ historyConfig: { initialHistoryInClientContent: true } }));
+  tell({ realtimeInput: { text: 'Nobody hears this yet.' } });
   tell({ clientContent: { turns: [{ role: 'user', parts: [{ text: 'Hello?' }] }] } });
   tell({ clientContent: { turns: [{ role: 'model', parts: [{ text: 'Hello.' }] }], turnComplete: true } });
   await settle();
@@ -270,6 +272,24 @@ test('history in front of a conversation is not answered', async () => {
   tell(GREET);
   await settle();
   assert.is(clock.pending, 3);
+});
+
+test('models of the third generation take written turns as history alone', async () => {
+  const third = (more: object): object => ({ setup: { model: THIRD, ...more } });
+  const fresh = await rig();
+  fresh.tell(third({}));
+  fresh.tell(GREET);
+  assert.is(fresh.ended(), INVALID);
+  const seeded = await rig();
+  seeded.tell(third({ historyConfig: { initialHistoryInClientContent: true } }));
+  seeded.tell(GREET);
+  await settle();
+  assert.is(seeded.clock.pending, 2, 'history is not answered');
+  seeded.tell({ realtimeInput: { text: 'Greet me.' } });
+  await settle();
+  assert.is(seeded.clock.pending, 3, 'words in the conversation are');
+  seeded.tell(GREET);
+  assert.is(seeded.ended(), INVALID);
 });
 
 interface Heard {

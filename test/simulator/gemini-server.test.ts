@@ -8,10 +8,13 @@ import type { DspPool } from '../../src/dsp/dsp.ts';
 import { FERRY_OFFICE } from '../../src/simulator/dialogue.ts';
 import { GeminiConversations } from '../../src/simulator/gemini-conversation.ts';
 import type { GeminiServerFault, GeminiServerMessage } from '../../src/simulator/gemini-message.ts';
+import { GeminiRefusal } from '../../src/simulator/gemini-refusal.ts';
+import { readClientMessage } from '../../src/simulator/gemini-schema.ts';
 import { GeminiServer } from '../../src/simulator/gemini-server.ts';
 import type { GeminiServerOptions } from '../../src/simulator/gemini-server.ts';
 import { GeminiServerSession } from '../../src/simulator/gemini-session.ts';
 import { FakeClock } from '../sim/fake-clock.ts';
+import { fc } from '../chance.ts';
 import { until } from '../until.ts';
 
 /** A tenth of a second of a tone for every sentence: no voice is needed here. */
@@ -212,6 +215,23 @@ test('what is taken: both spellings, null for what is absent, either alphabet of
   tell({ realtimeInput: { audioStreamEnd: true, video: { data: 'AAAA', mimeType: 'image/jpeg' } } });
   assert.is(ended(), '');
   assert.equal(said, [{ setupComplete: {} }]);
+});
+
+test('whatever comes is taken or refused', () => {
+  const names = ['setup', 'model', 'tools', 'realtime_input', 'audio', 'data', 'turns', 'parts', 'text', '__proto__'];
+  const { tree } = fc.letrec<{ tree: unknown; object: unknown }>((tie) => ({
+    tree: fc.oneof({ depthSize: 'medium' }, fc.jsonValue(), fc.array(tie('tree'), { maxLength: 3 }), tie('object')),
+    object: fc.dictionary(fc.constantFrom(...names), tie('tree'), { maxKeys: 4 }),
+  }));
+  const take = (json: string): void => {
+    try {
+      readClientMessage(json, 'v1beta');
+    } catch (error) {
+      if (!(error instanceof GeminiRefusal)) throw error;
+    }
+  };
+  fc.assert(fc.property(tree, (value) => take(JSON.stringify(value))));
+  fc.assert(fc.property(fc.string(), take));
 });
 
 test('ten minutes, a word a minute before, and a quarter of an hour for all that is not compressed', async () => {

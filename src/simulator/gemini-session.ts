@@ -52,6 +52,8 @@ export class GeminiServerSession {
   /** Written turns are history still. */
   #readsHistory = false;
   #inActivity = false;
+  /** What was written in it. */
+  #written: string | null = null;
   #goingAway = false;
   #closed = false;
 
@@ -154,6 +156,7 @@ export class GeminiServerSession {
     if (this.#readsHistory) return;
     if (input.activityStart !== undefined) {
       this.#inActivity = true;
+      this.#written = null;
       audio.clear();
       this.#onSpeech();
     }
@@ -163,7 +166,8 @@ export class GeminiServerSession {
     if (input.audioStreamEnd === true && audio.speaking) this.#endTurn(audio.turnMs);
     if (input.activityEnd === undefined || !this.#inActivity) return;
     this.#inActivity = false;
-    this.#endTurn(audio.turnMs);
+    if (this.#written === null) this.#endTurn(audio.turnMs);
+    else this.#answerText(this.#written);
   }
 
   #hear({ data = '', mimeType }: { readonly data?: string; readonly mimeType?: string }, audio: RealtimeAudio): void {
@@ -235,8 +239,12 @@ export class GeminiServerSession {
   /** Words in the place of speech. */
   #onText(text: string): void {
     this.#running?.conversation.addText(text);
-    this.#onSpeech();
-    this.#answerText(text);
+    // It is part of the client's turn, which the client will end.
+    if (this.#inActivity) this.#written = text;
+    else {
+      this.#onSpeech();
+      this.#answerText(text);
+    }
   }
 
   /** What is no line of the script is taken as a wish to hear something. */

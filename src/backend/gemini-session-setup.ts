@@ -57,7 +57,8 @@ export async function openGeminiSession(
     return await openSession(opening, clock, signal);
   } catch (error) {
     if (signal.aborted) throw error;
-    throw geminiEnd(asTalkspurtError(error), { backend, place: 'session set-up', announced: false });
+    const fault = asTalkspurtError(error);
+    throw geminiEnd(fault, { backend, place: 'session set-up', announced: false }) ?? fault;
   }
 }
 

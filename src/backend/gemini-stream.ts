@@ -1,6 +1,7 @@
 /** One conversation with Gemini Live: a link on one side, the session's sink on the other. */
 import type { Clock, Timer } from '../core/clock.ts';
-import { TalkspurtError, asTalkspurtError } from '../core/errors.ts';
+import { asTalkspurtError } from '../core/errors.ts';
+import type { TalkspurtError } from '../core/errors.ts';
 import { bytesPerMs } from '../core/media.ts';
 import type { AudioFormat } from '../core/media.ts';
 import { LIMITS } from '../limits.ts';
@@ -101,7 +102,7 @@ export class GeminiStream implements BackendStream, GeminiTalk {
       ? null
       : new GeminiActivity({
           bytesPerMs: rate,
-          mark: (mark) => this.#mark(mark),
+          mark: (edge) => this.#mark(edge),
           send: (audio) => this.#batch.push(audio, 0),
         });
     const end = (error: TalkspurtError): void => this.#link.fail(error);

@@ -225,8 +225,8 @@ export class BackendLine {
   lose(): void {
     const { media, turns, clock } = this.#parts;
     const stream = this.#stream;
-    const resumption = stream?.resumption ?? null;
-    this.#left = resumption === null ? null : { backend: this.#backend, resumption };
+    const left = stream?.resumption ?? null;
+    this.#left = left === null ? null : { backend: this.#backend, resumption: left };
     this.#retire();
     this.#takeBackResults();
     // It is over by its own word; whatever it still holds is let go.

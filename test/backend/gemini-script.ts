@@ -36,8 +36,8 @@ export class GeminiPeer {
   get order(): (string | number)[] {
     return this.heard.map((message) => {
       const { realtimeInput } = message;
-      const audio = realtimeInput?.audio?.data;
-      if (audio !== undefined) return Buffer.from(audio, 'base64').length / 32;
+      const data = realtimeInput?.audio?.data;
+      if (data !== undefined) return Buffer.from(data, 'base64').length / 32;
       return realtimeInput === undefined ? Object.keys(message).join() : Object.keys(realtimeInput).join();
     });
   }

@@ -1,3 +1,4 @@
+import { GEMINI_LIMITS } from './limits-gemini.ts';
 import { HOST_LIMITS } from './limits-host.ts';
 import { HTTP_LIMITS } from './limits-http.ts';
 import { MEDIA_SERVER_LIMITS } from './limits-media-servers.ts';
@@ -14,6 +15,7 @@ export const LIMITS = {
   ...RECORD_LIMITS,
   ...SPEECH_LIMITS,
   ...HOST_LIMITS,
+  ...GEMINI_LIMITS,
   /** Calls at once; one more is refused with ERR_TALKSPURT_CALL_LIMIT. Also the size of the DSP pool. */
   calls: 200,
   /** Frames a jitter buffer holds; the oldest is dropped and counted as `overflow`. */
@@ -131,29 +133,6 @@ export const LIMITS = {
   deepgramSettingsBytes: 256 * 1024,
   /** Texts of ours that the conversation will repeat as the caller's; the oldest is forgotten, and then shown as such. */
   deepgramInjectedTexts: 16,
-  /** What describes a session of Gemini Live; a longer description is refused with ERR_TALKSPURT_CONFIG_INVALID. */
-  geminiSetupBytes: 256 * 1024,
-  /** Texts that wait for the end of its answer; the oldest is dropped and counted. */
-  geminiWaitingTexts: 16,
-  /** Words of one transcript of its, characters; what is beyond is left out of the whole. */
-  geminiTranscriptCharacters: 65_536,
-  /** What still comes of an answer that it broke off, without the word that this turn is over, ms; then it is another answer. */
-  geminiStragglerMs: 2_000,
-  /** Caller audio that is kept while a session moves to another connection, ms, and messages; the oldest goes, and is counted. */
-  geminiHeldMs: 10_000,
-  geminiHeldMessages: 64,
-  /** How long a session may be without a connection when it moves; then the call looks for another stream. */
-  geminiMoveMs: 8_000,
-  /** Pause between two attempts of that. */
-  geminiMovePauseMs: 250,
-  /** For so long the service may take a lost connection for one that is there, and refuses its session's handle, ms. */
-  geminiMissedMs: 1_000,
-  /** Silence of the caller in which it moves. */
-  geminiQuietMs: 500,
-  /** How long before the announced end of a connection it moves though the caller speaks. */
-  geminiLastChanceMs: 3_000,
-  /** What is sent of the time before the caller's turn, where turns are ours, ms. */
-  geminiPrerollMs: 500,
   /** Base64 of one `streamAudio` message, characters; a longer one is dropped with ERR_TALKSPURT_BACKEND_PROTOCOL. */
   streamAudioBase64: 10_000_000,
   /** Audio messages that wait to be decoded, bytes per call; what does not fit is dropped: ERR_TALKSPURT_BACKEND_OVERFLOW. */

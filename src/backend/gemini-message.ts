@@ -43,8 +43,9 @@ export interface GeminiSetup {
   readonly historyConfig?: { readonly initialHistoryInClientContent: true };
 }
 
-/** Rates of the interface, Hz: it hears at one, and speaks at the other. */
+/** The rate that the interface hears at, Hz. */
 export const GEMINI_INPUT_HZ = 16_000;
+/** The rate that it speaks at, Hz. */
 export const GEMINI_OUTPUT_HZ = 24_000;
 
 /** `realtimeInput.audio`: the base64 goes first, so that what stands before it is short. */

@@ -1,5 +1,5 @@
 /** A call's line to its backend: one stream in use at a time, and another one in its place when it is lost or changed. */
-import type { Backend, BackendCall, BackendStream, StreamResumption } from '../backend/backend.ts';
+import type { Backend, BackendStream, StreamResumption } from '../backend/backend.ts';
 import type { Clock } from '../core/clock.ts';
 import { TalkspurtError, asTalkspurtError } from '../core/errors.ts';
 import type { CallEvent } from '../core/events.ts';
@@ -13,12 +13,13 @@ import type { EngineSigns } from './call-watchdogs.ts';
 import type { CallMedia } from './call-media.ts';
 import type { ConversationRecord } from './conversation-record.ts';
 import { openWithin } from './open-within.ts';
-import { resumption } from './resumption.ts';
+import { resumption as resumptionOf } from './resumption.ts';
 import type { SessionOptions } from './session-options.ts';
 import { backendCallOf } from './session-parts.ts';
 import type { SessionParts } from './session-parts.ts';
 import { SpokenLegacy } from './spoken-legacy.ts';
 import { interject } from './tell-caller.ts';
+import { ToldCall } from './told-call.ts';
 import type { TurnKeeper } from './turn-keeper.ts';
 
 /** What a line is made of; it owns the stream that is open. */
@@ -161,27 +162,9 @@ export class BackendLine {
       emit: (event) => this.#parts.emit(event),
       onClosed: (error) => this.#parts.onClosed(error),
     });
-    let told = Number.POSITIVE_INFINITY;
-    const call: BackendCall = {
-      ...backendCallOf(session, media.leg),
-      reopened: true,
-      underWay,
-      get history() {
-        told = record.mark;
-        return record.history();
-      },
-      get mark() {
-        return record.mark;
-      },
-      historySince(mark) {
-        told = record.mark;
-        return record.history(mark);
-      },
-      ...(this.#left?.backend === backend && { resumption: this.#left.resumption }),
-      get toolCalls() {
-        return record.pendingTools;
-      },
-    };
+    const resumption = this.#left?.backend === backend ? this.#left.resumption : null;
+    const told = new ToldCall(record);
+    const call = told.call(backendCallOf(session, media.leg), underWay, resumption);
     const stream = await backend.open(call, feed, signal).catch((error: unknown) => {
       const connectMs = clock.nowMs() - dialledMs;
       // Who hung up meanwhile says nothing of the backend.
@@ -190,7 +173,7 @@ export class BackendLine {
       }
       throw error;
     });
-    return { backend, stream, feed, prefix, connectMs: clock.nowMs() - dialledMs, told };
+    return { backend, stream, feed, prefix, connectMs: clock.nowMs() - dialledMs, told: told.mark };
   }
 
   /** The same, within `withinMs`. @throws ERR_TALKSPURT_BACKEND_TIMEOUT, the reason of `signal`, and as {@link Backend.open} */
@@ -273,7 +256,7 @@ export class BackendLine {
     this.#parts.onTaken();
     // Last: a stream may end of what it is sent, and is then lost like any other.
     relay.commitPassed();
-    if (owed && !this.#onlyTexts) this.#resume(resumption(record, options.greeting, opened.told));
+    if (owed && !this.#onlyTexts) this.#resume(resumptionOf(record, options.greeting, opened.told));
     record.responseStarted();
     this.#sendHeld();
     void this.#sayLost();

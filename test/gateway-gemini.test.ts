@@ -121,6 +121,30 @@ test('an announced end of the connection: the session moves, and nobody notices'
     },
   ));
 
+test('the announced end comes while the agent speaks: it is heard to its end, and nothing twice', () =>
+  withGemini(
+    speech,
+    {
+      server: { dialogue: { greeting: ['Hello there, and welcome to the shop.'], answers: [{ say: ['One.'] }] } },
+      profile: { greeting: 'Say hello.' },
+    },
+    async ({ fs, ask, runtime, events, settle }, server) => {
+      const phone = await caller(...QUESTION, ...FAREWELL);
+      const { uuid } = fs.createCall({ phone, codec: 'PCMU' });
+      assert.match(await ask(`uuid_audio_stream ${uuid} start p`), /^\+OK/);
+      const of = picked(events);
+      await settle(() => of('speech.started').some(({ by }) => by === 'agent'), 'the agent speaks');
+      server.goAway(300);
+      await settle(() => of('backend.reconnected').length === 1, 'another connection');
+      await settle(() => runtime.gateway.callCount === 0, 'the call is over');
+      const [closed] = of('backend.closed');
+      assert.is(closed?.error?.code, 'ERR_TALKSPURT_BACKEND_SESSION_EXPIRED');
+      assert.is(spoken(events, 'agent').at(-1), 'One.');
+      assert.is(spoken(events, 'agent').filter((text) => text.startsWith('Hello')).length <= 1, true);
+      assert.is(server.stats.sessionsResumed, 1);
+    },
+  ));
+
 test('a lost connection: the call has another one, which goes on by the handle', () =>
   withGemini(
     speech,
@@ -141,31 +165,6 @@ test('a lost connection: the call has another one, which goes on by the handle',
       assert.equal(spoken(events, 'agent').slice(-1), ['One.']);
     },
   ));
-
-for (const [name, fault, code] of [
-  ['refuses the key', { kind: 'refuse', status: 403 }, 'ERR_TALKSPURT_BACKEND_AUTH'],
-  ['has no quota left', { kind: 'quota' }, 'ERR_TALKSPURT_BACKEND_REFUSED'],
-  ['does not set the session up', { kind: 'stalled-setup' }, 'ERR_TALKSPURT_BACKEND_TIMEOUT'],
-] as const) {
-  test(`a service that ${name}`, () =>
-    withGemini(speech, { server: { fault }, backend: { openTimeoutMs: 400 } }, async ({ fs, ask }) => {
-      const { uuid } = fs.createCall({ phone: new LevelPhone() });
-      assert.match(await ask(`uuid_audio_stream ${uuid} start p`), new RegExp(`^-ERR .*${code}`));
-    }));
-}
-
-test('a key and a model that are not known, by the words of a close', async () => {
-  for (const [backend, code] of [
-    [{ apiKey: 'another' }, 'AUTH'],
-    [{ model: 'gemini-that-writes' }, 'DENIED'],
-    [{ setup: { sneeze: true } }, 'DENIED'],
-  ] as const) {
-    await withGemini(speech, { backend }, async ({ fs, ask }) => {
-      const { uuid } = fs.createCall({ phone: new LevelPhone() });
-      assert.match(await ask(`uuid_audio_stream ${uuid} start p`), new RegExp(`^-ERR .*ERR_TALKSPURT_BACKEND_${code}`));
-    });
-  }
-});
 
 test('text frames, the other law, and a text that is to be said word for word', () =>
   withGemini(speech, { server: { frames: 'text' } }, async ({ fs, ask, events, settle }) => {

@@ -32,7 +32,7 @@ export { SpeechCache } from './speech/speech-cache.ts';
 export { TtsBreaker } from './speech/tts-breaker.ts';
 export { StreamBackend } from './backend/stream-backend.ts';
 export type { StreamConfig } from './backend/stream-config.ts';
-export type { Backend, BackendCall, BackendSink, BackendStream } from './backend/backend.ts';
+export type { Backend, BackendCall, BackendSink, BackendStream, StreamResumption } from './backend/backend.ts';
 export { FreeswitchAdapter } from './switch/freeswitch/freeswitch-adapter.ts';
 export type { FreeswitchAdapterOptions } from './switch/freeswitch/freeswitch-adapter.ts';
 export { FrontDoor } from './switch/freeswitch/front-door.ts';

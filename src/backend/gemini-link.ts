@@ -74,6 +74,8 @@ export class GeminiLink implements BackendSocketListener {
   /** Nothing was said that the handle does not stand for. */
   #fresh: boolean;
   #silentMs = 0;
+  /** The caller may have said something that is to be answered yet: Gemini does not say that it has heard the end of a turn. */
+  #unanswered = false;
   #leaveByMs = Number.POSITIVE_INFINITY;
   #lastChance: Timer | null = null;
   #moves = 0;
@@ -141,14 +143,18 @@ export class GeminiLink implements BackendSocketListener {
   /** Nobody was heard for `silentMs`. Hot path. */
   heard(silentMs: number): void {
     this.#silentMs = silentMs;
+    if (silentMs === 0) this.#unanswered = true;
+    else if (silentMs >= FORGOTTEN_MS) this.#unanswered = false;
     if (this.#state !== 'leaving') return;
     if (silentMs >= FORGOTTEN_MS) this.#held.clear();
     this.consider();
   }
 
-  /** Something was said that the handle does not stand for: the caller's turn is in that, too. */
-  touched(): void {
+  /** Something was said that the handle does not stand for. `answered`: it answers what the caller has said. */
+  touched(answered = false): void {
     this.#fresh = false;
+    if (!answered) return;
+    this.#unanswered = false;
     if (this.#state === 'leaving') this.#held.clear();
   }
 
@@ -158,7 +164,6 @@ export class GeminiLink implements BackendSocketListener {
     if (handle === '') return;
     this.#handle = handle;
     this.#mark = this.#options.mark();
-    if (this.#state === 'leaving') this.#held.clear();
   }
 
   /** The connection ends in `inMs`. */
@@ -176,7 +181,7 @@ export class GeminiLink implements BackendSocketListener {
   /** Whether this is the moment. To be asked whenever something has changed. */
   consider(): void {
     if (this.#state !== 'leaving' || this.#handle === '' || !this.#fresh) return;
-    if (!this.#options.talk.quiet || this.#silentMs < LIMITS.geminiQuietMs) return;
+    if (!this.#options.talk.quiet || this.#unanswered || this.#silentMs < LIMITS.geminiQuietMs) return;
     this.#options.talk.flush();
     this.#held.clear();
     void this.#move();

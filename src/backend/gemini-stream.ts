@@ -253,7 +253,7 @@ export class GeminiStream implements BackendStream, GeminiTalk {
     }
     if (this.#over) return;
     this.#conversation.handle(event, nowMs);
-    if (calls.length > 0 || isSpoken(content)) this.#link.touched();
+    if (calls.length > 0 || isSpoken(content)) this.#link.touched(this.#conversation.answering);
     if (handle !== null) this.#link.named(handle);
     if (goAwayMs !== null) this.#link.goAway(goAwayMs);
     if (sound) this.#malformed.sound();

@@ -10,7 +10,7 @@ import type { GeminiPeer, Said, Talk } from './gemini-script.ts';
 const goAway = (timeLeft: string): Said => ({ goAway: { timeLeft } });
 const frame = (): Buffer => randomBytes(640);
 /** The caller says nothing. */
-const SILENT_MS = 1_000;
+const SILENT_MS = 6_000;
 
 /** A turn of the model's by the book, after which the session can go on elsewhere by `handle`. */
 async function answered({ peers, sink }: Talk, handle: string): Promise<void> {
@@ -30,8 +30,8 @@ test('an announced end: at a quiet moment the session moves, by its newest handl
   stream.sendAudio(frames[0]!, 0);
   peer.say(goAway('50s'));
   await peer.settled();
-  // Somebody may be speaking: not yet.
-  stream.sendAudio(frames[1]!, LIMITS.geminiQuietMs - 1);
+  // Somebody may be speaking, or may have: not yet.
+  stream.sendAudio(frames[1]!, 4_000);
   await peer.settled();
   assert.is(talk.peers.length, 1);
   stream.sendAudio(frames[2]!, SILENT_MS);
@@ -88,6 +88,23 @@ test('while anything is under way, and while the handle stands for less than was
   await talk.end();
 });
 
+test('what the caller has just said is answered first, however long Gemini thinks, and is silent about it', async () => {
+  const talk = await converse();
+  const { peer, stream, clock } = talk;
+  await answered(talk, 'h1');
+  stream.sendAudio(frame(), 0);
+  peer.say(goAway('50s'));
+  await peer.settled();
+  for (let silentMs = 20; silentMs < 3_000; silentMs += 20) stream.sendAudio(frame(), silentMs);
+  clock.advance(1_000);
+  await peer.settled();
+  assert.is(talk.peers.length, 1);
+  peer.say(audio(new Uint8Array(480)), GENERATED, DONE, named('h2'));
+  const next = await talk.connection(1);
+  assert.equal(next.setup?.sessionResumption, { handle: 'h2' });
+  await talk.end();
+});
+
 test('texts and results that are given while it moves are sent when it has, behind the audio before them', async () => {
   const talk = await converse({}, {}, (peer, n) => (n === 0 ? byTheBook(peer) : undefined));
   const { peer, stream } = talk;
@@ -117,6 +134,30 @@ test('at the latest when the time is up: the caller speaks on, and is heard from
   clock.advance(9_500 - LIMITS.geminiLastChanceMs);
   for (const one of frames.slice(10)) stream.sendAudio(one, 0);
   const next = await talk.connection(1);
+  await next.peer.wait(() => next.audio.length === frames.length * 640);
+  assert.equal(next.audio, Buffer.concat(frames));
+  await talk.end();
+});
+
+test('who cuts in just before the end is heard from the first word, though a handle came in the middle of it', async () => {
+  const talk = await converse();
+  const { peer, sink, stream, clock } = talk;
+  await answered(talk, 'h1');
+  stream.sendAudio(frame(), 100);
+  peer.say(goAway('9s'), audio(new Uint8Array(480)));
+  await sink.until('audio', 2);
+  const frames = Array.from({ length: 9 }, frame);
+  for (const one of frames.slice(0, 3)) stream.sendAudio(one, 0);
+  await peer.settled();
+  peer.say(INTERRUPTED, audio(new Uint8Array(480)), DONE);
+  await sink.until('done', 2);
+  for (const one of frames.slice(3, 6)) stream.sendAudio(one, 0);
+  peer.say(named('h2'));
+  await peer.settled();
+  for (const one of frames.slice(6)) stream.sendAudio(one, 0);
+  clock.advance(9_000 - LIMITS.geminiLastChanceMs);
+  const next = await talk.connection(1);
+  assert.equal(next.setup?.sessionResumption, { handle: 'h2' });
   await next.peer.wait(() => next.audio.length === frames.length * 640);
   assert.equal(next.audio, Buffer.concat(frames));
   await talk.end();

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { Backend } from './backend/backend.ts';
 import { DeepgramBackend } from './backend/deepgram-voice-agent.ts';
+import { GeminiBackend } from './backend/gemini-live.ts';
 import { openAiConfigWith } from './backend/openai-config.ts';
 import type { OpenAiRealtimeConfig } from './backend/openai-config.ts';
 import { OpenAiRealtimeBackend } from './backend/openai-realtime.ts';
@@ -122,7 +123,7 @@ function credentialOf(config: BackendConfig): string {
   const secret =
     config.kind === 'openai'
       ? `${config.baseUrl ?? ''} ${config.apiKey}`
-      : config.kind === 'deepgram'
+      : config.kind === 'deepgram' || config.kind === 'gemini'
         ? `${config.url ?? ''} ${config.apiKey}`
         : JSON.stringify(config);
   return createHash('sha256').update(secret).digest('hex').slice(0, 8);
@@ -132,6 +133,7 @@ async function makeBackend(config: BackendConfig, makers: BackendMakers): Promis
   const { clock } = makers;
   if (config.kind === 'websocket') return { backend: new StreamBackend(config, clock, makers.onStreamEvent) };
   if (config.kind === 'deepgram') return { backend: new DeepgramBackend(config, clock) };
+  if (config.kind === 'gemini') return { backend: new GeminiBackend(config, clock) };
   if (config.kind === 'openai') return openAiProfile(config, clock);
   makers.embedded ??= await embeddedServer(makers);
   const { name } = config;

@@ -1,3 +1,4 @@
+import { GEMINI_LIMITS } from './limits-gemini.ts';
 import { HOST_LIMITS } from './limits-host.ts';
 import { HTTP_LIMITS } from './limits-http.ts';
 import { MEDIA_SERVER_LIMITS } from './limits-media-servers.ts';
@@ -14,6 +15,7 @@ export const LIMITS = {
   ...RECORD_LIMITS,
   ...SPEECH_LIMITS,
   ...HOST_LIMITS,
+  ...GEMINI_LIMITS,
   /** Calls at once; one more is refused with ERR_TALKSPURT_CALL_LIMIT. Also the size of the DSP pool. */
   calls: 200,
   /** Frames a jitter buffer holds; the oldest is dropped and counted as `overflow`. */
@@ -327,6 +329,8 @@ export const LIMITS = {
   simulatedSessions: 16,
   /** Items the embedded backend remembers of one conversation; the oldest is forgotten. */
   simulatedItems: 512,
+  /** Handles of sessions that the embedded Gemini Live server could go on with; the oldest is forgotten. */
+  simulatedHandles: 1_024,
   /** Bytes that a client of the embedded backend has not read; more and it is cut off. */
   simulatedBufferedBytes: 32 * 1024 * 1024,
   /** Of one call (or of the process itself and one peer): lines of one kind of fault that are written before the rest is counted. */

@@ -26,7 +26,10 @@ test('every YAML block of the documentation, and the examples, are accepted by t
   );
   for (const { path, block } of [
     ...blocks,
-    ...['examples/talkspurt.yaml', 'examples/deepgram.yaml'].map((name) => ({ path: name, block: read(name) })),
+    ...['examples/talkspurt.yaml', 'examples/deepgram.yaml', 'examples/gemini.yaml'].map((name) => ({
+      path: name,
+      block: read(name),
+    })),
   ]) {
     const result = configSchema.safeParse(parse(block));
     assert.ok(result.success, `${path}: ${result.error?.message ?? ''}`);

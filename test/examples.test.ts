@@ -138,6 +138,30 @@ test('deepgram.yaml: what it would do', async () => {
   assert.not.match(stdout, 'of the test');
 });
 
+test('gemini.yaml: what it would do', async () => {
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    ['--import', 'tsx', join(root, 'src/cli.ts'), 'check', '--config', join(root, 'examples/gemini.yaml')],
+    {
+      cwd: root,
+      env: {
+        ...process.env,
+        TALKSPURT_SWITCHES__LOCAL__PASSWORD: 'of the test',
+        TALKSPURT_FRONT_DOOR__PASSWORD: 'of the test',
+        GEMINI_API_KEY: 'of the test',
+      },
+      timeout: 40_000,
+    },
+  );
+  assert.match(
+    stdout,
+    /backend shop: gemini at its own address, model gemini-\S+, voice Puck, 1 functions, .* key set/,
+  );
+  assert.match(stdout, /backend marked: gemini .* turns by our endpointer, key set/);
+  assert.not.match(stdout, 'warning');
+  assert.not.match(stdout, 'of the test');
+});
+
 test('dsp.ts: arrays in and out', async () => {
   const output = await example('dsp.ts');
   assert.match(output, /24000 samples → 8000 samples → 8000 bytes of µ-law/);

@@ -37,6 +37,8 @@ const SECRETS = {
   streamHeader: 'SECRET-CANARY-stream-header',
   deepgramKey: 'SECRET-CANARY-deepgram-key',
   deepgramHeader: 'SECRET-CANARY-deepgram-header',
+  geminiKey: 'SECRET-CANARY-gemini-key',
+  geminiHeader: 'SECRET-CANARY-gemini-header',
   readToken: 'SECRET-CANARY-read-token',
   controlToken: 'SECRET-CANARY-control-token',
   speechKey: 'SECRET-CANARY-speech-key',
@@ -117,6 +119,13 @@ async function seenAt(level: 'trace' | 'info', format: 'json' | 'pretty', person
       url: `ws://127.0.0.1:${port}/refuses`,
       apiKey: SECRETS.deepgramKey,
       extraHeaders: { 'X-Secret': SECRETS.deepgramHeader },
+    },
+    gemini: {
+      kind: 'gemini',
+      model: 'm',
+      url: `ws://127.0.0.1:${port}/refuses?key=${OF_CALLS[0]}`,
+      apiKey: SECRETS.geminiKey,
+      extraHeaders: { 'X-Secret': SECRETS.geminiHeader },
     },
     stream: { kind: 'websocket', url: streamUrl, extraHeaders: { 'X-Secret': SECRETS.streamHeader } },
   };

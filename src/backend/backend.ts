@@ -20,6 +20,12 @@ export interface BackendCall {
    * it when it is sent, not before: the call goes on while a stream is opened.
    */
   readonly history?: readonly { readonly by: Speaker; readonly text: string }[];
+  /** Where the record of what was said ends now; what comes behind is its {@link historySince}. Absent: nobody keeps one. */
+  readonly mark?: number;
+  /** As {@link history}, but only what came behind `mark`. */
+  historySince?(mark: number): readonly { readonly by: Speaker; readonly text: string }[];
+  /** What a lost stream of the same backend left behind ({@link BackendStream.resumption}); absent: nothing. */
+  readonly resumption?: StreamResumption;
   /** Functions that the agent called there and whose results will come here ({@link BackendStream.sendToolResult}). */
   readonly toolCalls?: readonly {
     readonly toolCallId: string;
@@ -99,6 +105,14 @@ export interface UnsaidText {
   readonly written: boolean;
 }
 
+/** By what a stream can take a conversation up where another one of its backend left off. */
+export interface StreamResumption {
+  /** The backend's own name of it; a secret. */
+  readonly handle: string;
+  /** Where the record ended ({@link BackendCall.mark}) that it stands for. */
+  readonly mark: number;
+}
+
 /** A phrase, and how much of it has left for the caller. */
 export interface HeardPhrase {
   readonly itemId: string;
@@ -134,6 +148,10 @@ export interface BackendStream {
   readonly reconnects?: number;
   /** When the backend ends the stream at the latest, in the clock's monotonic ms; undefined where it has no such rule. */
   readonly expiresAtMs?: number;
+  /** By what another stream can go on with this conversation, should this one be lost; null: nothing yet. Absent: it never can. */
+  readonly resumption?: StreamResumption | null;
+  /** The caller has begun to speak. Only where `detectsTurns` is false. Absent: nobody wants to know. */
+  startTurn?(): void;
   /** The caller has finished: answer now. Only where `detectsTurns` is false. */
   commitTurn(): void;
   /**

@@ -1,8 +1,9 @@
 /** What a Deepgram Voice Agent backend is configured by, checked before anything is dialled. */
 import { TalkspurtError } from '../core/errors.ts';
 import { LIMITS } from '../limits.ts';
-import type { BackendHints } from './upgrade-refusal.ts';
+import { backendUrl } from './backend-url.ts';
 import type { MessageMs } from './frame-batch.ts';
+import type { BackendHints } from './upgrade-refusal.ts';
 
 /** A function that the agent may call; one without an endpoint is ours: the session surfaces the call as an event. */
 export interface DeepgramTool {
@@ -71,34 +72,8 @@ const DEFAULT_URL = 'wss://agent.deepgram.com/v1/agent/converse';
  * @throws ERR_TALKSPURT_CONFIG_INVALID
  */
 export function deepgramUrl(config: DeepgramConfig): URL {
-  const name = deepgramName(config);
-  let url: URL;
-  try {
-    url = new URL(config.url ?? DEFAULT_URL);
-  } catch {
-    // Not shown and no cause: whatever it is, it may hold a key.
-    throw invalid('url', `url of backend '${name}' is not a URL: write it like ${DEFAULT_URL}`);
-  }
-  if (url.protocol === 'http:') url.protocol = 'ws:';
-  if (url.protocol === 'https:') url.protocol = 'wss:';
-  if (url.protocol !== 'ws:' && url.protocol !== 'wss:') {
-    throw invalid('url', `url of backend '${name}' must begin with wss:// (or ws:// on this machine)`);
-  }
-  if (url.username !== '' || url.password !== '') {
-    throw invalid(
-      'url',
-      `url of backend '${name}' holds a user or password: give the key as apiKey or in extraHeaders`,
-    );
-  }
-  if (url.hash !== '') throw invalid('url', `url of backend '${name}' has a # fragment: remove it`);
-  if (url.protocol === 'ws:' && config.allowPlaintext !== true && !isLoopback(url.hostname)) {
-    throw invalid(
-      'url',
-      `url of backend '${name}' is ws:// to another machine: the key and the speech would travel readable. ` +
-        'Use wss://, or set allowPlaintext to true',
-    );
-  }
-  return url;
+  const { url = DEFAULT_URL, allowPlaintext = false } = config;
+  return backendUrl({ backend: deepgramName(config), url, example: DEFAULT_URL, allowPlaintext });
 }
 
 /** What can be wrong with the agent itself. @throws ERR_TALKSPURT_CONFIG_INVALID */
@@ -195,10 +170,6 @@ function collectSecrets(value: unknown, secret: boolean, found: string[], depth:
 
 const SECRET_KEY = /^(headers|credentials|(.*[_-])?(api[_-]?key|token|secret|password|access_key.*))$/i;
 
-function isLoopback(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
-}
-
-function invalid(field: 'url' | 'agent', message: string): TalkspurtError {
+function invalid(field: 'agent', message: string): TalkspurtError {
   return new TalkspurtError('ERR_TALKSPURT_CONFIG_INVALID', message, { details: { field } });
 }

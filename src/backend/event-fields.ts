@@ -33,6 +33,11 @@ export class EventFields<Shape> {
     this.#path = path;
   }
 
+  /** Whether it is there at all; null is not. */
+  has(name: keyof Shape & string): boolean {
+    return this.#json[name] !== undefined && this.#json[name] !== null;
+  }
+
   /** A text of any length. @throws MalformedField */
   text(name: keyof Shape & string): string {
     const value = this.#json[name];

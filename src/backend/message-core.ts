@@ -28,6 +28,8 @@ export class MessageCore {
   #read: Uint8Array;
   readonly #frameAt: number;
   readonly #writeAt: number;
+  /** What stands before `bodyAt` now. */
+  #head: Uint8Array | null = null;
 
   /** Takes over an instance that nothing else uses. */
   constructor(core: CoreExports) {
@@ -40,6 +42,13 @@ export class MessageCore {
     this.maximumCharacters = core.TEXT_CHARACTERS_MAX.value;
     this.#writeAt = core.TEXT.value + this.bodyAt;
     this.text = Buffer.from(core.memory.buffer, core.TEXT.value, this.bodyAt + core.TEXT_CHARACTERS_MAX.value + 16);
+  }
+
+  /** `head` stands before `bodyAt`: at once where it was there already. Hot path. */
+  keepHead(head: Uint8Array): void {
+    if (head === this.#head) return;
+    this.text.set(head, this.bodyAt - head.length);
+    this.#head = head;
   }
 
   /** Writes `frame` (at most `maximumBytes`) as base64 behind `bodyAt`. */

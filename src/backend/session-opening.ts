@@ -42,6 +42,8 @@ export interface SessionOpening {
   readonly limitMs: number | undefined;
   /** Longest session, ms, from the open socket on; a verdict with `lastsMs` says it better. */
   readonly lastsMs: number;
+  /** What is said as soon as the socket is open; absent: the peer speaks first. */
+  first?(): string;
   /** In order: what each state waits for. There is at least one. */
   readonly steps: readonly OpeningStep[];
   /** Judges a message that came in the state `state`. @throws nothing */
@@ -121,6 +123,8 @@ class SessionSetup implements BackendSocketListener {
       const onAbort = (): void => this.#fail(signal.reason as Error);
       signal.addEventListener('abort', onAbort, { once: true });
       if (signal.aborted) onAbort();
+      const first = this.#state === 'opening' ? this.#opening.first?.() : undefined;
+      if (first !== undefined) socket.send(first);
       this.#drain();
     });
   }

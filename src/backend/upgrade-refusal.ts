@@ -90,9 +90,10 @@ function refusalDetails(body: string, secrets: readonly string[]): ErrorDetails 
     return { apiCode: peerText(err_code, secrets), peerMessage: peerText(err_msg, secrets) };
   }
   if (typeof error !== 'object' || error === null) return {};
-  const { code, type, message } = error as Record<string, unknown>;
+  const { code, type, message, status } = error as Record<string, unknown>;
   return {
-    apiCode: peerText(code, secrets),
+    // Google's code is the status once more, and its status the word for it.
+    apiCode: peerText(code, secrets) ?? peerText(status, secrets),
     apiType: peerText(type, secrets),
     peerMessage: peerText(message, secrets),
   };

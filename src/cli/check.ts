@@ -1,6 +1,7 @@
 /** `talkspurt check`: reads a configuration, says what `serve` would do with it, and on request asks the backends and the Asterisks. */
 import type { Argv, CommandModule } from 'yargs';
 import { probeDeepgram } from '../backend/deepgram-probe.ts';
+import { probeGemini } from '../backend/gemini-probe.ts';
 import { probeOpenAi } from '../backend/openai-probe.ts';
 import { describeConfig, loadConfig } from '../config.ts';
 import { TalkspurtError } from '../core/errors.ts';
@@ -35,12 +36,13 @@ export const checkCommand: CommandModule<object, CheckArguments> = {
     for (const line of describeConfig(config)) print(line);
     if (!online) return;
     for (const [name, backend] of Object.entries(config.backends)) {
-      if (backend.kind !== 'openai' && backend.kind !== 'deepgram') continue;
+      if (backend.kind === 'websocket' || backend.kind === 'embedded') continue;
       await told(`backend ${name}`, async () => {
         if (backend.kind === 'openai') await probeOpenAi(backend);
+        else if (backend.kind === 'gemini') await probeGemini(backend);
         else await probeDeepgram(backend);
         const found =
-          backend.kind === 'openai' ? 'the key and the model are known' : 'the key and the agent are accepted';
+          backend.kind === 'deepgram' ? 'the key and the agent are accepted' : 'the key and the model are known';
         return [`backend ${name}: ${found}`];
       });
     }

@@ -3,6 +3,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Argv, CommandModule } from 'yargs';
 import { SystemClock } from '../core/clock.ts';
+import { KEY_VARIABLES } from '../config/load-config.ts';
 import { TalkspurtError } from '../core/errors.ts';
 import { printableLines } from '../core/printable.ts';
 import { FERRY_OFFICE } from '../simulator/dialogue.ts';
@@ -28,7 +29,7 @@ interface DemoArguments {
   readonly switch: 'embedded' | 'asterisk';
   readonly media?: DemoMedia | undefined;
   readonly echo?: number | undefined;
-  readonly backend: 'embedded' | 'openai' | 'deepgram';
+  readonly backend: 'embedded' | 'openai' | 'deepgram' | 'gemini';
   readonly model?: string | undefined;
   readonly voice?: string | undefined;
   readonly speech?: 'embedded' | undefined;
@@ -60,13 +61,16 @@ export const demoCommand: CommandModule<object, DemoArguments> = {
         describe: `have the caller's line send the agent's voice back, so many dB quieter (${ECHO.least} to ${ECHO.most}) and ${ECHO.delayMs} ms later`,
       })
       .option('backend', {
-        choices: ['embedded', 'openai', 'deepgram'] as const,
+        choices: ['embedded', 'openai', 'deepgram', 'gemini'] as const,
         default: 'embedded' as const,
         describe:
-          "who answers; openai needs OPENAI_API_KEY; deepgram without DEEPGRAM_API_KEY is an embedded agent on Deepgram's wire",
+          "who answers; openai needs OPENAI_API_KEY; deepgram or gemini without DEEPGRAM_API_KEY or GEMINI_API_KEY is an embedded agent on that vendor's wire",
       })
-      .option('model', { type: 'string', describe: 'model, with a service (default: gpt-realtime, gpt-4o-mini)' })
-      .option('voice', { type: 'string', describe: 'voice, with a service (default: marin, aura-2-thalia-en)' })
+      .option('model', {
+        type: 'string',
+        describe: 'model, with a service (default: gpt-realtime, gpt-4o-mini; gemini has none)',
+      })
+      .option('voice', { type: 'string', describe: 'voice, with a service (default: marin, aura-2-thalia-en, Puck)' })
       .option('speech', {
         choices: ['embedded'] as const,
         describe: 'have the backend write, and the voice inside this process speak it sentence by sentence',
@@ -93,6 +97,9 @@ export const demoCommand: CommandModule<object, DemoArguments> = {
         'ERR_TALKSPURT_SECRET_MISSING',
         'set OPENAI_API_KEY to the key that --backend openai uses',
       );
+    }
+    if (backendOf(options) === 'gemini' && options.model === undefined) {
+      throw new TalkspurtError('ERR_TALKSPURT_CONFIG_INVALID', 'name a model that speaks the Live interface: --model');
     }
     const recording = options.wav === undefined ? null : await readRecording(options.wav);
     const view = new LiveView(options.json ? { write: () => undefined } : process.stdout);
@@ -159,9 +166,10 @@ async function demonstrate(options: DemoArguments, recording: WavAudio | null, v
 }
 
 function backendOf({ backend }: DemoArguments): DemoBackend {
-  if (backend !== 'deepgram') return backend;
-  const { DEEPGRAM_API_KEY = '', DEEPGRAM_API_KEY_FILE = '' } = process.env;
-  return DEEPGRAM_API_KEY === '' && DEEPGRAM_API_KEY_FILE === '' ? 'embedded-deepgram' : 'deepgram';
+  if (backend !== 'deepgram' && backend !== 'gemini') return backend;
+  const variable = KEY_VARIABLES[backend];
+  const has = (name: string): boolean => (process.env[name] ?? '') !== '';
+  return has(variable) || has(`${variable}_FILE`) ? backend : `embedded-${backend}`;
 }
 
 function labelOf(backend: DemoBackend, model: string | undefined): string {
@@ -170,6 +178,10 @@ function labelOf(backend: DemoBackend, model: string | undefined): string {
       return 'embedded (OpenAI Realtime protocol)';
     case 'embedded-deepgram':
       return 'embedded (Deepgram Voice Agent protocol)';
+    case 'embedded-gemini':
+      return 'embedded (Gemini Live protocol)';
+    case 'gemini':
+      return `Gemini Live, ${model ?? 'no model'}`;
     case 'openai':
       return `OpenAI ${model ?? 'gpt-realtime'}`;
     case 'deepgram':

@@ -137,6 +137,88 @@ export const deepgram = z.strictObject({
   extraHeaders: z.record(z.string(), secret).optional().describe('Sent when dialling; treated as secrets'),
 });
 
+const geminiTool = tool.extend({
+  name: patterned(
+    /^[A-Za-z_][A-Za-z0-9_-]{0,63}$/,
+    'a word of letters, digits, _ and -, at most 64, that begins with no digit',
+  ).describe('Name of the function'),
+});
+const sensitivity = z.enum(['high', 'low']).optional();
+const geminiTurnDetection = z
+  .discriminatedUnion('type', [
+    z.strictObject({
+      type: z.literal('automatic').describe('Gemini hears the end of a turn, and the caller who cuts in'),
+      startSensitivity: sensitivity.describe('How readily it hears the start of speech'),
+      endSensitivity: sensitivity.describe('How readily it hears its end'),
+      prefixPaddingMs: z.number().int().min(0).max(5_000).optional().describe('Speech that makes a start'),
+      silenceDurationMs: z.number().int().min(0).max(10_000).optional().describe('Silence that ends the turn'),
+    }),
+    z.strictObject({ type: z.literal('none').describe('Our endpointer marks the turns') }),
+  ])
+  .optional()
+  .describe("Who ends the caller's turn; absent: `automatic` with the server's own values");
+const tokens = z.number().int().min(1).max(10_000_000).optional();
+
+/** Google's Gemini Live. */
+export const gemini = z.strictObject({
+  kind: z.literal('gemini').describe("Google's Gemini Live, or a server that speaks it"),
+  model: modelName.describe('Model that speaks the Live interface, with or without `models/` before it'),
+  voice: modelName.optional().describe("Prebuilt voice, such as `Puck`; absent: the model's choice"),
+  language: z
+    .string()
+    .min(2)
+    .max(35)
+    .optional()
+    .describe('Language that is spoken, such as `en-US`; absent: the model chooses'),
+  instructions: z.string().max(131_072).optional().describe('What the agent is and does'),
+  tools: z.array(geminiTool).max(128).optional().describe('Functions that the model may call'),
+  temperature: z.number().min(0).max(2).optional().describe("How freely it chooses words; absent: the model's own"),
+  maxOutputTokens: z.number().int().min(1).max(1_000_000).optional().describe('Longest answer'),
+  thinkingBudget: z
+    .number()
+    .int()
+    .min(-1)
+    .max(1_000_000)
+    .optional()
+    .describe("Tokens that it may think for; 0: none, -1: as many as it likes; absent: the model's own"),
+  turnDetection: geminiTurnDetection,
+  inputTranscription: z.boolean().default(true).describe('Transcribe the caller'),
+  outputTranscription: z.boolean().default(true).describe('Transcribe the agent'),
+  contextWindowCompression: z
+    .union([
+      z.literal(false),
+      z.strictObject({
+        triggerTokens: tokens.describe('Length at which the oldest is forgotten'),
+        targetTokens: tokens.describe('Length that is left then'),
+      }),
+    ])
+    .default({})
+    .describe('Forget the oldest of a long conversation; `false`: a session ends after 15 minutes'),
+  setup: z
+    .record(z.string(), z.unknown())
+    .optional()
+    .describe("Google's own `setup` message, for all that has no key here"),
+  apiKey: secret.optional().describe('Key; better kept in a file or variable'),
+  apiKeyFile: filePath.optional().describe('File that holds the key; otherwise `GEMINI_API_KEY` is asked'),
+  url: z
+    .string()
+    .min(1)
+    .max(2_048)
+    .optional()
+    .describe("Whole address; absent: Google's own. Its query is treated as a secret"),
+  allowPlaintext: z.boolean().default(false).describe('Lets `ws://` leave this machine'),
+  messageMs,
+  openTimeoutMs: timeoutMs.default(LIMITS.backendOpenMs).describe('From dialling to a session that may talk'),
+  responseTimeoutMs: timeoutMs.default(LIMITS.backendResponseMs).describe('Without any sign of an answer that is due'),
+  silentTimeoutMs: silentMs
+    .unwrap()
+    .optional()
+    .describe(
+      'Without a message or a pong while an answer is due or comes; three times that otherwise. Absent: 30 s, as pongs are slow there',
+    ),
+  extraHeaders: z.record(z.string(), secret).optional().describe('Sent when dialling; treated as secrets'),
+});
+
 /** A server of the operator's own. */
 export const websocket = z.strictObject({
   kind: z.literal('websocket').describe("A WebSocket server of the operator's own (docs/websocket-stream.md)"),

@@ -7,7 +7,7 @@ import { RESAMPLINGS, VAD_KINDS } from '../dsp/dsp.ts';
 import { LIMITS } from '../limits.ts';
 import { DEFAULT_SESSION_OPTIONS } from '../session/session-options.ts';
 import { asterisk } from './config-asterisk.ts';
-import { deepgram, embedded, openai, websocket } from './config-backends.ts';
+import { deepgram, embedded, gemini, openai, websocket } from './config-backends.ts';
 import { frontDoor, outboundSocket, recordings, sip, sounds, status, targets } from './config-doors.ts';
 import { NAME_PATTERN, share } from './config-fields.ts';
 import { records } from './config-records.ts';
@@ -240,7 +240,10 @@ export const configSchema = z.strictObject({
     .default([])
     .describe('Switches to attach to'),
   backends: z
-    .record(z.string().regex(NAME_PATTERN), z.discriminatedUnion('kind', [openai, deepgram, websocket, embedded]))
+    .record(
+      z.string().regex(NAME_PATTERN),
+      z.discriminatedUnion('kind', [openai, deepgram, gemini, websocket, embedded]),
+    )
     .default({})
     .describe('Backends by name'),
   profiles: z

@@ -87,6 +87,7 @@ function backendLine(name: string, backend: BackendConfig): string {
     return `backend ${name}: websocket at ${new URL(url).host}, ${mix}, L16 at ${sampleRateHz} Hz`;
   }
   if (backend.kind === 'deepgram') return deepgramLine(name, backend);
+  if (backend.kind === 'gemini') return geminiLine(name, backend);
   const { model, voice, baseUrl, apiKey, turnDetection, transcriptionModel, speech } = backend;
   return [
     // The address without its query, which may hold a key.
@@ -121,6 +122,20 @@ function deepgramLine(name: string, backend: Extract<BackendConfig, { kind: 'dee
           `${tools?.length ?? 0} functions`,
           (greeting ?? '') === '' ? 'no greeting' : 'greets by itself',
         ]),
+    `key ${apiKey === '' ? 'NOT set' : 'set'}`,
+  ].join(', ');
+}
+
+function geminiLine(name: string, backend: Extract<BackendConfig, { kind: 'gemini' }>): string {
+  const { model, voice, language, url, apiKey, tools, turnDetection, contextWindowCompression } = backend;
+  return [
+    // The address without its query, which may hold a key.
+    `backend ${name}: gemini at ${url === undefined ? 'its own address' : new URL(url).host}`,
+    `model ${model}`,
+    `voice ${voice ?? 'of its choice'}${language === undefined ? '' : ` in ${language}`}`,
+    `${tools?.length ?? 0} functions`,
+    `turns by ${turnDetection?.type === 'none' ? 'our endpointer' : 'its own detector'}`,
+    ...(contextWindowCompression === false ? ['sessions of 15 minutes at most'] : []),
     `key ${apiKey === '' ? 'NOT set' : 'set'}`,
   ].join(', ');
 }

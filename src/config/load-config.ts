@@ -5,6 +5,8 @@
 import { readFileSync } from 'node:fs';
 import { checkDeepgramAgent, deepgramSecrets, deepgramUrl } from '../backend/deepgram-config.ts';
 import type { DeepgramConfig } from '../backend/deepgram-config.ts';
+import { checkGeminiSetup, geminiSecrets, geminiUrl } from '../backend/gemini-config.ts';
+import type { GeminiConfig } from '../backend/gemini-config.ts';
 import type { OpenAiRealtimeConfig } from '../backend/openai-config.ts';
 import type { StreamConfig } from '../backend/stream-config.ts';
 import { streamSettings } from '../backend/stream-config.ts';
@@ -65,6 +67,7 @@ export type ModulesConfig = Omit<ConfigDocument['modules'], 'password' | 'passwo
 export type BackendConfig =
   | ({ readonly kind: 'openai'; readonly speech?: SpeechConfig } & OpenAiRealtimeConfig)
   | ({ readonly kind: 'deepgram' } & DeepgramConfig)
+  | ({ readonly kind: 'gemini' } & GeminiConfig)
   | ({ readonly kind: 'websocket' } & StreamConfig)
   | { readonly kind: 'embedded'; readonly name: string };
 
@@ -166,6 +169,7 @@ export function secretsOfConfig(config: Config): readonly string[] {
   const keys = Object.values(config.backends).flatMap((backend) => {
     if (backend.kind === 'embedded') return [];
     if (backend.kind === 'deepgram') return deepgramSecrets(backend);
+    if (backend.kind === 'gemini') return geminiSecrets(backend);
     const headers = Object.values(backend.extraHeaders ?? {});
     return backend.kind === 'openai' ? [backend.apiKey, ...headers, ...speechSecrets(backend.speech)] : headers;
   });
@@ -256,9 +260,9 @@ function backendConfig(entry: ConfigDocument['backends'][string], name: string, 
   if (entry.kind === 'embedded') return { kind: 'embedded', name };
   if (entry.kind === 'websocket') return { ...entry, name };
   const { apiKey: plain, apiKeyFile: file, ...rest } = entry;
-  const [address, lastVariable] =
-    rest.kind === 'openai' ? [rest.baseUrl, 'OPENAI_API_KEY'] : [rest.url, 'DEEPGRAM_API_KEY'];
-  const ownHeader = Object.keys(rest.extraHeaders ?? {}).some((header) => /^(authorization|api-key)$/i.test(header));
+  const address = rest.kind === 'openai' ? rest.baseUrl : rest.url;
+  const lastVariable = KEY_VARIABLES[rest.kind];
+  const ownHeader = Object.keys(rest.extraHeaders ?? {}).some((header) => KEY_HEADERS.test(header));
   const apiKey = secrets.read({
     path: ['backends', name],
     words: ['backends', name],
@@ -269,11 +273,20 @@ function backendConfig(entry: ConfigDocument['backends'][string], name: string, 
     ...(address === undefined ? { lastVariable } : {}),
     optional: address !== undefined || ownHeader,
   });
-  if (rest.kind === 'deepgram') return { ...rest, name, apiKey };
+  if (rest.kind !== 'openai') return { ...rest, name, apiKey };
   const { speech, ...openai } = rest;
   if (speech === undefined) return { ...openai, name, apiKey };
   return { ...openai, name, apiKey, writes: true, speech: speechConfig(speech, name, secrets) };
 }
+
+/** Where the key of a vendor's own server is looked for last. */
+export const KEY_VARIABLES = {
+  openai: 'OPENAI_API_KEY',
+  deepgram: 'DEEPGRAM_API_KEY',
+  gemini: 'GEMINI_API_KEY',
+} as const;
+/** Headers that a key may travel in instead. */
+const KEY_HEADERS = /^(authorization|api-key|x-goog-api-key)$/i;
 
 /** What the backends themselves refuse. */
 function backendIssues(config: Config): ConfigIssue[] {
@@ -283,7 +296,10 @@ function backendIssues(config: Config): ConfigIssue[] {
     try {
       if (backend.kind === 'openai') realtimeUrl(backend);
       else if (backend.kind === 'websocket') streamSettings(backend);
-      else {
+      else if (backend.kind === 'gemini') {
+        geminiUrl(backend);
+        checkGeminiSetup(backend);
+      } else {
         deepgramUrl(backend);
         checkDeepgramAgent(backend);
       }

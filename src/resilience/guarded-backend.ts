@@ -35,6 +35,8 @@ const KIND_OF: Partial<Record<ErrorCode, BreakerKind>> = {
 };
 /** What the API calls a key that has nothing left to spend. */
 const NO_QUOTA: ReadonlySet<unknown> = new Set(['insufficient_quota', 'billing_hard_limit_reached']);
+/** What Google says in place of HTTP 429, where there is no HTTP any more. */
+const TOO_MUCH = 'RESOURCE_EXHAUSTED';
 /** What a setting alone may be refused with: an unknown model, or one that the key may not use. */
 const SETTING_CODES: ReadonlySet<ErrorCode> = new Set(['ERR_TALKSPURT_BACKEND_DENIED', 'ERR_TALKSPURT_BACKEND_API']);
 /** Statuses by which a provider itself, not the way to it, refuses. */
@@ -183,6 +185,7 @@ export class GuardedBackend implements Backend {
 
 function kindOf({ code, details }: TalkspurtError): BreakerKind | undefined {
   if (PROVIDER_STATUS.has(details['status']) || isOutOfQuota(details)) return 'provider';
+  if (details['apiCode'] === TOO_MUCH) return 'provider';
   return KIND_OF[code];
 }
 

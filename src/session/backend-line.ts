@@ -1,5 +1,5 @@
 /** A call's line to its backend: one stream in use at a time, and another one in its place when it is lost or changed. */
-import type { Backend, BackendCall, BackendStream } from '../backend/backend.ts';
+import type { Backend, BackendStream, StreamResumption } from '../backend/backend.ts';
 import type { Clock } from '../core/clock.ts';
 import { TalkspurtError, asTalkspurtError } from '../core/errors.ts';
 import type { CallEvent } from '../core/events.ts';
@@ -13,12 +13,13 @@ import type { EngineSigns } from './call-watchdogs.ts';
 import type { CallMedia } from './call-media.ts';
 import type { ConversationRecord } from './conversation-record.ts';
 import { openWithin } from './open-within.ts';
-import { resumption } from './resumption.ts';
+import { resumption as resumptionOf } from './resumption.ts';
 import type { SessionOptions } from './session-options.ts';
 import { backendCallOf } from './session-parts.ts';
 import type { SessionParts } from './session-parts.ts';
 import { SpokenLegacy, neverSaid } from './spoken-legacy.ts';
 import { interject } from './tell-caller.ts';
+import { ToldCall } from './told-call.ts';
 import type { TurnKeeper } from './turn-keeper.ts';
 
 /** What a line is made of; it owns the stream that is open. */
@@ -78,6 +79,8 @@ export class BackendLine {
   /** Backends that have answered on this call. */
   readonly #answered = new WeakSet<Backend>();
   #droppedBefore = 0;
+  /** What the stream that was lost left behind for another one of its backend. */
+  #left: { readonly backend: Backend; readonly resumption: StreamResumption } | null = null;
   /** Of the streams that are gone. */
   readonly legacy = new SpokenLegacy();
 
@@ -159,19 +162,9 @@ export class BackendLine {
       emit: (event) => this.#parts.emit(event),
       onClosed: (error) => this.#parts.onClosed(error),
     });
-    let told = Number.POSITIVE_INFINITY;
-    const call: BackendCall = {
-      ...backendCallOf(session, media.leg),
-      reopened: true,
-      underWay,
-      get history() {
-        told = record.mark;
-        return record.history();
-      },
-      get toolCalls() {
-        return record.pendingTools;
-      },
-    };
+    const resumption = this.#left?.backend === backend ? this.#left.resumption : null;
+    const told = new ToldCall(record);
+    const call = told.call(backendCallOf(session, media.leg), underWay, resumption);
     const stream = await backend.open(call, feed, signal).catch((error: unknown) => {
       const connectMs = clock.nowMs() - dialledMs;
       // Who hung up meanwhile says nothing of the backend.
@@ -180,7 +173,7 @@ export class BackendLine {
       }
       throw error;
     });
-    return { backend, stream, feed, prefix, connectMs: clock.nowMs() - dialledMs, told };
+    return { backend, stream, feed, prefix, connectMs: clock.nowMs() - dialledMs, told: told.mark };
   }
 
   /** The same, within `withinMs`. @throws ERR_TALKSPURT_BACKEND_TIMEOUT, the reason of `signal`, and as {@link Backend.open} */
@@ -215,6 +208,8 @@ export class BackendLine {
   lose(): void {
     const { media, turns, clock } = this.#parts;
     const stream = this.#stream;
+    const left = stream?.resumption ?? null;
+    this.#left = left === null ? null : { backend: this.#backend, resumption: left };
     this.#retire();
     this.#takeBackResults();
     // It is over by its own word; whatever it still holds is let go.
@@ -264,7 +259,7 @@ export class BackendLine {
     this.#parts.onTaken();
     // Last: a stream may end of what it is sent, and is then lost like any other.
     relay.commitPassed();
-    if (owed && !this.#onlyTexts) this.#resume(resumption(record, options.greeting, opened.told));
+    if (owed && !this.#onlyTexts) this.#resume(resumptionOf(record, options.greeting, opened.told));
     record.responseStarted();
     this.#sendHeld();
     void this.#sayLost();
@@ -391,6 +386,7 @@ export class BackendLine {
   }
 
   #use({ backend, stream, feed, connectMs }: OpenedStream): void {
+    this.#left = null;
     this.#stream = stream;
     this.#feed = feed;
     this.#backend = backend;

@@ -133,6 +133,11 @@ export class BackendRelay implements BackendStream {
     if (this.#backlog === null || this.#backlog.size === 0) this.#target?.sendPlayed?.(frame);
   }
 
+  /** Of a turn whose beginning waits here, its end says enough. */
+  startTurn(): void {
+    if (this.keptMs === 0) this.#target?.startTurn?.();
+  }
+
   commitTurn(): void {
     const waiting = this.#backlog?.size ?? 0;
     if (waiting === 0 && this.#target !== null) {

@@ -206,15 +206,15 @@ export class ConversationRecord {
     return [...this.#tools.values()];
   }
 
-  /** What was said and heard until now, oldest first; what waits to be said counts as heard. */
-  history(): readonly SpokenTurn[] {
-    return this.#entries.flatMap((entry) => {
+  /** What was said and heard until now (behind `mark`, where one is given), oldest first; what waits to be said counts as heard. */
+  history(mark = 0): readonly SpokenTurn[] {
+    return this.#entries.slice(Math.max(0, mark - this.#gone)).flatMap((entry) => {
       const text = entry.by === 'caller' ? entry.text : this.#heardOf(entry);
       return text === '' ? [] : [{ by: entry.by, text }];
     });
   }
 
-  /** Where the record ends now: for {@link agentSince}. */
+  /** Where the record ends now: for {@link agentSince} and {@link history}. */
   get mark(): number {
     return this.#gone + this.#entries.length;
   }

@@ -268,11 +268,11 @@ export class TurnKeeper {
     if (event === 'caller-started') {
       this.#endpointMs = Number.NaN;
       this.answer.outspoken();
+      if (!this.#backendOwnsTurns) this.#media.stream?.startTurn?.();
     }
     if (event === 'caller-stopped') {
       this.#record?.callerStopped();
-      this.#endpointMs = nowMs;
-      this.#thinkingSinceMs = nowMs;
+      this.#endpointMs = this.#thinkingSinceMs = nowMs;
     }
     for (const effect of transition.effects) this.#perform(effect, nowMs);
     if (this.#state !== previous) this.#emit({ type: 'turn.state', state: this.#state, previous }, nowMs);

@@ -22,6 +22,9 @@ export type { MalformedFrame, RealtimeFault, RealtimeStats } from './realtime-be
 export { DeepgramServer } from './deepgram-server.ts';
 export type { DeepgramServerOptions } from './deepgram-server.ts';
 export type { DeepgramServerFault, DeepgramServerStats } from './deepgram-message.ts';
+export { GeminiServer } from './gemini-server.ts';
+export type { GeminiServerOptions } from './gemini-server.ts';
+export type { GeminiMalformedFrame, GeminiServerFault, GeminiServerStats } from './gemini-message.ts';
 export { FERRY_OFFICE, parseDialogue, phrasesOf } from './dialogue.ts';
 export type { Dialogue, DialogueAnswer, DialogueCall } from './dialogue.ts';
 export { findHearing, recogniseWav } from './hearing.ts';

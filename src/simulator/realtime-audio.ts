@@ -12,6 +12,8 @@ export interface ServerVad {
   readonly threshold: number;
   readonly prefixPaddingMs: number;
   readonly silenceDurationMs: number;
+  /** Speech that counts as a beginning, ms; default 60. */
+  readonly onsetMs?: number;
 }
 
 /** An edge of the caller's speech, in ms of received audio since the session began. */
@@ -20,7 +22,6 @@ export type HeardEdge =
   | { readonly type: 'stopped'; readonly audioEndMs: number; readonly speechMs: number };
 
 const FRAME_MS = 20;
-/** Speech that counts as a beginning, ms. */
 const ONSET_MS = 60;
 
 /** Finds the turns in one client's audio and keeps the one at hand. */
@@ -119,14 +120,16 @@ export class RealtimeAudio {
   /** Before speech only the padding is of use; in it, a turn is bounded like everything else. */
   #keptBytes(): number {
     const keptMs =
-      this.speaking || this.#vad === null ? LIMITS.simulatedTurnMs : this.#vad.prefixPaddingMs + ONSET_MS + FRAME_MS;
+      this.speaking || this.#vad === null
+        ? LIMITS.simulatedTurnMs
+        : this.#vad.prefixPaddingMs + onsetOf(this.#vad) + FRAME_MS;
     return keptMs * bytesPerMs(this.#format);
   }
 
   #detect(isSpeech: boolean, vad: ServerVad): void {
     if (this.#speechFromMs === null) {
       this.#speechMs = isSpeech ? this.#speechMs + FRAME_MS : 0;
-      if (this.#speechMs < ONSET_MS) return;
+      if (this.#speechMs < onsetOf(vad)) return;
       this.#silenceMs = 0;
       this.#speechFromMs = this.#receivedMs - this.#speechMs;
       this.#onEdge({ type: 'started', audioStartMs: Math.max(0, this.#speechFromMs - vad.prefixPaddingMs) });
@@ -144,6 +147,10 @@ export class RealtimeAudio {
     this.#speechMs = 0;
     this.#silenceMs = 0;
   }
+}
+
+function onsetOf({ onsetMs }: ServerVad): number {
+  return onsetMs ?? ONSET_MS;
 }
 
 function legOf(format: AudioFormat): MediaFormat {

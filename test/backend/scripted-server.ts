@@ -77,8 +77,12 @@ export class ScriptedPeer<Said extends Named = Anything, Heard extends Named = A
   settled(): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.closeCode !== null) reject(this.#gone());
-      this.socket.once('close', () => reject(this.#gone()));
-      this.socket.once('pong', () => resolve());
+      const onClose = (): void => reject(this.#gone());
+      this.socket.once('close', onClose);
+      this.socket.once('pong', () => {
+        this.socket.off('close', onClose);
+        resolve();
+      });
       this.socket.ping();
     });
   }

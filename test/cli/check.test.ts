@@ -8,6 +8,7 @@ import { checkCommand } from '../../src/cli/check.ts';
 import { EXIT } from '../../src/cli/exit-status.ts';
 import { SystemClock } from '../../src/core/clock.ts';
 import { DeepgramServer } from '../../src/simulator/deepgram-server.ts';
+import { GeminiServer } from '../../src/simulator/gemini-server.ts';
 import { runCommand } from './run-command.ts';
 
 const test = suite('check command');
@@ -40,6 +41,24 @@ test('online, an agent at Deepgram is asked whether it takes the key and the set
     assert.is(process.exitCode ?? 0, 0);
     assert.match(await ask('wrong'), /backend ai: .* 401: check the API key .*\(ERR_TALKSPURT_BACKEND_AUTH\)/);
     assert.match(await ask('right', { listen: { provider: { type: 'sneeze' } } }), 'ERR_TALKSPURT_BACKEND_DENIED');
+    assert.is(process.exitCode, EXIT.failed);
+  } finally {
+    process.exitCode = 0;
+    await server.close();
+  }
+});
+
+test('online, Gemini Live is asked whether it knows the key and the model', async () => {
+  const server = new GeminiServer({ clock: new SystemClock(), speech: mute, key: 'right' });
+  await server.listen();
+  const ask = (apiKey: string, model: string): Promise<string> =>
+    run({ backends: { ai: { kind: 'gemini', url: server.url, apiKey, model } } }, ['--online']);
+  try {
+    assert.match(await ask('right', 'gemini-live'), 'backend ai: the key and the model are known');
+    assert.is(server.stats.answers, 0);
+    assert.is(process.exitCode ?? 0, 0);
+    assert.match(await ask('wrong', 'gemini-live'), /does not accept the API key.*\(ERR_TALKSPURT_BACKEND_AUTH\)/);
+    assert.match(await ask('right', 'gemini-that-writes'), 'ERR_TALKSPURT_BACKEND_DENIED');
     assert.is(process.exitCode, EXIT.failed);
   } finally {
     process.exitCode = 0;

@@ -29,7 +29,14 @@ export async function runDemo(
       {
         cwd: root,
         timeout: 120_000,
-        env: { ...process.env, DEEPGRAM_API_KEY: '', DEEPGRAM_API_KEY_FILE: '', ...env },
+        env: {
+          ...process.env,
+          DEEPGRAM_API_KEY: '',
+          DEEPGRAM_API_KEY_FILE: '',
+          GEMINI_API_KEY: '',
+          GEMINI_API_KEY_FILE: '',
+          ...env,
+        },
       },
       (error, written, complaints) =>
         settle({ stdout: written, stderr: complaints, ended: error === null ? 0 : (error.code ?? error.signal) }),

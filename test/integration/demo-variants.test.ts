@@ -27,6 +27,12 @@ test('with a soft echo, and with a backend that writes, spoken sentence by sente
   assert.ok(spoken.checks.length > 0 && spoken.bargeIns.length > 0);
 });
 
+test('on the wire of Gemini Live', async () => {
+  const report = await demo('gemini', '--backend', 'gemini');
+  assert.ok(report.bargeIns.length > 0);
+  assert.ok(report.checks.some(({ name }) => name === "the agent's words are in the heard channel"));
+});
+
 test("on the wire of Deepgram's Voice Agent", async () => {
   const report = await demo('deepgram', '--backend', 'deepgram');
   assert.ok(report.bargeIns.length > 0);

@@ -207,4 +207,20 @@ test('what is heard of another stream says that nothing is heard of this one', (
   ]);
 });
 
+test('the beginning of a turn is told where nothing waits', () => {
+  const target = stream();
+  let starts = 0;
+  const relay = new BackendRelay(target, OPTIONS);
+  relay.startTurn();
+  relay.attach(Object.assign(target, { startTurn: () => (starts += 1) }), '', null);
+  relay.startTurn();
+  assert.is(starts, 1);
+  relay.detach();
+  relay.sendAudio(frame(1));
+  relay.startTurn();
+  relay.attach(target, '', null);
+  relay.startTurn();
+  assert.is(starts, 1, 'of one that waits its end is told');
+});
+
 test.run();

@@ -203,4 +203,23 @@ test('what came after a mark is known, also when what was before it has gone', (
   assert.equal(record.agentSince(Number.POSITIVE_INFINITY), []);
 });
 
+test('what was said since a mark, also when what stood before it has gone', () => {
+  const record = fresh();
+  phrase(record, 'i1', 'Hello.', 300);
+  const { mark } = record;
+  record.callerWrote('Two seats.');
+  phrase(record, 'i2', 'For when?', 300);
+  assert.equal(
+    record.history(mark).map(({ text }) => text),
+    ['Two seats.', 'For when?'],
+  );
+  assert.equal(record.history(record.mark), []);
+  for (let n = 0; n < LIMITS.historyTurns; n += 1) record.callerWrote(`${n}`);
+  assert.is(record.history(mark).length, LIMITS.historyTurns);
+  assert.equal(
+    record.history(record.mark - 1).map(({ text }) => text),
+    [`${LIMITS.historyTurns - 1}`],
+  );
+});
+
 test.run();

@@ -161,4 +161,27 @@ test('a phrase that was heard to its end is told to a backend that asks for it, 
   assert.equal(played[1], ['b', 200, false]);
 });
 
+test('the beginning of a turn is told where turns are ours, and not of a noise that is withdrawn', async () => {
+  for (const detectsTurns of [false, true]) {
+    const rig = await CallRig.talking({ detectsTurns });
+    await rig.run(40, SPEECH);
+    await rig.run(400);
+    assert.is(rig.stream.starts, 0);
+    await rig.run(400, SPEECH);
+    assert.is(rig.stream.starts, detectsTurns ? 0 : 1);
+    await rig.run(1_500);
+    assert.is(rig.stream.commits, detectsTurns ? 0 : 1);
+  }
+});
+
+test('a caller who cuts in begins a turn; one who may not cut in does not', async () => {
+  for (const bargeIn of [true, false]) {
+    const rig = await CallRig.talking({ options: { bargeIn } });
+    rig.say('a', 2_000);
+    await rig.run(400);
+    await rig.run(300, SPEECH);
+    assert.is(rig.stream.starts, bargeIn ? 1 : 0);
+  }
+});
+
 test.run();

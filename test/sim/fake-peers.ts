@@ -153,6 +153,8 @@ export class FakeStream implements BackendStream {
   silentMs = Number.NaN;
   closes = 0;
   commits = 0;
+  /** Turns of the caller whose beginning was told. */
+  starts = 0;
   readonly cancels: [string | null, number][] = [];
   readonly requests: (string | undefined)[] = [];
   readonly texts: string[] = [];
@@ -172,6 +174,10 @@ export class FakeStream implements BackendStream {
     this.heardFrames += 1;
     this.silentMs = silentMs;
     return true;
+  }
+
+  startTurn(): void {
+    this.starts += 1;
   }
 
   commitTurn(): void {

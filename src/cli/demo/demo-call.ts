@@ -12,21 +12,21 @@ import type { SessionSnapshot } from '../../observe/health.ts';
 import { SimulatedCaller } from '../../simulator/caller.ts';
 import type { CallerRecording, CallerStep } from '../../simulator/caller.ts';
 import type { Hearing } from '../../simulator/hearing.ts';
-import { DeepgramServer } from '../../simulator/deepgram-server.ts';
 import { FERRY_OFFICE } from '../../simulator/dialogue.ts';
 import { EchoingPhone } from '../../simulator/phone-echo.ts';
 import type { EchoPath } from '../../simulator/phone-echo.ts';
 import type { SimulatedPhone } from '../../simulator/phone.ts';
-import { RealtimeServer } from '../../simulator/realtime-server.ts';
 import type { SpeechSynthesizer } from '../../simulator/speech.ts';
 import { openAsteriskSwitch } from './asterisk-switch.ts';
 import type { DemoMedia } from './asterisk-switch.ts';
 import { AGENT_VOICE } from './demo-checks.ts';
 import type { DemoSwitch } from './demo-switch.ts';
+import { embeddedBackend } from './embedded-backend.ts';
+import type { EmbeddedWire } from './embedded-backend.ts';
 import { openEmbeddedSwitch } from './embedded-switch.ts';
 
 /** Who answers: a scripted agent on the wire of the one vendor or the other, or a service with the key of the environment. */
-export type DemoBackend = 'embedded' | 'embedded-deepgram' | 'openai' | 'deepgram';
+export type DemoBackend = 'embedded' | 'embedded-deepgram' | 'embedded-gemini' | 'openai' | 'deepgram' | 'gemini';
 
 /** What the call is made of, and who is shown what happens in it. */
 export interface DemoCallOptions {
@@ -138,13 +138,12 @@ export async function runDemoCall(options: DemoCallOptions): Promise<DemoCallRes
 /** The embedded server of the wire that is wanted, and its address; null for a service. */
 async function openBackend(options: DemoCallOptions, closers: (() => Promise<void>)[]): Promise<string | null> {
   const { clock, speech, hearing, backend } = options;
-  if (backend === 'openai' || backend === 'deepgram') return null;
+  if (!isEmbedded(backend)) return null;
   const parts = { clock, speech, hearing };
-  const server = backend === 'embedded' ? new RealtimeServer(parts) : new DeepgramServer(parts);
+  const { server, style } = embeddedBackend(wireOf(backend), parts);
   await server.listen();
   closers.push(() => server.close());
   const ears = hearing === null ? 'takes turns by voice activity' : 'understands the caller with PocketSphinx';
-  const style = backend === 'embedded' ? 'an OpenAI-Realtime-style backend' : 'a Deepgram-style Voice Agent';
   options.onStep(`${style} listens on ${server.url} and ${ears}`);
   return server.url;
 }
@@ -226,20 +225,38 @@ class FirstFrame {
 
 /** The same file that an operator would write. */
 function configText(options: DemoCallOptions, demoSwitch: DemoSwitch, url: string | null): string {
-  const deepgram = isDeepgram(options.backend);
+  const wire = wireOf(options.backend);
+  const make = { openai: openAiBackend, deepgram: deepgramBackend, gemini: geminiBackend }[wire];
   return JSON.stringify({
     status: false,
     frontDoor: { host: '127.0.0.1', port: 0 },
     ...demoSwitch.config,
-    backends: { demo: deepgram ? deepgramBackend(options, url) : openAiBackend(options, url) },
+    backends: { demo: make(options, url) },
     // Deepgram opens by itself, word for word.
-    profiles: { demo: { backend: 'demo', greeting: deepgram ? '' : GREETING } },
+    profiles: { demo: { backend: 'demo', greeting: wire === 'deepgram' ? '' : GREETING } },
     limits: { calls: 2 },
   });
 }
 
-function isDeepgram(backend: DemoBackend): boolean {
-  return backend === 'deepgram' || backend === 'embedded-deepgram';
+function isEmbedded(backend: DemoBackend): boolean {
+  return backend.startsWith('embedded');
+}
+
+function wireOf(backend: DemoBackend): EmbeddedWire {
+  if (backend === 'deepgram' || backend === 'embedded-deepgram') return 'deepgram';
+  return backend === 'gemini' || backend === 'embedded-gemini' ? 'gemini' : 'openai';
+}
+
+function geminiBackend({ model, voice }: DemoCallOptions, url: string | null): object {
+  return {
+    kind: 'gemini',
+    // The embedded one takes any name of a model of its kind.
+    model: model ?? 'gemini-live',
+    voice: voice ?? 'Puck',
+    instructions: INSTRUCTIONS,
+    turnDetection: { type: 'automatic', silenceDurationMs: 500 },
+    ...(url === null ? {} : { url }),
+  };
 }
 
 function openAiBackend({ backend, model, voice, spokenBy }: DemoCallOptions, baseUrl: string | null): object {
@@ -268,11 +285,13 @@ function deepgramBackend({ model, voice }: DemoCallOptions, url: string | null):
 
 function demoEnvironment(options: DemoCallOptions, password: string): Record<string, string | undefined> {
   const { OPENAI_API_KEY, OPENAI_API_KEY_FILE, DEEPGRAM_API_KEY, DEEPGRAM_API_KEY_FILE } = process.env;
+  const { GEMINI_API_KEY, GEMINI_API_KEY_FILE } = process.env;
   const { backend } = options;
   return {
     ...(backend === 'openai' ? { OPENAI_API_KEY, OPENAI_API_KEY_FILE } : {}),
     ...(backend === 'deepgram' ? { DEEPGRAM_API_KEY, DEEPGRAM_API_KEY_FILE } : {}),
-    ...(backend.startsWith('embedded') ? { TALKSPURT_BACKENDS__DEMO__API_KEY: 'embedded' } : {}),
+    ...(backend === 'gemini' ? { GEMINI_API_KEY, GEMINI_API_KEY_FILE } : {}),
+    ...(isEmbedded(backend) ? { TALKSPURT_BACKENDS__DEMO__API_KEY: 'embedded' } : {}),
     TALKSPURT_FRONT_DOOR__PASSWORD: password,
     TALKSPURT_SWITCHES__DEMO__PASSWORD: password,
   };

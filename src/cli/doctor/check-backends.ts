@@ -1,8 +1,11 @@
 /** The way to each backend: name, connection, certificate, and whether it takes the key. */
 import type { Config } from '../../config.ts';
+import { KEY_VARIABLES } from '../../config/load-config.ts';
 import { TalkspurtError, asTalkspurtError } from '../../core/errors.ts';
 import { deepgramUrl } from '../../backend/deepgram-config.ts';
 import { probeDeepgram } from '../../backend/deepgram-probe.ts';
+import { geminiUrl } from '../../backend/gemini-config.ts';
+import { probeGemini } from '../../backend/gemini-probe.ts';
 import { probeOpenAi } from '../../backend/openai-probe.ts';
 import { realtimeUrl } from '../../backend/openai-config.ts';
 import { reach } from './check-reach.ts';
@@ -12,6 +15,8 @@ import type { Finding } from './finding.ts';
 import { fail, pass, skip, warn } from './finding.ts';
 
 type BackendConfig = Config['backends'][string];
+/** Those of vendors, who can be asked. */
+type AskedConfig = Extract<BackendConfig, { kind: 'openai' | 'deepgram' | 'gemini' }>;
 
 /** Every backend of the configuration. */
 export async function checkBackends(config: Config, checks: BackendChecks): Promise<Finding[]> {
@@ -47,16 +52,17 @@ async function checkBackend(name: string, backend: BackendConfig, checks: Backen
 
 function urlOf(backend: Exclude<BackendConfig, { kind: 'embedded' }>): URL {
   if (backend.kind === 'openai') return realtimeUrl(backend);
+  if (backend.kind === 'gemini') return geminiUrl(backend);
   return backend.kind === 'deepgram' ? deepgramUrl(backend) : new URL(backend.url);
 }
 
 /** That a key looks like one; what it is stays untold. */
 function key(about: string, backend: BackendConfig): Finding[] {
-  if (backend.kind !== 'openai' && backend.kind !== 'deepgram') return [];
+  if (backend.kind === 'websocket' || backend.kind === 'embedded') return [];
   const { apiKey } = backend;
   const atProvider = (backend.kind === 'openai' ? backend.baseUrl : backend.url) === undefined;
   if (apiKey === '') {
-    const variable = backend.kind === 'openai' ? 'OPENAI_API_KEY' : 'DEEPGRAM_API_KEY';
+    const variable = KEY_VARIABLES[backend.kind];
     return atProvider
       ? [fail('backend.key', 'there is no key', `put it into apiKeyFile, or the variable ${variable}`, { about })]
       : [pass('backend.key', 'no key is configured; the server may not want one', { about })];
@@ -85,16 +91,15 @@ function key(about: string, backend: BackendConfig): Finding[] {
     : [pass('backend.key', 'there is a key', { about })];
 }
 
-async function probe(
-  about: string,
-  backend: Extract<BackendConfig, { kind: 'openai' | 'deepgram' }>,
-  { clock }: BackendChecks,
-): Promise<Finding> {
+function ask(backend: AskedConfig, clock: BackendChecks['clock']): Promise<{ readonly latencyMs: number }> {
+  if (backend.kind === 'openai') return probeOpenAi(backend, { clock });
+  return backend.kind === 'gemini' ? probeGemini(backend, { clock }) : probeDeepgram(backend, { clock });
+}
+
+async function probe(about: string, backend: AskedConfig, { clock }: BackendChecks): Promise<Finding> {
   try {
-    const { latencyMs } = await (backend.kind === 'openai'
-      ? probeOpenAi(backend, { clock })
-      : probeDeepgram(backend, { clock }));
-    const taken = backend.kind === 'openai' ? 'knows the key and the model' : 'takes the key and the agent';
+    const { latencyMs } = await ask(backend, clock);
+    const taken = backend.kind === 'deepgram' ? 'takes the key and the agent' : 'knows the key and the model';
     return pass('backend.probe', `it ${taken} (${Math.round(latencyMs)} ms)`, {
       about,
       figures: { probeMs: Math.round(latencyMs) },

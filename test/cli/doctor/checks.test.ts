@@ -20,6 +20,7 @@ import { loadConfig } from '../../../src/config.ts';
 import type { Config } from '../../../src/config.ts';
 import { SystemClock } from '../../../src/core/clock.ts';
 import { DeepgramServer } from '../../../src/simulator/deepgram-server.ts';
+import { GeminiServer } from '../../../src/simulator/gemini-server.ts';
 import { SimulatedSwitch } from '../../../src/simulator/simulated-switch.ts';
 import { SpeechSynthesizer } from '../../../src/simulator/speech.ts';
 import { FakeClock, settle } from '../../sim/fake-clock.ts';
@@ -347,6 +348,23 @@ test("Deepgram's agent is asked with the settings of a call; a key that it does 
   try {
     const asked = (apiKey: string): Promise<Finding[]> => {
       const ai = { kind: 'deepgram', url: server.url, apiKey };
+      return checkBackends(config({ backends: { ai } }), { clock });
+    };
+    assert.is(one(await asked('k'.repeat(40)), 'backend.probe').verdict, 'pass');
+    const refused = one(await asked('w'.repeat(40)), 'backend.probe');
+    assert.is(refused.verdict, 'fail');
+    assert.match(refused.fix ?? '', 'valid key');
+  } finally {
+    await server.close();
+  }
+});
+
+test('Gemini Live is asked with the set-up of a call; a key that it does not take is told', async () => {
+  const server = new GeminiServer({ clock, speech: new SpeechSynthesizer(), key: 'k'.repeat(40) });
+  await server.listen();
+  try {
+    const asked = (apiKey: string): Promise<Finding[]> => {
+      const ai = { kind: 'gemini', model: 'gemini-live', url: server.url, apiKey };
       return checkBackends(config({ backends: { ai } }), { clock });
     };
     assert.is(one(await asked('k'.repeat(40)), 'backend.probe').verdict, 'pass');

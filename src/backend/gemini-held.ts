@@ -1,0 +1,64 @@
+/**
+ * What is to be said to Gemini while there is nobody to say it to: the caller's audio and messages, in order, while a session moves
+ * from one connection to another. Bounded: the oldest audio goes, and is counted.
+ */
+import { LIMITS } from '../limits.ts';
+
+/** Of one stream. */
+export class GeminiHeld {
+  readonly #mostBytes: number;
+  #entries: (Uint8Array | string)[] = [];
+  #audioBytes = 0;
+  #messages = 0;
+  #dropped = 0;
+
+  /** `bytesPerMs`: of the caller's audio. */
+  constructor(bytesPerMs: number) {
+    this.#mostBytes = LIMITS.geminiHeldMs * bytesPerMs;
+  }
+
+  /** Entries of audio that did not fit. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  /** Audio that is held, bytes. */
+  get audioBytes(): number {
+    return this.#audioBytes;
+  }
+
+  /** `audio` is borrowed. */
+  pushAudio(audio: Uint8Array): void {
+    this.#entries.push(audio.slice());
+    this.#audioBytes += audio.length;
+    while (this.#audioBytes > this.#mostBytes) this.#dropOldest();
+  }
+
+  /** False: there is no room for one more. */
+  pushMessage(json: string): boolean {
+    if (this.#messages >= LIMITS.geminiHeldMessages) return false;
+    this.#messages += 1;
+    this.#entries.push(json);
+    return true;
+  }
+
+  /** Takes everything out, oldest first. */
+  take(): readonly (Uint8Array | string)[] {
+    const entries = this.#entries;
+    this.clear();
+    return entries;
+  }
+
+  clear(): void {
+    this.#entries = [];
+    this.#audioBytes = 0;
+    this.#messages = 0;
+  }
+
+  #dropOldest(): void {
+    const at = this.#entries.findIndex((entry) => typeof entry !== 'string');
+    const [oldest] = this.#entries.splice(at, 1);
+    this.#audioBytes -= oldest?.length ?? 0;
+    this.#dropped += 1;
+  }
+}

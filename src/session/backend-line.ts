@@ -247,9 +247,12 @@ export class BackendLine {
     media.comfort = null;
     controls.sounds.carryOn(sounds, soundFormat, library);
     const nowMs = clock.nowMs();
+    const { awaited } = turns.answer;
     const owed = turns.onSwitched(nowMs, kept) || record.answeredCalls.length > 0;
-    // Said as it stands: after a loss, to who still waits for it, by who speaks what is written. Else the agent is asked to go on.
-    const asItStands = before === null && owed && stream.speech !== undefined && record.answeredCalls.length === 0;
+    // Said as it stands: after a loss, to who still waits for it, by who speaks what is written and knows what was heard before it.
+    // Else the agent is asked to go on.
+    const knows = stream.speech !== undefined && record.agentSince(opened.told).length === 0;
+    const asItStands = before === null && awaited && knows && record.answeredCalls.length === 0;
     if (!asItStands) this.legacy.forgetWritten();
     this.#use(opened);
     const gapMs = Number.isNaN(this.#lostMs) ? 0 : nowMs - this.#lostMs;

@@ -8,6 +8,7 @@ export class PendingAnswer {
   /** Something of the response that is under way has come. */
   #heard = false;
   #owed = false;
+  #awaited = false;
   #due = false;
 
   /** The response that is under way, or null. */
@@ -23,6 +24,11 @@ export class PendingAnswer {
   /** Something was asked of the backend, and nothing that could be heard has come of it; however long ago that was. */
   get due(): boolean {
     return this.#due;
+  }
+
+  /** A stream was lost with an answer, or ahead of a function's result, and the caller has not spoken since: what it had ready is wanted. */
+  get awaited(): boolean {
+    return this.#awaited;
   }
 
   /** A function's result leads on. */
@@ -70,11 +76,12 @@ export class PendingAnswer {
     this.#requested = false;
   }
 
-  /** The stream is gone. `waiting`: the caller had finished; `midPhrase`: something of a phrase has not come. */
-  lose(waiting: boolean, midPhrase: boolean): void {
+  /** The stream is gone. `waiting`: the caller had finished; `midPhrase`: something of a phrase has not come; `speaking`: the caller is. */
+  lose(waiting: boolean, midPhrase: boolean, speaking = false): void {
     const underWay = this.#responseId !== null && (!this.#heard || midPhrase);
     // A function's result brings its answer by itself.
     if (!this.#toolPending) this.#owed ||= waiting || this.#due || this.#requested || underWay;
+    this.#awaited = !speaking && (this.#owed || this.#toolPending);
     this.forget();
   }
 
@@ -82,12 +89,14 @@ export class PendingAnswer {
   outspoken(): void {
     this.#due = false;
     this.#owed = false;
+    this.#awaited = false;
   }
 
   /** Whether something was lost that will not come by itself; asked once. */
   takeOwed(): boolean {
     const owed = this.#owed;
     this.#owed = false;
+    this.#awaited = false;
     return owed;
   }
 }

@@ -211,7 +211,7 @@ export class TurnKeeper {
    * still coming.
    */
   onLost(midPhrase: boolean): void {
-    this.answer.lose(this.#state === 'thinking', midPhrase);
+    this.answer.lose(this.#state === 'thinking', midPhrase, this.#state === 'caller-speaking');
     this.#media.playout.complete();
   }
 

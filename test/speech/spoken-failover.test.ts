@@ -72,6 +72,36 @@ test('lost while it is still written: nobody but the agent can go on with it', a
   await line.end();
 });
 
+test('lost with a function still asked: what was written before it is said, and nobody is asked for more', async () => {
+  const line = await spokenLine();
+  await midAnswer(line);
+  line.a.sink.onToolCall('call-1', 'track', '{}');
+  line.a.lose();
+  await line.rig.run(200);
+  line.rig.session.sendToolResult('call-1', '{"at":"noon"}');
+  await line.rig.run(5_000);
+  assert.equal(heardInOrder(line), wholly(ONE, TWO, THREE));
+  assert.equal(line.b.requests, [], 'its result brings the answer');
+  assert.equal(line.b.toolResults, [['call-1', '{"at":"noon"}']]);
+  await line.end();
+});
+
+test('lost while the caller speaks in a pause of it: what was written is not said to who has said something else', async () => {
+  const line = await spokenLine({ detectsTurns: true });
+  await midAnswer(line);
+  // So long that the turn is nobody's any more: a backend that ends turns itself is the one to call it off, and has not yet.
+  await line.rig.run(7_000);
+  await line.rig.run(400, 0.9);
+  assert.is(line.rig.session.snapshot().turn, 'caller-speaking');
+  line.a.lose();
+  await line.rig.run(200, 0.9);
+  await line.rig.run(5_000);
+  assert.equal(heardInOrder(line), wholly(ONE));
+  assert.is(line.b.requests.length, 1);
+  assert.match(line.b.requests[0] ?? '', /ask the caller to repeat/);
+  await line.end();
+});
+
 test('lost with another answer due: the agent is asked, and nothing of the one before it is said', async () => {
   const line = await spokenLine();
   await midAnswer(line);
@@ -319,6 +349,36 @@ test('what the first one says while the other one is opened is not said again', 
   await line.rig.run(2_000);
   await switched;
   assert.equal(said(line), [`agent: ${ONE}`]);
+  assert.is(line.b.requests.length, 1);
+  assert.ok(line.b.requests[0]?.endsWith(`\n${TWO}`), line.b.requests[0]);
+  await line.end();
+});
+
+test('lost while the other one is opened: what was said since that one was told is not kept from it', async () => {
+  const line = await spokenLine();
+  const engine = line.engine('text-a');
+  const speak = engine.onRequest;
+  engine.onRequest = (request) =>
+    void line.rig.clock.after(request.text === TWO ? 900 : 0, () =>
+      request.text === THREE ? undefined : speak(request),
+    );
+  const second = line.rig.backends[1]!;
+  const open = second.open.bind(second);
+  second.open = async (call, ...rest) => {
+    const history = [...(call.history ?? [])];
+    await new Promise<void>((resolve) => line.rig.clock.after(1_500, resolve));
+    return await open(Object.create(call, { history: { value: history } }) as typeof call, ...rest);
+  };
+  line.write(line.a, 'r1', ALL);
+  await line.rig.run(300);
+  const switched = line.rig.session.switchBackend(line.backend('text-b'));
+  await line.rig.run(1_300);
+  line.rig.a.always = 'hang';
+  line.a.lose();
+  await line.rig.run(4_000);
+  await switched;
+  assert.equal(said(line), [`agent: ${ONE}`]);
+  assert.equal(heardInOrder(line), wholly(ONE, TWO));
   assert.is(line.b.requests.length, 1);
   assert.ok(line.b.requests[0]?.endsWith(`\n${TWO}`), line.b.requests[0]);
   await line.end();

@@ -45,11 +45,13 @@ export class RecordFiles {
   readonly #options: RecordFilesOptions;
   #queue: Waiting[] = [];
   #queuedBytes = 0;
+  /** Those that are being written: one that is given up meanwhile may be there all the same. */
+  #underWay: ReadonlySet<Waiting> = new Set();
   #lost = 0;
   #lostSinceTrouble = 0;
   #troubled = false;
-  /** What was written last may have been cut off in the middle of a line. */
-  #torn = true;
+  /** The file that is known to end with a line: in any other the last one may have been cut off. */
+  #sound = '';
   #working: Promise<void> | null = null;
   #retry: Timer | null = null;
   #leftGone: Promise<void> = Promise.resolve();
@@ -100,9 +102,10 @@ export class RecordFiles {
     this.#queue.push({ line, day: dayOf(Date.parse(record.started_at) + record.duration_ms) });
     this.#queuedBytes += line.length;
     while (this.#queuedBytes > LIMITS.recordQueueBytes) {
-      this.#queuedBytes -= this.#queue.shift()?.line.length ?? 0;
-      this.#lost += 1;
-      this.#lostSinceTrouble += 1;
+      const [oldest] = this.#queue.splice(0, 1);
+      if (oldest === undefined) break;
+      this.#queuedBytes -= oldest.line.length;
+      if (!this.#underWay.has(oldest)) this.#lose(1);
     }
     this.#kick();
     this.note();
@@ -194,18 +197,25 @@ export class RecordFiles {
 
   /** A disk that fills up keeps a part: what is there in whole is not written again. */
   async #append(path: string, batch: readonly Waiting[]): Promise<void> {
-    const prefix = this.#torn && (await isTorn(path)) ? '\n' : '';
-    this.#torn = true;
-    const bytes = Buffer.from(prefix + batch.map(({ line }) => line).join(''));
-    const file = await open(path, 'a', 0o640);
     let written = 0;
+    this.#underWay = new Set(batch);
     try {
-      while (written < bytes.length) written += (await file.write(bytes, written)).bytesWritten;
+      const prefix = this.#sound !== path && (await isTorn(path)) ? '\n' : '';
+      this.#sound = '';
+      const bytes = Buffer.from(prefix + batch.map(({ line }) => line).join(''));
+      const file = await open(path, 'a', 0o640);
+      written -= prefix.length;
+      try {
+        for (let at = 0; at < bytes.length; at = written + prefix.length) {
+          written += (await file.write(bytes, at)).bytesWritten;
+        }
+      } finally {
+        await file.close();
+      }
+      this.#sound = path;
     } finally {
-      this.#forget(batch, written - prefix.length);
-      await file.close();
+      this.#forget(batch, written);
     }
-    this.#torn = false;
   }
 
   /** The first `bytes` of `batch` are written. */
@@ -219,8 +229,16 @@ export class RecordFiles {
       written.add(entry);
     }
     // Meanwhile the oldest may have been given up, and new ones come.
+    const waiting = new Set(this.#queue);
+    this.#lose(batch.filter((entry) => !written.has(entry) && !waiting.has(entry)).length);
+    this.#underWay = new Set();
     this.#queue = this.#queue.filter((entry) => !written.has(entry));
     this.#queuedBytes = this.#queue.reduce((sum, { line }) => sum + line.length, 0);
+  }
+
+  #lose(records: number): void {
+    this.#lost += records;
+    this.#lostSinceTrouble += records;
   }
 
   /** In a file of its own that is put in place whole. */

@@ -175,6 +175,38 @@ test('a disk that fills up in the middle of a write has no record twice, and two
   process.off('SIGXFSZ', heard);
 });
 
+test('a record that is given up while it is being written is lost only where it was not written', async () => {
+  const rig = new Rig();
+  const file = 'calls-2023-11-14.jsonl';
+  await rig.files.start();
+  for (const name of ['a', 'b', 'c']) rig.files.write(record(name));
+  await until(() => existsSync(join(rig.folder, file)), 'it is being written');
+  // As much as may wait, and more.
+  const large = { ...record('large'), correlation_id: 'x'.repeat(LIMITS.recordQueueBytes - 1_000_000) };
+  for (const name of ['d', 'e']) rig.files.write({ ...large, session_uuid: name });
+  await rig.files.close();
+  const lines = readFileSync(join(rig.folder, file), 'utf8').trimEnd().split('\n');
+  const ids = lines.map((line) => (JSON.parse(line) as CallRecord).session_uuid);
+  assert.equal(ids, ['a', 'b', 'c', 'e']);
+  assert.is(rig.files.lost, 1);
+});
+
+test('a line that was cut off is ended whichever file was written to since', async () => {
+  const rig = new Rig();
+  const [file, next] = ['calls-2023-11-14.jsonl', 'calls-2023-11-15.jsonl'];
+  const written = (name: string, id: string): boolean =>
+    existsSync(join(rig.folder, name)) && rig.ids(name).includes(id);
+  await rig.files.start();
+  rig.files.write(record('a'));
+  await until(() => written(file, 'a'), 'the first one is there');
+  rig.files.write(record('b', '2023-11-14T23:59:59.000Z'));
+  await until(() => written(next, 'b'), 'so is that of the next day');
+  truncateSync(join(rig.folder, file), JSON.stringify(record('a')).length);
+  rig.files.write(record('c'));
+  await rig.files.close();
+  assert.equal(rig.ids(file), ['a', 'c']);
+});
+
 test('a folder that cannot be made holds nobody up, and the oldest records are given up', async () => {
   const path = join(root, 'no-folder');
   writeFileSync(path, 'a file');

@@ -16,13 +16,14 @@ const INK = '#1f2937';
 const FAINT = '#6b7280';
 const RULE = '#e5e7eb';
 const MARK_COLOUR: Readonly<Record<Mark['kind'], string>> = { milestone: '#0369a1', event: FAINT, trouble: '#dc2626' };
-const TURN_COLOUR: Readonly<Record<string, string>> = {
-  listening: RULE,
-  'caller-speaking': '#99f6e4',
-  thinking: '#fde68a',
-  'agent-speaking': '#c7d2fe',
-  yielding: '#fecaca',
-};
+/** A record may name any state. */
+const TURN_COLOUR: ReadonlyMap<string, string> = new Map([
+  ['listening', RULE],
+  ['caller-speaking', '#99f6e4'],
+  ['thinking', '#fde68a'],
+  ['agent-speaking', '#c7d2fe'],
+  ['yielding', '#fecaca'],
+]);
 
 /** A whole document. */
 export function drawCall(timeline: CallTimeline, title: string, subtitle: string): string {
@@ -43,7 +44,7 @@ export function drawCall(timeline: CallTimeline, title: string, subtitle: string
     ...lane('caller', 0, timeline.caller, '#0f766e', x),
     ...lane('agent', 1, timeline.agent, '#4338ca', x),
     text(LEFT - 12, TOP + 2 * LANE + 18, 'turn', 'text-anchor="end" font-weight="600"'),
-    ...timeline.turns.map((turn) => box(turn, 2, TURN_COLOUR[turn.state] ?? RULE, turn.state, x)),
+    ...timeline.turns.map((turn) => box(turn, 2, TURN_COLOUR.get(turn.state) ?? RULE, turn.state, x)),
     ...timeline.answers.map(({ atMs, latencyMs }) =>
       text(x(atMs), TOP + LANE - 2, `${latencyMs} ms`, 'text-anchor="end" font-size="10" fill="#b45309"'),
     ),

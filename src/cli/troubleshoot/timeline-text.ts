@@ -4,13 +4,14 @@ import type { CallTimeline, Stretch } from './call-timeline.ts';
 const LABEL = 8;
 /** Marks that are listed; further ones are counted. */
 const MOST_MARKS = 20;
-const TURN_LETTER: Readonly<Record<string, string>> = {
-  listening: '.',
-  'caller-speaking': 'c',
-  thinking: '?',
-  'agent-speaking': 'A',
-  yielding: 'y',
-};
+/** A record may name any state. */
+const TURN_LETTER: ReadonlyMap<string, string> = new Map([
+  ['listening', '.'],
+  ['caller-speaking', 'c'],
+  ['thinking', '?'],
+  ['agent-speaking', 'A'],
+  ['yielding', 'y'],
+]);
 
 /** Lines of `columns` characters at the most: lanes, then what happened. */
 export function timelineLines(timeline: CallTimeline, columns = 100): string[] {
@@ -32,7 +33,7 @@ export function timelineLines(timeline: CallTimeline, columns = 100): string[] {
   const rows: [string, string][] = [
     ['caller', fill(timeline.caller.map((each) => ({ ...each, letter: '█' })))],
     ['agent', fill(timeline.agent.map((each) => ({ ...each, letter: '█' })))],
-    ['turn', fill(timeline.turns.map((each) => ({ ...each, letter: TURN_LETTER[each.state] ?? ' ' })))],
+    ['turn', fill(timeline.turns.map((each) => ({ ...each, letter: TURN_LETTER.get(each.state) ?? ' ' })))],
     ['events', marks.join('')],
   ];
   const end = `${(durationMs / 1000).toFixed(1)} s`;

@@ -128,6 +128,15 @@ test('in a terminal, a character for its share of the call', () => {
   for (const line of [caller, agent, turn, events]) assert.is(line.length, 50);
 });
 
+test('a turn of a state that is none is drawn as nothing', () => {
+  const states = ['constructor', '__proto__', 'toString', 'another'];
+  const events = states.map((state, n) => ({ at_ms: n * 10_000, type: 'turn.state', state }));
+  const timeline = callTimeline(record({ events }));
+  assert.is(timeline.turns.length, states.length);
+  assert.is(timelineLines(timeline, 50)[2], `turn    │${' '.repeat(40)}│`);
+  assert.not.match(drawCall(timeline, '', ''), /native code|\[object/);
+});
+
 test('marks are bounded', () => {
   const many = Array.from({ length: 500 }, (_, n) => ({ at_ms: n, type: 'media.underrun', missingMs: 20 }));
   const timeline = callTimeline(record({ events: many }));

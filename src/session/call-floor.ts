@@ -79,7 +79,10 @@ export class CallFloor {
       clock,
       masked,
       emit,
-      onBreakOff: () => this.line.legacy.forget(),
+      onBreakOff: () => {
+        this.line.legacy.forget();
+        turns.answer.waive();
+      },
     });
     const { controls } = this;
     this.supervision = new Supervision({

@@ -88,6 +88,11 @@ export class PendingAnswer {
   /** The caller has spoken since: that is what is answered. */
   outspoken(): void {
     this.#due = false;
+    this.waive();
+  }
+
+  /** What was lost is not wanted any more, by order. */
+  waive(): void {
     this.#owed = false;
     this.#awaited = false;
   }
@@ -95,8 +100,7 @@ export class PendingAnswer {
   /** Whether something was lost that will not come by itself; asked once. */
   takeOwed(): boolean {
     const owed = this.#owed;
-    this.#owed = false;
-    this.#awaited = false;
+    this.waive();
     return owed;
   }
 }

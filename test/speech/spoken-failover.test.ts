@@ -417,6 +417,22 @@ test('what is broken off while a backend is sought is not said by the one that c
   }
 });
 
+test('an answer that is broken off while a backend is sought is neither said nor gone on with by the one that comes', async () => {
+  for (const over of [true, false]) {
+    const line = await spokenLine();
+    await midAnswer(line, over);
+    line.rig.b.script.push(900);
+    line.a.lose();
+    await line.rig.run(300);
+    line.rig.session.controls.breakOff();
+    await line.rig.run(4_000);
+    assert.is(line.rig.session.snapshot().backend, 'text-b');
+    assert.equal([line.heardOf(TWO), line.heardOf(THREE)], [0, 0]);
+    assert.equal(line.b.requests, []);
+    await line.end();
+  }
+});
+
 test('several of them are said in their order, however long each takes to be made', async () => {
   const spoken: string[] = [];
   const line = await spokenLine({

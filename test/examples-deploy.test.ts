@@ -111,45 +111,58 @@ class Machine {
   }
 }
 
-const lacking = ['curl', 'flock'].filter((program) => spawnSync('which', [program]).status !== 0);
-if (lacking.length > 0) process.stdout.write(`skipped: ${lacking.join(', ')}: not installed here\n`);
-else {
-  test('a version more than there are slots is refused at once, with what is in the way and what frees it', async () => {
-    await Machine.with(['1.0.0', '2.0.0', '3.0.0', '4.0.0'], async (machine) => {
-      for (const version of ['1.0.0', '2.0.0', '3.0.0']) {
-        const [done, told] = await machine.ran('switch', version);
-        assert.is(done, 0, told);
-      }
-      const [, before] = await machine.ran('status');
-      const [status, said] = await machine.ran('switch', '4.0.0');
-      assert.is(status, 1);
-      assert.equal(said.trim().split('\n'), [
-        'talkspurt-deploy: 1.0.0 in blue ends its calls (3 up); to end them now: systemctl kill talkspurt@blue',
-        'talkspurt-deploy: 2.0.0 in green ends its calls (3 up); to end them now: systemctl kill talkspurt@green',
-        'talkspurt-deploy: 3.0.0 in amber is in service',
-        'talkspurt-deploy: every slot is in use: nothing was changed. To wait until one is free: talkspurt-deploy switch 4.0.0 --wait',
-      ]);
-      assert.equal((await machine.ran('rollback'))[0], 1);
-      assert.is((await machine.ran('status'))[1], before);
-    });
-  });
+const lacking = ['curl', 'flock'].filter((program) => spawnSync('sh', ['-c', `command -v ${program}`]).status !== 0);
 
-  test('whoever says so waits until a slot is free, and keeps nobody else waiting', async () => {
-    await Machine.with(['1.0.0', '2.0.0', '3.0.0', '4.0.0'], async (machine) => {
-      for (const version of ['1.0.0', '2.0.0', '3.0.0']) assert.is((await machine.ran('switch', version))[0], 0);
-      const waiting = machine.run('switch', '4.0.0', '--wait');
-      await until(() => waiting.said().includes('waiting until a slot is free for 4.0.0'), 'it waits');
-      const [status, said] = await machine.ran('switch', '9.9.9');
-      assert.is(status, 1);
-      assert.match(said, '9.9.9 is not here');
-      machine.systemctl('kill', 'talkspurt@green');
-      assert.is(await waiting.status, 0, waiting.said());
-      assert.match(waiting.said(), '4.0.0 in green takes the calls now');
-      assert.match(waiting.said(), '3.0.0 in amber ends its calls');
-      assert.match((await machine.ran('status'))[1], /^\* green +active +4\.0\.0$/m);
-      assert.is((await machine.ran('status', '--wait'))[0], 2);
-    });
-  });
+/** A machine with these releases and three slots; where it can be had. */
+async function withMachine(versions: readonly string[], use: (machine: Machine) => Promise<void>): Promise<void> {
+  if (lacking.length > 0) process.stdout.write(`skipped: ${lacking.join(', ')}: not installed here\n`);
+  else await Machine.with(versions, use);
 }
+
+test('a version more than there are slots is refused at once, with what is in the way and what frees it', async () => {
+  await withMachine(['1.0.0', '2.0.0', '3.0.0', '4.0.0'], async (machine) => {
+    for (const version of ['1.0.0', '2.0.0', '3.0.0']) {
+      const [done, told] = await machine.ran('switch', version);
+      assert.is(done, 0, told);
+    }
+    const [, before] = await machine.ran('status');
+    const [status, said] = await machine.ran('switch', '4.0.0');
+    assert.is(status, 1);
+    assert.equal(said.trim().split('\n'), [
+      'talkspurt-deploy: 1.0.0 in blue ends its calls (3 up); to end them now: systemctl kill talkspurt@blue',
+      'talkspurt-deploy: 2.0.0 in green ends its calls (3 up); to end them now: systemctl kill talkspurt@green',
+      'talkspurt-deploy: 3.0.0 in amber is in service',
+      'talkspurt-deploy: every slot is in use: nothing was changed. To wait until one is free: talkspurt-deploy switch 4.0.0 --wait',
+    ]);
+    assert.equal((await machine.ran('rollback'))[0], 1);
+    assert.is((await machine.ran('status'))[1], before);
+  });
+});
+
+test('whoever says so waits until a slot is free, and keeps nobody else waiting', async () => {
+  await withMachine(['1.0.0', '2.0.0', '3.0.0', '4.0.0'], async (machine) => {
+    for (const version of ['1.0.0', '2.0.0', '3.0.0']) assert.is((await machine.ran('switch', version))[0], 0);
+    const waiting = machine.run('switch', '4.0.0', '--wait');
+    await until(() => waiting.said().includes('waiting until a slot is free for 4.0.0'), 'it waits');
+    const [status, said] = await machine.ran('switch', '9.9.9');
+    assert.is(status, 1);
+    assert.match(said, '9.9.9 is not here');
+    machine.systemctl('kill', 'talkspurt@green');
+    assert.is(await waiting.status, 0, waiting.said());
+    assert.match(waiting.said(), '4.0.0 in green takes the calls now');
+    assert.match(waiting.said(), '3.0.0 in amber ends its calls');
+    assert.match((await machine.ran('status'))[1], /^\* green +active +4\.0\.0$/m);
+    assert.is((await machine.ran('status', '--wait'))[0], 2);
+  });
+});
+
+test('a machine without a slot is told so, and nobody waits for one', async () => {
+  await withMachine(['1.0.0'], async (machine) => {
+    for (const slot of SLOTS) rmSync(join(machine.folder, 'etc', `${slot}.env`));
+    const [status, said] = await machine.ran('switch', '1.0.0', '--wait');
+    assert.is(status, 1);
+    assert.match(said, /no slot is set up: write .*\/etc\/blue\.env/);
+  });
+});
 
 test.run();

@@ -208,7 +208,9 @@ function callsOf(toolCall: unknown): GeminiCall[] {
     const args = isJson(given) ? given['args'] : undefined;
     if (args !== undefined && args !== null && !isJson(args))
       throw new MalformedField(`toolCall.functionCalls[${index}].args`);
-    return { id: call.optionalId('id'), name: call.id('name'), argumentsJson: JSON.stringify(args ?? {}) };
+    const argumentsJson = stringified(args ?? {});
+    if (argumentsJson === undefined) throw new MalformedField(`toolCall.functionCalls[${index}].args`);
+    return { id: call.optionalId('id'), name: call.id('name'), argumentsJson };
   });
 }
 
@@ -279,6 +281,16 @@ function afterBlanks(message: Buffer, at: number): number {
   while (message[next] === 0x20 || message[next] === 0x0a || message[next] === 0x0d || message[next] === 0x09)
     next += 1;
   return next;
+}
+
+/** Undefined: it is nested too deep to be written. */
+function stringified(value: Json): string | undefined {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    // Whoever reads such a text has no bound for its depth; whoever writes one has.
+    return undefined;
+  }
 }
 
 /** Undefined: it is no JSON. */

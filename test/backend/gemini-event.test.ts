@@ -152,6 +152,13 @@ test('a text that looks like audio is none', () => {
 });
 
 test('whatever comes, nothing is thrown', () => {
+  const depth = 100_000;
+  const args = `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`;
+  assert.equal(decodeGeminiEvent(Buffer.from(`{"toolCall":{"functionCalls":[{"name":"x","args":${args}}]}}`)), {
+    type: 'malformed',
+    of: 'toolCall',
+    field: 'toolCall.functionCalls[0].args',
+  });
   fc.assert(
     fc.property(
       fc.oneof(

@@ -204,8 +204,9 @@ export class GeminiConversation {
   watch(nowMs: number): void {
     const { backend, responseTimeoutMs: limitMs } = this.#options;
     if (this.#early !== null && nowMs - this.#early.atMs >= LIMITS.geminiStragglerMs) this.#lateWords();
-    // Its own reckoning of the time that its audio takes has gone wrong: what waits goes now.
-    const overdue = this.#phase === 'playing' && nowMs - this.#phaseMs >= limitMs;
+    // Its own reckoning of the time that its audio takes has gone wrong, or the word of it was lost with a connection: what waits
+    // goes now.
+    const overdue = this.#phase !== 'answering' && this.#phase !== 'idle' && nowMs - this.#phaseMs >= limitMs;
     if (this.#waiting.length > 0 && (overdue || this.#free)) this.#turnOver(nowMs);
     if (this.#dueAtMs === null || nowMs < this.#dueAtMs) return;
     const answer = this.#answer;

@@ -216,6 +216,11 @@ test('what waits goes though the end of a turn is never said', async () => {
   stream.sendText('One.');
   clock.advance(6_000);
   await peer.until('text');
+  peer.say(audio(new Uint8Array(800)), INTERRUPTED);
+  await sink.until('done', 2);
+  stream.sendText('Two.');
+  clock.advance(6_000);
+  await peer.until('text', 2);
   await talk.end();
 });
 

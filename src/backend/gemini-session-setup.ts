@@ -32,7 +32,7 @@ export async function openGeminiSession(
   signal: AbortSignal,
 ): Promise<BackendSession> {
   const backend = geminiName(config);
-  const secrets = geminiSecrets(config);
+  const secrets = [...geminiSecrets(config), ...(handle === undefined ? [] : [handle])];
   // Whether there is anything has to be said first; what it is, when it is sent.
   let tellsHistory = false;
   const judged = (event: GeminiDecoded): OpeningVerdict => {

@@ -4,21 +4,23 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { BackendCall } from '../../src/backend/backend.ts';
 import { LIMITS } from '../../src/limits.ts';
-import { DONE, GENERATED, INTERRUPTED, SECRET, audio, byTheBook, converse, named, words } from './gemini-script.ts';
-import type { GeminiPeer, Said, Talk } from './gemini-script.ts';
+import {
+  DONE,
+  GENERATED,
+  INTERRUPTED,
+  SECRET,
+  answered,
+  audio,
+  byTheBook,
+  converse,
+  goAway,
+  named,
+} from './gemini-script.ts';
+import type { GeminiPeer } from './gemini-script.ts';
 
-const goAway = (timeLeft: string): Said => ({ goAway: { timeLeft } });
 const frame = (): Buffer => randomBytes(640);
 /** The caller says nothing. */
 const SILENT_MS = 6_000;
-
-/** A turn of the model's by the book, after which the session can go on elsewhere by `handle`. */
-async function answered({ peers, sink }: Talk, handle: string): Promise<void> {
-  const count = sink.of('done').length + 1;
-  peers.at(-1)!.say(audio(new Uint8Array(480)), words('agent', 'Yes.'), GENERATED, DONE, named(handle));
-  await sink.until('done', count);
-  await peers.at(-1)!.settled();
-}
 
 test('an announced end: at a quiet moment the session moves, by its newest handle, and nothing of the caller is lost', async () => {
   const talk = await converse();
@@ -363,6 +365,13 @@ test('an interruption is not in the handle of before it; no handle is ever in an
   assert.not.match(JSON.stringify([error?.message, error?.details]), 'handle-');
   assert.is(talk.peers.length, 1);
   await talk.end();
+
+  const handle = 'handle-of-a-lost-session';
+  const resumed = await converse({}, { resumption: { handle, mark: 0 } });
+  resumed.peer.peer.socket.close(1011, `no place for ${handle}`);
+  const closed = await resumed.sink.until('closed');
+  assert.is(closed.error?.details['closeReason'], 'no place for [secret]');
+  await resumed.end();
 });
 
 test.run();

@@ -106,6 +106,10 @@ export function named(newHandle: string): Said {
   return { sessionResumptionUpdate: newHandle === '' ? { resumable: false } : { newHandle, resumable: true } };
 }
 
+export function goAway(timeLeft: string): Said {
+  return { goAway: { timeLeft } };
+}
+
 /** A server that sets every session up by the book, or as `onPeer` has it. */
 export function listen(
   onPeer: (peer: GeminiPeer) => void = byTheBook,
@@ -165,4 +169,12 @@ export async function converse(
       if (clock.pending !== 0) throw new Error(`${clock.pending} timers are left`);
     },
   };
+}
+
+/** A turn of the model's by the book, after which the session can go on elsewhere by `handle`. */
+export async function answered({ peers, sink }: Talk, handle: string): Promise<void> {
+  const count = sink.of('done').length + 1;
+  peers.at(-1)!.say(audio(new Uint8Array(480)), words('agent', 'Yes.'), GENERATED, DONE, named(handle));
+  await sink.until('done', count);
+  await peers.at(-1)!.settled();
 }

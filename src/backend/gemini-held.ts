@@ -1,6 +1,6 @@
 /**
  * What is to be said to Gemini while there is nobody to say it to: the caller's audio and messages, in order, while a session moves
- * from one connection to another. Bounded: the oldest audio goes, and is counted.
+ * from one connection to another. Bounded: the oldest audio goes.
  */
 import { LIMITS } from '../limits.ts';
 
@@ -10,16 +10,10 @@ export class GeminiHeld {
   #entries: (Uint8Array | string)[] = [];
   #audioBytes = 0;
   #messages = 0;
-  #dropped = 0;
 
   /** `bytesPerMs`: of the caller's audio. */
   constructor(bytesPerMs: number) {
     this.#mostBytes = LIMITS.geminiHeldMs * bytesPerMs;
-  }
-
-  /** Entries of audio that did not fit. */
-  get dropped(): number {
-    return this.#dropped;
   }
 
   /** Audio that is held, bytes. */
@@ -27,11 +21,13 @@ export class GeminiHeld {
     return this.#audioBytes;
   }
 
-  /** `audio` is borrowed. */
-  pushAudio(audio: Uint8Array): void {
+  /** `audio` is borrowed. Returns how many entries of it did not fit. */
+  pushAudio(audio: Uint8Array): number {
     this.#entries.push(audio.slice());
     this.#audioBytes += audio.length;
-    while (this.#audioBytes > this.#mostBytes) this.#dropOldest();
+    let gone = 0;
+    for (; this.#audioBytes > this.#mostBytes; gone += 1) this.#dropOldest();
+    return gone;
   }
 
   /** False: there is no room for one more. */
@@ -59,6 +55,5 @@ export class GeminiHeld {
     const at = this.#entries.findIndex((entry) => typeof entry !== 'string');
     const [oldest] = this.#entries.splice(at, 1);
     this.#audioBytes -= oldest?.length ?? 0;
-    this.#dropped += 1;
   }
 }

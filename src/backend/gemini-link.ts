@@ -56,6 +56,8 @@ export interface GeminiTalk {
   /** The model's turn is under way. */
   readonly answering: boolean;
   readonly answerDue: boolean;
+  /** The mark that a turn of the caller's began with which is under way; null: there is none, or nobody marks them. */
+  readonly turnMark: string | null;
 }
 
 type LinkState = 'steady' | 'leaving' | 'moving' | 'closed';
@@ -79,6 +81,7 @@ export class GeminiLink implements BackendSocketListener {
   #leaveByMs = Number.POSITIVE_INFINITY;
   #lastChance: Timer | null = null;
   #moves = 0;
+  #dropped = 0;
 
   constructor(options: GeminiLinkOptions) {
     this.#options = options;
@@ -98,7 +101,7 @@ export class GeminiLink implements BackendSocketListener {
 
   /** Entries of caller audio that did not fit while it moved. */
   get dropped(): number {
-    return this.#held.dropped;
+    return this.#dropped;
   }
 
   /** What another stream can go on with; null: nothing. */
@@ -124,7 +127,11 @@ export class GeminiLink implements BackendSocketListener {
   /** Caller audio as one message; borrowed. False: it was dropped. Hot path. */
   sendAudio(audio: Uint8Array): boolean {
     if (this.#state === 'closed') return false;
-    if (this.#state !== 'steady') this.#held.pushAudio(audio);
+    if (this.#state !== 'steady') {
+      const gone = this.#held.pushAudio(audio);
+      // Of what is sent besides nothing is lost.
+      if (this.#state === 'moving') this.#dropped += gone;
+    }
     return this.#state === 'moving' || this.#session.socket.sendDroppable(this.#append.build(audio));
   }
 
@@ -146,7 +153,7 @@ export class GeminiLink implements BackendSocketListener {
     if (silentMs === 0) this.#unanswered = true;
     else if (silentMs >= FORGOTTEN_MS) this.#unanswered = false;
     if (this.#state !== 'leaving') return;
-    if (silentMs >= FORGOTTEN_MS) this.#held.clear();
+    if (silentMs >= FORGOTTEN_MS) this.#holdAnew();
     this.consider();
   }
 
@@ -155,7 +162,7 @@ export class GeminiLink implements BackendSocketListener {
     this.#fresh = false;
     if (!answered) return;
     this.#unanswered = false;
-    if (this.#state === 'leaving') this.#held.clear();
+    if (this.#state === 'leaving') this.#holdAnew();
   }
 
   /** The server has named the session; empty: it cannot go on elsewhere now. */
@@ -171,6 +178,7 @@ export class GeminiLink implements BackendSocketListener {
     const { clock, talk } = this.#options;
     const leaveByMs = clock.nowMs() + inMs;
     if (this.#state === 'closed' || this.#state === 'moving' || leaveByMs >= this.#leaveByMs) return;
+    if (this.#state === 'steady') this.#holdAnew();
     this.#state = 'leaving';
     this.#leaveByMs = leaveByMs;
     this.#lastChance?.cancel();
@@ -189,8 +197,13 @@ export class GeminiLink implements BackendSocketListener {
 
   /** Ends it with `error`, which is told. */
   fail(error: TalkspurtError): void {
-    if (this.#state === 'moving') this.#lost(error);
-    else this.#session.socket.fail(error);
+    if (this.#state === 'moving') {
+      this.#lost(error);
+      return;
+    }
+    // It is not the connection that ends: another one would not help.
+    if (this.#state === 'leaving') this.#state = 'steady';
+    this.#session.socket.fail(error);
   }
 
   /** Ends in good order, and tells nothing. */
@@ -215,6 +228,13 @@ export class GeminiLink implements BackendSocketListener {
     if (this.#state !== 'leaving' || !this.#canLeave) return;
     this.#options.talk.flush();
     void this.#move();
+  }
+
+  /** From here on: what came before is in the handle, or is nothing that anybody waits for. */
+  #holdAnew(): void {
+    this.#held.clear();
+    const mark = this.#options.talk.turnMark;
+    if (mark !== null) this.#held.pushMessage(mark);
   }
 
   get #canLeave(): boolean {

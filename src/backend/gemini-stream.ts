@@ -57,6 +57,12 @@ export interface GeminiStreamOptions {
   readonly reopen: (handle: string, signal: AbortSignal) => Promise<BackendSession>;
 }
 
+/** Of the start and the end of a turn of the caller's. */
+const MARKS = {
+  activityStart: JSON.stringify({ realtimeInput: { activityStart: {} } } satisfies GeminiClientMessage),
+  activityEnd: JSON.stringify({ realtimeInput: { activityEnd: {} } } satisfies GeminiClientMessage),
+};
+
 /** One session of Gemini Live as the stream of a call; see the top of the file. */
 export class GeminiStream implements BackendStream, GeminiTalk {
   readonly inputFormat = GEMINI_INPUT;
@@ -142,6 +148,10 @@ export class GeminiStream implements BackendStream, GeminiTalk {
 
   get answerDue(): boolean {
     return this.#conversation.answerDue;
+  }
+
+  get turnMark(): string | null {
+    return this.#activity?.isOpen === true ? MARKS.activityStart : null;
   }
 
   get stats(): GeminiStreamStats {
@@ -281,8 +291,7 @@ export class GeminiStream implements BackendStream, GeminiTalk {
 
   #mark(mark: 'activityStart' | 'activityEnd'): void {
     this.#batch.flush();
-    const realtimeInput = mark === 'activityStart' ? { activityStart: {} } : { activityEnd: {} };
-    this.#link.send(JSON.stringify({ realtimeInput } satisfies GeminiClientMessage), true);
+    this.#link.send(MARKS[mark], true);
   }
 
   /** Where Gemini detects no turns, words are one only between the two marks. */

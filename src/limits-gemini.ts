@@ -17,6 +17,8 @@ export const GEMINI_LIMITS = {
   geminiMovePauseMs: 250,
   /** For so long the service may take a lost connection for one that is there, and refuses its session's handle, ms. */
   geminiMissedMs: 1_000,
+  /** How long a connection that it has moved to is kept though its end is announced at once, ms; or until the last chance. */
+  geminiSettledMs: 2_000,
   /** Silence of the caller in which it moves. */
   geminiQuietMs: 500,
   /** How long before the announced end of a connection it moves though the caller speaks. */

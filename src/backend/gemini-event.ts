@@ -220,10 +220,13 @@ function idsOf(cancellation: unknown): string[] {
   return Array.isArray(ids) ? ids.slice(0, LIMITS.backendToolCalls).filter((id) => typeof id === 'string') : [];
 }
 
+/** No connection lasts longer; a timer that is set to more than 24 days rings at once. */
+const LONGEST_MS = 86_400_000;
+
 /** A duration of protobuf's JSON (`"9.5s"`), ms; 0 for what is none: then there is no time to lose. */
 function durationMs(text: string | undefined): number {
   const seconds = /^(\d{1,9}(?:\.\d{1,9})?)s$/.exec(text ?? '')?.[1];
-  return seconds === undefined ? 0 : Math.round(Number(seconds) * 1000);
+  return seconds === undefined ? 0 : Math.min(LONGEST_MS, Math.round(Number(seconds) * 1000));
 }
 
 function handleOf(fields: EventFields<WireMessage['sessionResumptionUpdate']>): string {

@@ -81,6 +81,7 @@ export class GeminiLink implements BackendSocketListener {
   #leaveByMs = Number.POSITIVE_INFINITY;
   #lastChance: Timer | null = null;
   #moves = 0;
+  #movedMs = Number.NEGATIVE_INFINITY;
   #dropped = 0;
 
   constructor(options: GeminiLinkOptions) {
@@ -190,6 +191,8 @@ export class GeminiLink implements BackendSocketListener {
   consider(): void {
     if (this.#state !== 'leaving' || this.#handle === '' || !this.#fresh) return;
     if (!this.#options.talk.quiet || this.#unanswered || this.#silentMs < LIMITS.geminiQuietMs) return;
+    // Where every connection is about to end, as when a service is shut down, one after the other would be dialled.
+    if (this.#options.clock.nowMs() - this.#movedMs < LIMITS.geminiSettledMs) return;
     this.#options.talk.flush();
     this.#held.clear();
     void this.#move();
@@ -277,6 +280,7 @@ export class GeminiLink implements BackendSocketListener {
     this.#state = 'steady';
     this.#leaveByMs = Number.POSITIVE_INFINITY;
     this.#moves += 1;
+    this.#movedMs = this.#options.clock.nowMs();
     for (const entry of this.#held.take()) {
       if (typeof entry === 'string') this.send(entry, true);
       else this.sendAudio(entry);

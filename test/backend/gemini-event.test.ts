@@ -151,6 +151,14 @@ test('a text that looks like audio is none', () => {
   assert.is(bytesOf(decoded(escaped).content!.audio[0]!).length, 301);
 });
 
+test('a duration is bounded: no timer can be set to any', () => {
+  const of = (timeLeft: string): unknown => {
+    const event = decodeGeminiEvent(Buffer.from(JSON.stringify({ goAway: { timeLeft } })));
+    return event.type === 'event' && event.goAwayMs;
+  };
+  assert.equal(['9.5s', '999999999s', '-1s', ''].map(of), [9_500, 86_400_000, 0, 0]);
+});
+
 test('whatever comes, nothing is thrown', () => {
   const depth = 100_000;
   const args = `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`;

@@ -74,4 +74,23 @@ test('what we end ourselves while the end is near does not go on elsewhere', asy
   await talk.end();
 });
 
+test('where every connection is about to end from its beginning on, they are not dialled one after the other', async () => {
+  const talk = await converse();
+  const { stream, clock } = talk;
+  await answered(talk, 'h1');
+  stream.sendAudio(frame(), 6_000);
+  talk.peer.say(goAway('50s'));
+  const next = await talk.connection(1);
+  await answered(talk, 'h2');
+  next.say(goAway('50s'));
+  await next.settled();
+  stream.sendAudio(frame(), 6_000);
+  clock.advance(LIMITS.geminiSettledMs - 1_000);
+  await next.settled();
+  assert.is(talk.peers.length, 2);
+  clock.advance(1_000);
+  await talk.connection(2);
+  await talk.end();
+});
+
 test.run();

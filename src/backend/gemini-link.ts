@@ -283,7 +283,8 @@ export class GeminiLink implements BackendSocketListener {
     this.#movedMs = this.#options.clock.nowMs();
     for (const entry of this.#held.take()) {
       if (typeof entry === 'string') this.send(entry, true);
-      else this.sendAudio(entry);
+      // Bounded already, and too much at once for what may be lost.
+      else session.socket.send(this.#append.build(entry).toString('latin1'));
     }
     this.begin();
   }

@@ -1,9 +1,13 @@
 /** What is under way when a session of Gemini Live moves to another connection, and what must not make it move. */
 import { randomBytes } from 'node:crypto';
+import type { LiveClientMessage } from '@google/genai';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { GeminiLink } from '../../src/backend/gemini-link.ts';
+import type { BackendSession } from '../../src/backend/session-opening.ts';
 import { LIMITS } from '../../src/limits.ts';
 import { DONE, INTERRUPTED, answered, audio, converse, goAway, named } from './gemini-script.ts';
+import { ManualClock } from './manual-clock.ts';
 
 const frame = (): Buffer => randomBytes(640);
 
@@ -58,6 +62,38 @@ test('a turn of ours that cuts in just before the end has its marks, though audi
   await next.until('activityEnd');
   assert.equal(next.order, ['setup', 'activityStart', 20, 'activityEnd']);
   await talk.end();
+});
+
+test('what was held goes out whole, however much of it waits in the socket then', async () => {
+  const sent: string[] = [];
+  const session = {
+    socket: {
+      send: (text: string) => sent.push(text),
+      // More waits than may before audio is lost.
+      sendDroppable: () => false,
+      close: () => Promise.resolve(),
+      watchClosely: () => undefined,
+    },
+    handOver: () => undefined,
+  } as unknown as BackendSession;
+  const talk = {
+    ...{ onMessage() {}, onClosed() {}, onExpiring() {}, flush() {} },
+    ...{ quiet: true, answering: false, answerDue: false, turnMark: null },
+  };
+  const link = new GeminiLink({
+    ...{ backend: 'gemini', clock: new ManualClock(), session, bytesPerMs: 32, frameBytes: 640, silentTimeoutMs: null },
+    ...{ resumption: null, reopen: () => Promise.resolve(session), mark: () => 0, talk },
+  });
+  link.named('h1');
+  link.goAway(50_000);
+  link.heard(6_000);
+  const frames = Array.from({ length: 5 }, frame);
+  for (const one of frames) assert.ok(link.sendAudio(one));
+  while (link.moves === 0) await new Promise((resolve) => setImmediate(resolve));
+  const heard = sent.map((text) => JSON.parse(text) as LiveClientMessage);
+  const pcm = heard.map(({ realtimeInput }) => Buffer.from(realtimeInput?.audio?.data ?? '', 'base64'));
+  assert.equal(Buffer.concat(pcm), Buffer.concat(frames));
+  await link.close();
 });
 
 test('what we end ourselves while the end is near does not go on elsewhere', async () => {

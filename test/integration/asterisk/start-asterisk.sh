@@ -149,6 +149,8 @@ exten => _rec-.,1,Answer()
 ; into a Stasis application: stasis-APP or stasis-APP-PROFILE; what the application left behind is told as an event
 exten => _stasis-.,1,NoOp()
  same => n,Stasis(\${CUT(EXTEN,-,2)},profile=\${CUT(EXTEN,-,3)})
+; a caller of the tests that is given back at once: until they listen to it
+ same => n,ExecIf(\$["\${UNIQUEID:0:5}" = "call-"]?Wait(0.5))
  same => n,UserEvent(StasisDone,status:\${STASISSTATUS},result:\${TALKSPURT_RESULT},reason:\${TALKSPURT_REASON},turns:\${TALKSPURT_TURNS})
  same => n,Hangup()
 ; the AudioSocket application

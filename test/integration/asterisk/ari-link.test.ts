@@ -206,7 +206,7 @@ test('who connects just when the connection before ends has the application, eac
   const asterisk = new Asterisk();
   await asterisk.start();
   const target = { host: '127.0.0.1', port: asterisk.port, username: 'test', password: 'test', clock };
-  // On a machine that has enough to do, Asterisk 22.10 leaves a few in a hundred without it, and says nothing: see ari-proof.ts.
+  // On a machine that has enough to do, Asterisk 22.10 leaves some without it, and says nothing: see ari-proof.ts.
   const load = Array.from({ length: 2 * availableParallelism() }, () => spawn(process.execPath, ['-e', 'for (;;);']));
   const lane = async (app: string): Promise<void> => {
     const links = [new AriNativeLink({ ...target, name: 'first', app })];

@@ -6,8 +6,9 @@
  * `AgentStartedSpeaking`) to `AgentAudioDone`. Nor is there an order to stop one: what was called off by us is thrown away
  * as it comes, and what Deepgram itself broke off (`UserStartedSpeaking`) has nothing more to come but stragglers.
  */
-import { TalkspurtError } from '../core/errors.ts';
+import type { TalkspurtError } from '../core/errors.ts';
 import { LIMITS } from '../limits.ts';
+import { AnswerDue } from './answer-due.ts';
 import type { BackendCall, BackendSink } from './backend.ts';
 import type { DeepgramCall, DeepgramEvent, DeepgramFault } from './deepgram-event.ts';
 import { APPROACHING_CODE, deepgramError, deepgramWarning } from './deepgram-fault.ts';
@@ -75,10 +76,7 @@ export class DeepgramConversation {
   /** Deepgram broke an answer off: audio belongs to it until something else is said. */
   #brokenOff = false;
   #callerSpeaks = false;
-  /** When a sign of the answer that is due must have come; null while none is due. */
-  #dueAtMs: number | null = null;
-  /** It was asked for, or Deepgram says that it thinks: it is not only what a caller's words let us expect. */
-  #asked = false;
+  readonly #due: AnswerDue;
   /** Texts of ours that Deepgram will say were the caller's. */
   readonly #injected: string[] = [];
   /** Function calls without a result yet. */
@@ -91,11 +89,12 @@ export class DeepgramConversation {
   constructor(options: DeepgramConversationOptions) {
     this.#options = options;
     this.#sink = options.sink;
+    this.#due = new AnswerDue(options.backend, options.responseTimeoutMs);
   }
 
   /** Whether Deepgram answers, or should. */
   get answerDue(): boolean {
-    return this.#dueAtMs !== null;
+    return this.#due.isDue;
   }
 
   handle(event: DeepgramEvent, nowMs: number): void {
@@ -109,7 +108,7 @@ export class DeepgramConversation {
         return;
       case 'AgentThinking':
         this.#callerDone();
-        this.#ask(nowMs);
+        this.#due.ask(nowMs);
         return;
       case 'AgentStartedSpeaking':
         this.#agentStarts(nowMs);
@@ -120,7 +119,7 @@ export class DeepgramConversation {
       case 'FunctionCallRequest':
         this.#callerDone();
         // The next word is ours, however long that takes.
-        if (event.calls.length > 0) this.#stopWaiting();
+        if (event.calls.length > 0) this.#due.stop();
         for (const call of event.calls) this.#surface(call);
         return;
       case 'FunctionCallCancelled':
@@ -141,7 +140,7 @@ export class DeepgramConversation {
   admitAudio(bytes: number, nowMs: number): string | null {
     if (!this.#brokenOff) {
       this.#answer ??= this.#begin();
-      this.#dueAtMs = nowMs + this.#options.responseTimeoutMs;
+      this.#due.expect(nowMs);
       if (!this.#answer.calledOff) return this.#answer.id;
     }
     this.stats.lateAudioBytes += bytes;
@@ -154,16 +153,16 @@ export class DeepgramConversation {
    */
   cancel(itemId: string | null): void {
     if (this.#answer !== null) this.#answer.calledOff = true;
-    else if (itemId === null && (this.#announced || this.#dueAtMs !== null)) this.#calledOffEarly = true;
+    else if (itemId === null && (this.#announced || this.#due.isDue)) this.#calledOffEarly = true;
     else return;
-    this.#stopWaiting();
+    this.#due.stop();
   }
 
   /** Ends the caller's turn where Deepgram can be told to. */
   commitTurn(nowMs: number): void {
     if (!this.#options.endsTurnsOnOrder) return;
     this.#options.send({ type: 'ForceEndTurn' });
-    this.#ask(nowMs);
+    this.#due.ask(nowMs);
   }
 
   /** The only way to have the agent find words without the caller having spoken: to tell it what a caller might. */
@@ -176,14 +175,14 @@ export class DeepgramConversation {
     if (this.#injected.length > LIMITS.deepgramInjectedTexts) this.#injected.shift();
     this.#options.send({ type: 'InjectUserMessage', content: text });
     this.#calledOffEarly = false;
-    this.#ask(nowMs);
+    this.#due.ask(nowMs);
   }
 
   /** Behind what the agent is saying: Deepgram would refuse it otherwise. */
   say(text: string, nowMs: number): void {
     this.#options.send({ type: 'InjectAgentMessage', message: text, behavior: 'queue' });
     this.#calledOffEarly = false;
-    this.#ask(nowMs);
+    this.#due.ask(nowMs);
   }
 
   /** Functions of an agent before this one, which Deepgram takes no result of: that is told in words. */
@@ -217,7 +216,7 @@ export class DeepgramConversation {
       content: outputJson,
       ...(thoughtSignature !== undefined && { thought_signature: thoughtSignature }),
     });
-    if (this.#calls.size === 0) this.#ask(nowMs);
+    if (this.#calls.size === 0) this.#due.ask(nowMs);
   }
 
   /**
@@ -225,17 +224,10 @@ export class DeepgramConversation {
    * so that another one is asked. One that only the caller's words let us expect is complained of.
    */
   watch(nowMs: number): void {
-    if (this.#dueAtMs === null || nowMs < this.#dueAtMs) return;
-    const answer = this.#answer;
-    const awaited = answer === null ? this.#asked : !answer.calledOff;
-    this.#stopWaiting();
+    const missed = this.#due.missed(nowMs, this.#answer);
+    if (missed === null) return;
+    const { error, awaited } = missed;
     this.#announced = false;
-    const { backend, responseTimeoutMs: limitMs } = this.#options;
-    const error = new TalkspurtError(
-      'ERR_TALKSPURT_BACKEND_TIMEOUT',
-      `backend '${backend}' showed no sign of a due response for ${limitMs} ms`,
-      { details: { limitMs, begun: answer !== null, unanswered: true } },
-    );
     if (awaited) return this.#options.end(error);
     this.#sink.onError(error);
     this.#finish('failed');
@@ -243,7 +235,7 @@ export class DeepgramConversation {
 
   /** Deepgram hears the caller, and has stopped what it was saying. */
   #callerStarted(): void {
-    this.#stopWaiting();
+    this.#due.stop();
     this.#callerSpeaks = true;
     // First, so that a session knows what it was that was being said when it was cut off.
     this.#sink.onSpeech('started');
@@ -268,7 +260,7 @@ export class DeepgramConversation {
     this.#brokenOff = false;
     if (injected === -1) this.#calledOffEarly = false;
     if (this.#answer?.calledOff === true) this.#finish('cancelled');
-    this.#expectAnswer(nowMs);
+    this.#due.expect(nowMs);
     if (injected === -1 && text !== '') this.#sink.onTranscript('caller', text, true);
   }
 
@@ -276,7 +268,7 @@ export class DeepgramConversation {
     this.#callerDone();
     this.#brokenOff = false;
     if (this.#answer === null) this.#announced = true;
-    if (this.#dueAtMs !== null) this.#dueAtMs = nowMs + this.#options.responseTimeoutMs;
+    if (this.#due.isDue) this.#due.expect(nowMs);
     const wanted = !this.#calledOffEarly && this.#answer?.calledOff !== true;
     if (wanted && text !== '') this.#sink.onTranscript('agent', text, true);
   }
@@ -287,14 +279,14 @@ export class DeepgramConversation {
     // Said once for each answer: this is another one.
     if (this.#answer?.calledOff === true) this.#finish('cancelled');
     this.#answer ??= this.#begin();
-    this.#dueAtMs = nowMs + this.#options.responseTimeoutMs;
+    this.#due.expect(nowMs);
   }
 
   #agentDone(): void {
     this.#brokenOff = false;
     this.#announced = false;
     this.#calledOffEarly = false;
-    this.#stopWaiting();
+    this.#due.stop();
     this.#finish(this.#answer?.calledOff === true ? 'cancelled' : 'completed');
   }
 
@@ -317,20 +309,6 @@ export class DeepgramConversation {
     }
     this.stats.warnings += 1;
     this.#sink.onError(deepgramWarning(this.#options.backend, fault, this.#options.secrets));
-  }
-
-  #expectAnswer(nowMs: number): void {
-    this.#dueAtMs = nowMs + this.#options.responseTimeoutMs;
-  }
-
-  #ask(nowMs: number): void {
-    this.#asked = true;
-    this.#expectAnswer(nowMs);
-  }
-
-  #stopWaiting(): void {
-    this.#dueAtMs = null;
-    this.#asked = false;
   }
 
   #begin(): Answer {

@@ -14,6 +14,7 @@
  */
 import { TalkspurtError } from '../core/errors.ts';
 import { LIMITS } from '../limits.ts';
+import { AnswerDue } from './answer-due.ts';
 import type { BackendCall, BackendSink } from './backend.ts';
 import type { GeminiContent, GeminiEvent, GeminiTranscription } from './gemini-event.ts';
 import type { GeminiClientMessage } from './gemini-message.ts';
@@ -83,10 +84,7 @@ export class GeminiConversation {
   #callerSpeaks = false;
   /** The answer that is due was called off before it began. */
   #calledOffEarly = false;
-  /** When a sign of the answer that is due must have come; null while none is due. */
-  #dueAtMs: number | null = null;
-  /** It was asked for: it is not only what a caller's words let us expect. */
-  #asked = false;
+  readonly #due: AnswerDue;
   /** Words that came while no answer was under way: of the one to come, or late of the last. */
   #early: { text: string; readonly atMs: number } | null = null;
   /** Texts that wait until the model is idle. */
@@ -95,19 +93,20 @@ export class GeminiConversation {
   constructor(options: GeminiConversationOptions) {
     this.#options = options;
     this.#sink = options.sink;
+    this.#due = new AnswerDue(options.backend, options.responseTimeoutMs);
     this.#transcripts = new GeminiTranscripts(options.sink);
   }
 
   /** Whether Gemini answers, or should. */
   get answerDue(): boolean {
-    return this.#dueAtMs !== null;
+    return this.#due.isDue;
   }
 
   /** Nothing is under way, due, or waits to be said by either side. */
   get quiet(): boolean {
     return (
       this.#phase === 'idle' &&
-      this.#dueAtMs === null &&
+      !this.#due.isDue &&
       this.#waiting.length === 0 &&
       this.#tools.open === 0 &&
       !this.#callerSpeaks
@@ -135,7 +134,7 @@ export class GeminiConversation {
       // A turn of its own: what comes from here on answers it.
       if (input.text !== '') this.#calledOffEarly = false;
       this.#transcripts.callerSays(input);
-      if (input.finished && this.#phase === 'idle' && !this.#asked) this.#expectAnswer(nowMs);
+      if (input.finished && this.#phase === 'idle' && !this.#due.isAsked) this.#due.expect(nowMs);
     }
     if (interrupted) this.#interrupted(nowMs);
   }
@@ -154,7 +153,7 @@ export class GeminiConversation {
     if (output !== null) this.#agentSays(output, nowMs);
     if (fault !== undefined) this.#ended(fault);
     if (generationComplete) this.#generated(nowMs);
-    if (waitingForInput && this.#phase === 'idle') this.#stopWaiting();
+    if (waitingForInput && this.#phase === 'idle') this.#due.stop();
     if (turnComplete) this.#turnOver(nowMs);
   }
 
@@ -162,15 +161,15 @@ export class GeminiConversation {
   cancel(): void {
     this.#waiting.length = 0;
     if (this.#answer !== null) this.#answer.calledOff = true;
-    else if (this.#asked) this.#calledOffEarly = true;
+    else if (this.#due.isAsked) this.#calledOffEarly = true;
     else return;
-    this.#stopWaiting();
+    this.#due.stop();
   }
 
   /** The caller's turn was ended by us: an answer is due. */
   turnEnded(nowMs: number): void {
     this.#calledOffEarly = false;
-    this.#ask(nowMs);
+    this.#due.ask(nowMs);
   }
 
   /** The only way to have the model find words without the caller having spoken: to tell it what a caller might. */
@@ -193,7 +192,7 @@ export class GeminiConversation {
     else if (result.kind === 'words') this.say(result.text, nowMs);
     else {
       this.#options.send({ toolResponse: { functionResponses: [result.response] } });
-      if (this.#tools.open === 0) this.#ask(nowMs);
+      if (this.#tools.open === 0) this.#due.ask(nowMs);
     }
   }
 
@@ -202,21 +201,15 @@ export class GeminiConversation {
    * so that another one is asked. One that only the caller's words let us expect is complained of.
    */
   watch(nowMs: number): void {
-    const { backend, responseTimeoutMs: limitMs } = this.#options;
+    const { responseTimeoutMs: limitMs } = this.#options;
     if (this.#early !== null && nowMs - this.#early.atMs >= LIMITS.geminiStragglerMs) this.#lateWords();
     // Its own reckoning of the time that its audio takes has gone wrong, or the word of it was lost with a connection: what waits
     // goes now.
     const overdue = this.#phase !== 'answering' && this.#phase !== 'idle' && nowMs - this.#phaseMs >= limitMs;
     if (this.#waiting.length > 0 && (overdue || this.#free)) this.#turnOver(nowMs);
-    if (this.#dueAtMs === null || nowMs < this.#dueAtMs) return;
-    const answer = this.#answer;
-    const awaited = answer === null ? this.#asked : !answer.calledOff;
-    this.#stopWaiting();
-    const error = new TalkspurtError(
-      'ERR_TALKSPURT_BACKEND_TIMEOUT',
-      `backend '${backend}' showed no sign of a due response for ${limitMs} ms`,
-      { details: { limitMs, begun: answer !== null, unanswered: true } },
-    );
+    const missed = this.#due.missed(nowMs, this.#answer);
+    if (missed === null) return;
+    const { error, awaited } = missed;
     if (awaited) return this.#options.end(error);
     this.#sink.onError(error);
     this.#finish('failed');
@@ -225,14 +218,14 @@ export class GeminiConversation {
 
   /** Nothing of ours would interrupt anything. */
   get #free(): boolean {
-    return this.#phase === 'idle' && !this.#asked && this.#tools.open === 0;
+    return this.#phase === 'idle' && !this.#due.isAsked && this.#tools.open === 0;
   }
 
   /** The answer that content belongs to; null: it is a straggler of one that was broken off. */
   #answering(nowMs: number): Answer | null {
     if (this.#phase === 'broken-off' && nowMs - this.#phaseMs < LIMITS.geminiStragglerMs) return null;
     this.#callerDone();
-    this.#dueAtMs = nowMs + this.#options.responseTimeoutMs;
+    this.#due.expect(nowMs);
     this.#answer ??= this.#begin(nowMs);
     this.#enter('answering', nowMs);
     return this.#answer;
@@ -248,7 +241,7 @@ export class GeminiConversation {
     } else {
       const text = (this.#early?.text ?? '') + output.text;
       this.#early = { text: text.slice(0, LIMITS.geminiTranscriptCharacters), atMs: this.#early?.atMs ?? nowMs };
-      if (this.#dueAtMs !== null) this.#expectAnswer(nowMs);
+      if (this.#due.isDue) this.#due.expect(nowMs);
     }
   }
 
@@ -262,7 +255,7 @@ export class GeminiConversation {
   /** Gemini hears the caller, and has stopped what it was saying. */
   #interrupted(nowMs: number): void {
     if (this.#options.detectsTurns) this.#callerStarted();
-    this.#stopWaiting();
+    this.#due.stop();
     this.#calledOffEarly = false;
     this.#transcripts.agentDone();
     this.#finish('cancelled');
@@ -277,7 +270,7 @@ export class GeminiConversation {
   }
 
   #callerStopped(nowMs: number): void {
-    if (this.#callerSpeaks && this.#phase !== 'answering') this.#expectAnswer(nowMs);
+    if (this.#callerSpeaks && this.#phase !== 'answering') this.#due.expect(nowMs);
     this.#callerDone();
   }
 
@@ -293,14 +286,14 @@ export class GeminiConversation {
     if (this.#phase === 'broken-off') return;
     // Words of the turn that it answers may come late.
     this.#transcripts.callerDone();
-    this.#stopWaiting();
+    this.#due.stop();
     this.#calledOffEarly = false;
     this.#finish(this.#answer?.calledOff === true ? 'cancelled' : 'completed');
     this.#enter('playing', nowMs);
   }
 
   #turnOver(nowMs: number): void {
-    const empty = this.#answer === null && this.#phase === 'idle' && this.#asked && this.#tools.open === 0;
+    const empty = this.#answer === null && this.#phase === 'idle' && this.#due.isAsked && this.#tools.open === 0;
     const own = this.#phase === 'idle' || this.#phase === 'answering';
     // Where it was broken off the caller goes on.
     if (own) this.#callerDone();
@@ -308,7 +301,7 @@ export class GeminiConversation {
     // There was nothing to say: whoever waits for it must know.
     if (empty) this.#answer = this.#begin(nowMs);
     // What was asked for since its last word is of another turn.
-    if (own) this.#stopWaiting();
+    if (own) this.#due.stop();
     this.#calledOffEarly = false;
     this.#finish(this.#answer?.calledOff === true ? 'cancelled' : 'completed');
     this.#enter('idle', nowMs);
@@ -331,7 +324,7 @@ export class GeminiConversation {
     this.#transcripts.agentDone();
     this.#enter('idle', nowMs);
     // The next word is ours, however long that takes.
-    this.#stopWaiting();
+    this.#due.stop();
     for (const call of calls) {
       const toolCallId = this.#tools.add(call);
       if (toolCallId !== null) this.#sink.onToolCall(toolCallId, call.name, call.argumentsJson);
@@ -341,21 +334,7 @@ export class GeminiConversation {
   #put(text: string, nowMs: number): void {
     this.#options.sendText(text);
     this.#calledOffEarly = false;
-    this.#ask(nowMs);
-  }
-
-  #expectAnswer(nowMs: number): void {
-    this.#dueAtMs = nowMs + this.#options.responseTimeoutMs;
-  }
-
-  #ask(nowMs: number): void {
-    this.#asked = true;
-    this.#expectAnswer(nowMs);
-  }
-
-  #stopWaiting(): void {
-    this.#dueAtMs = null;
-    this.#asked = false;
+    this.#due.ask(nowMs);
   }
 
   #enter(phase: Phase, nowMs: number): void {
